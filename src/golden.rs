@@ -1,0 +1,218 @@
+//! Test harness for the golden vectors: finds cases by their manifests, compares on every device, keeps the worst error.
+//!
+//! Cases live in `tests/golden`, or in the directory that `INFINITY_GOLDEN` names. A case says its own sizes, schedules
+//! and tolerances, so a new one runs without a change here.
+
+use burn::tensor::{DType, Device, DeviceKind, Int, Tensor, TensorData};
+use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// One golden case: its manifest and its tensors.
+pub struct Case {
+    pub name: String,
+    pub manifest: Value,
+    pub dir: PathBuf,
+    tensors: BTreeMap<String, TensorData>,
+}
+
+/// The directory of manifests.
+pub fn directory() -> PathBuf {
+    std::env::var_os("INFINITY_GOLDEN")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"))
+}
+
+/// Every case of one `kind`. The shipped directory must have at least one of each kind that a test asks for.
+pub fn cases(kind: &str) -> Vec<Case> {
+    let dir = directory();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(&dir)
+        .unwrap_or_else(|e| panic!("no golden vectors in {}: {e}", dir.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "json"))
+        .collect();
+    paths.sort();
+    let cases: Vec<Case> = paths
+        .iter()
+        .filter_map(|path| {
+            let manifest: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            (manifest["kind"] == kind).then(|| Case::open(&dir, manifest))
+        })
+        .collect();
+    assert!(
+        !cases.is_empty() || std::env::var_os("INFINITY_GOLDEN").is_some(),
+        "no golden case of kind {kind} in {}",
+        dir.display()
+    );
+    cases
+}
+
+/// The devices every case runs on: the CPU engine and WebGPU's code path over the machine's Vulkan.
+pub fn devices() -> [(&'static str, Device); 2] {
+    [("flex", Device::flex()), ("wgpu", wgpu())]
+}
+
+fn wgpu() -> Device {
+    use std::sync::OnceLock;
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE
+        .get_or_init(|| {
+            Device::wgpu_options()
+                .device_kind(DeviceKind::DefaultDevice)
+                .init()
+                .expect("a Vulkan adapter for the tests: install mesa-vulkan-drivers")
+        })
+        .clone()
+}
+
+/// Reads a safetensors file into named data, whatever the dtype.
+pub fn read_tensors(path: &Path) -> BTreeMap<String, TensorData> {
+    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    file.iter()
+        .map(|(name, view)| {
+            let dtype = match view.dtype() {
+                Dtype::F32 => DType::F32,
+                Dtype::F16 => DType::F16,
+                Dtype::BF16 => DType::BF16,
+                Dtype::U8 => DType::U8,
+                Dtype::I32 => DType::I32,
+                Dtype::I64 => DType::I64,
+                Dtype::F64 => DType::F64,
+                other => panic!("{name}: {other:?}"),
+            };
+            let bytes = burn::tensor::Bytes::from_bytes_vec(view.data().to_vec());
+            (
+                name.to_string(),
+                TensorData::from_bytes(bytes, view.shape().to_vec(), dtype),
+            )
+        })
+        .collect()
+}
+
+impl Case {
+    fn open(dir: &Path, manifest: Value) -> Self {
+        let tensors = match manifest["files"]["io"].as_str() {
+            Some(io) => read_tensors(&dir.join(io)),
+            None => BTreeMap::new(),
+        };
+        Self {
+            name: manifest["case"].as_str().unwrap().to_string(),
+            dir: dir.to_path_buf(),
+            manifest,
+            tensors,
+        }
+    }
+
+    pub fn config(&self) -> &Value {
+        &self.manifest["config"]
+    }
+
+    /// `config.key` as any deserialisable type.
+    pub fn get<T: serde::de::DeserializeOwned>(&self, key: &str) -> T {
+        serde_json::from_value(self.config()[key].clone())
+            .unwrap_or_else(|e| panic!("{}: config.{key}: {e}", self.name))
+    }
+
+    pub fn scalar(&self, key: &str) -> f64 {
+        self.manifest["scalars"][key].as_f64().unwrap()
+    }
+
+    /// The file that `files.key` names.
+    pub fn path(&self, key: &str) -> PathBuf {
+        self.dir.join(self.manifest["files"][key].as_str().unwrap())
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Names of the stored tensors with this prefix, in order.
+    pub fn names(&self, prefix: &str) -> Vec<String> {
+        let starts = |n: &&String| n.starts_with(prefix);
+        self.tensors.keys().filter(starts).cloned().collect()
+    }
+
+    pub fn data(&self, name: &str) -> TensorData {
+        self.tensors
+            .get(name)
+            .unwrap_or_else(|| panic!("{} has no tensor {name}", self.name))
+            .clone()
+    }
+
+    pub fn float<const D: usize>(&self, name: &str, device: &Device) -> Tensor<D> {
+        Tensor::from_data(self.data(name).convert::<f32>(), device)
+    }
+
+    pub fn int<const D: usize>(&self, name: &str, device: &Device) -> Tensor<D, Int> {
+        Tensor::from_data(self.data(name).convert::<i32>(), device)
+    }
+
+    pub fn ints(&self, name: &str) -> Vec<i64> {
+        self.data(name).convert::<i64>().to_vec().unwrap()
+    }
+
+    /// Compares a tensor with the stored output of that name by the manifest's rule `|a-b| <= atol + rtol*|b|`.
+    pub fn check<const D: usize>(&self, device: &str, name: &str, found: Tensor<D>) {
+        let data = found.into_data().convert::<f32>();
+        self.check_values(device, name, &data.shape.to_vec(), &data.to_vec().unwrap());
+    }
+
+    /// As [`check`](Self::check), for integers and bits.
+    pub fn check_int<const D: usize>(&self, device: &str, name: &str, found: Tensor<D, Int>) {
+        let data = found.into_data().convert::<f32>();
+        self.check_values(device, name, &data.shape.to_vec(), &data.to_vec().unwrap());
+    }
+
+    pub fn check_values(&self, device: &str, name: &str, shape: &[usize], found: &[f32]) {
+        let spec = self.spec(name);
+        let expected = self.data(name);
+        assert_eq!(
+            shape,
+            expected.shape.to_vec(),
+            "{} {name}: shape",
+            self.name
+        );
+        let expected: Vec<f32> = expected.convert::<f32>().to_vec().unwrap();
+        let tol = &spec["tol"];
+        let number = |key: &str| tol[key].as_f64().unwrap_or(0.0) as f32;
+        let (atol, rtol) = (number("atol"), number("rtol"));
+        let allowed = (number("max_fraction_differing") * expected.len() as f32) as usize;
+        let mut worst = 0.0f32;
+        let mut outside = 0;
+        for (a, b) in found.iter().zip(&expected) {
+            let error = (a - b).abs();
+            worst = worst.max(if error.is_nan() { f32::INFINITY } else { error });
+            if error.is_nan() || error > atol + rtol * b.abs() {
+                outside += 1;
+            }
+        }
+        record(&self.name, device, name, worst);
+        assert!(
+            outside <= allowed,
+            "{} on {device}: {name}: {outside} of {} outside tolerance {tol}, worst error {worst:e}",
+            self.name,
+            expected.len()
+        );
+    }
+
+    fn spec(&self, name: &str) -> &Value {
+        self.manifest["tensors"]
+            .as_array()
+            .and_then(|all| all.iter().find(|t| t["name"] == name))
+            .unwrap_or_else(|| panic!("{} does not list {name}", self.name))
+    }
+}
+
+/// Appends to `target/golden.tsv`, from which `make parity` writes the table of docs/parity.md.
+fn record(case: &str, device: &str, tensor: &str, worst: f32) {
+    use std::io::Write;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/golden.tsv");
+    let mut file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
+    writeln!(file, "{case}\t{device}\t{tensor}\t{worst:e}").unwrap();
+}

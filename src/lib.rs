@@ -1,0 +1,24 @@
+//! Infinity: bitwise next-scale text-to-image generation.
+//!
+//! The paper is *Infinity: Scaling Bitwise AutoRegressive Modeling for High-Resolution Image Synthesis*
+//! (Han et al., CVPR 2025). An image is a pyramid of residual maps `R_1 .. R_K`; every position of every map is a
+//! vector of `d` bits; a transformer predicts all bits of one map at a time from the text and the maps before it.
+//!
+//! The modules read in that order: [`model`] is the mathematics, [`weights`] brings checkpoints in and out,
+//! [`train`] fits the two networks, [`data`] composes captioned images, [`engine`] turns commands into a stream of
+//! events for the page and the command line alike.
+
+pub mod engine;
+pub mod model;
+pub mod train;
+pub mod weights;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod cli;
+#[cfg(not(target_family = "wasm"))]
+pub mod data;
+#[cfg(target_family = "wasm")]
+mod web;
+
+#[cfg(test)]
+mod golden;

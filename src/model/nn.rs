@@ -1,0 +1,57 @@
+//! The few layers every network here is made of, with parameters laid out as official checkpoints store them.
+
+use burn::module::{Module, Param};
+use burn::nn::Initializer;
+use burn::tensor::{Device, Tensor};
+
+/// A parameter of `shape` that is zero until a checkpoint or an initialiser fills it; nothing is allocated before.
+pub fn parameter<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    Initializer::Zeros.init(shape, device)
+}
+
+/// `y = x W^T + b` with `W [out, in]` and `b [out]`.
+#[derive(Module, Debug)]
+pub struct Linear {
+    pub weight: Param<Tensor<2>>,
+    pub bias: Option<Param<Tensor<1>>>,
+}
+
+impl Linear {
+    pub fn new(inputs: usize, outputs: usize, device: &Device) -> Self {
+        Self {
+            weight: parameter([outputs, inputs], device),
+            bias: Some(parameter([outputs], device)),
+        }
+    }
+
+    pub fn without_bias(inputs: usize, outputs: usize, device: &Device) -> Self {
+        Self {
+            weight: parameter([outputs, inputs], device),
+            bias: None,
+        }
+    }
+
+    /// `[.., in] -> [.., out]`.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let bias = self.bias.as_ref().map(|b| b.val());
+        burn::tensor::module::linear(x, self.weight.val().transpose(), bias)
+    }
+}
+
+/// Layer norm over the last axis without affine parameters, biased variance.
+pub fn layer_norm<const D: usize>(x: Tensor<D>, eps: f64) -> Tensor<D> {
+    let centred = x.clone() - x.mean_dim(D - 1);
+    let variance = centred.clone().square().mean_dim(D - 1);
+    centred / (variance + eps).sqrt()
+}
+
+/// `x * rsqrt(mean(x^2) + eps) * weight` over the last axis (T5's and the text features' norm).
+pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, eps: f64) -> Tensor<D> {
+    let scale = (x.clone().square().mean_dim(D - 1) + eps).sqrt();
+    x / scale * weight.unsqueeze()
+}
+
+/// The tanh form of GELU, the only one in the model: `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
+pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    burn::tensor::activation::gelu_approximate(x)
+}

@@ -1,0 +1,159 @@
+//! Moves values between named tensors and the parameters of a module.
+//!
+//! A parameter's name is its path through the module's fields, passed through one `rename` function per model, so
+//! that names in code and names in official checkpoints agree by construction.
+
+use super::{Tensors, WeightsError};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{DType, Tensor, TensorData};
+
+/// Fills every parameter of `module` from `tensors`, taking what it uses out of the map.
+///
+/// `rename` turns a field path (`blocks.0.sa.proj.weight`) into the checkpoint's name. Values become f32.
+/// On error the module is dropped: nothing is ever half loaded.
+pub fn load_module<M: Module>(
+    module: M,
+    tensors: &mut Tensors,
+    rename: impl Fn(&str) -> String,
+) -> Result<M, WeightsError> {
+    let mut loader = Loader {
+        path: Vec::new(),
+        tensors,
+        rename,
+        missing: Vec::new(),
+        error: None,
+    };
+    let module = module.map(&mut loader);
+    if let Some(error) = loader.error {
+        return Err(error);
+    }
+    if !loader.missing.is_empty() {
+        return Err(WeightsError::Missing(loader.missing));
+    }
+    Ok(module)
+}
+
+struct Loader<'a, F> {
+    path: Vec<String>,
+    tensors: &'a mut Tensors,
+    rename: F,
+    missing: Vec<String>,
+    error: Option<WeightsError>,
+}
+
+impl<F: Fn(&str) -> String> ModuleMapper for Loader<'_, F> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = (self.rename)(&self.path.join("."));
+        let Some(data) = self.tensors.remove(&name) else {
+            self.missing.push(name);
+            return param;
+        };
+        let expected = param.lazy_shape().to_vec();
+        if data.shape.to_vec() != expected {
+            self.error.get_or_insert(WeightsError::Shape {
+                name,
+                expected,
+                found: data.shape.to_vec(),
+            });
+            return param;
+        }
+        if !matches!(data.dtype, DType::F32 | DType::F16 | DType::BF16) {
+            self.error.get_or_insert(WeightsError::DType {
+                name,
+                dtype: format!("{:?}", data.dtype),
+            });
+            return param;
+        }
+        let tensor = Tensor::from_data(data.convert::<f32>(), &param.lazy_device());
+        let id = param.id;
+        param.transform_for_load(tensor, id)
+    }
+}
+
+/// Name and values (f32) of every parameter, in field order. Reads synchronously: not for the browser's GPU.
+pub fn export_module<M: Module>(
+    module: &M,
+    rename: impl Fn(&str) -> String,
+) -> Vec<(String, TensorData)> {
+    let mut exporter = Visitor {
+        path: Vec::new(),
+        visit: Export {
+            rename,
+            tensors: Vec::new(),
+        },
+    };
+    module.visit(&mut exporter);
+    exporter.visit.tensors
+}
+
+/// Name and shape of every parameter, in field order; nothing is allocated or read.
+pub fn parameter_shapes<M: Module>(
+    module: &M,
+    rename: impl Fn(&str) -> String,
+) -> Vec<(String, Vec<usize>)> {
+    let mut shapes = Visitor {
+        path: Vec::new(),
+        visit: Shapes {
+            rename,
+            shapes: Vec::new(),
+        },
+    };
+    module.visit(&mut shapes);
+    shapes.visit.shapes
+}
+
+/// What to do with one parameter, given its field path.
+trait Visit {
+    fn visit<const D: usize>(&mut self, path: String, param: &Param<Tensor<D>>);
+}
+
+struct Visitor<V> {
+    path: Vec<String>,
+    visit: V,
+}
+
+impl<V: Visit> ModuleVisitor for Visitor<V> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.visit.visit(self.path.join("."), param);
+    }
+}
+
+struct Export<F> {
+    rename: F,
+    tensors: Vec<(String, TensorData)>,
+}
+
+impl<F: Fn(&str) -> String> Visit for Export<F> {
+    fn visit<const D: usize>(&mut self, path: String, param: &Param<Tensor<D>>) {
+        let values = param.val().without_autodiff().into_data();
+        self.tensors.push(((self.rename)(&path), values));
+    }
+}
+
+struct Shapes<F> {
+    rename: F,
+    shapes: Vec<(String, Vec<usize>)>,
+}
+
+impl<F: Fn(&str) -> String> Visit for Shapes<F> {
+    fn visit<const D: usize>(&mut self, path: String, param: &Param<Tensor<D>>) {
+        let shape = param.lazy_shape().to_vec();
+        self.shapes.push(((self.rename)(&path), shape));
+    }
+}
