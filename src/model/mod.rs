@@ -2,4 +2,8 @@
 //! browser, files or a user interface.
 
 pub mod config;
+mod error;
 pub mod nn;
+pub mod text_features;
+
+pub use error::ModelError;
