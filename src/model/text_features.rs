@@ -54,6 +54,27 @@ impl TextFeatures {
         (Tensor::cat(samples, 0), cu_seqlens)
     }
 
+    /// Both batches one after the other, padded to the longer.
+    pub fn concat(&self, other: &Self) -> Result<Self, ModelError> {
+        let [_, left, width] = self.features.dims();
+        let [_, right, other_width] = other.features.dims();
+        if width != other_width {
+            return Err(ModelError::Packing(format!("widths {width} and {other_width} differ")));
+        }
+        let longest = left.max(right);
+        let pad = |x: &Tensor<3>| {
+            let [b, l, _] = x.dims();
+            match longest - l {
+                0 => x.clone(),
+                missing => Tensor::cat(vec![x.clone(), Tensor::zeros([b, missing, width], &x.device())], 1),
+            }
+        };
+        Ok(Self {
+            features: Tensor::cat(vec![pad(&self.features), pad(&other.features)], 0),
+            lens: [self.lens.clone(), other.lens.clone()].concat(),
+        })
+    }
+
     /// Additive mask over the keys, see [`key_padding_mask`].
     pub fn key_padding_mask(&self) -> Option<Tensor<4>> {
         let [_, longest, _] = self.features.dims();
@@ -87,7 +108,10 @@ fn lengths(cu_seqlens: &[usize], rows: usize) -> Result<Vec<usize>, ModelError> 
     if let Some(pair) = cu_seqlens.windows(2).find(|pair| pair[0] >= pair[1]) {
         return wrong(format!("offset {} follows {}", pair[1], pair[0]));
     }
-    Ok(cu_seqlens.windows(2).map(|pair| pair[1] - pair[0]).collect())
+    Ok(cu_seqlens
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .collect())
 }
 
 #[cfg(test)]
@@ -125,7 +149,15 @@ mod tests {
     #[test]
     fn broken_offsets_are_refused() {
         let rows = || Tensor::<2>::zeros([4, 2], &Device::flex());
-        for offsets in [&[][..], &[0], &[1, 4], &[0, 3], &[0, 5], &[0, 2, 2, 4], &[0, 3, 2, 4]] {
+        for offsets in [
+            &[][..],
+            &[0],
+            &[1, 4],
+            &[0, 3],
+            &[0, 5],
+            &[0, 2, 2, 4],
+            &[0, 3, 2, 4],
+        ] {
             let found = TextFeatures::from_compact(rows(), offsets);
             assert!(matches!(found, Err(ModelError::Packing(_))), "{offsets:?}");
         }
