@@ -253,4 +253,4 @@ impl VaeConfig {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

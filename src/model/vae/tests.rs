@@ -20,7 +20,7 @@ fn config(case: &Case) -> VaeConfig {
 
 /// An official checkpoint's tensors without the inner `.conv` and `.norm`; the layer inside `downsample` and `upsample`
 /// keeps its own name.
-fn official(path: &Path) -> Tensors {
+pub fn official(path: &Path) -> Tensors {
     let short = |name: String| {
         let mut parts: Vec<&str> = name.split('.').collect();
         if let [.., parent, "conv" | "norm", _] = parts[..]
