@@ -11,6 +11,12 @@ pub mod transformer;
 #[cfg(not(target_family = "wasm"))]
 pub mod checkpoint;
 #[cfg(not(target_family = "wasm"))]
+pub mod batch;
+#[cfg(not(target_family = "wasm"))]
+pub mod picture;
+#[cfg(not(target_family = "wasm"))]
 pub mod run;
+#[cfg(not(target_family = "wasm"))]
+pub mod stages;
 
 pub use error::TrainError;

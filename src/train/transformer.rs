@@ -1,6 +1,5 @@
 //! One training step of the transformer: pixels -> features -> self-correction -> logits -> loss (SPEC sections 9, 10).
 
-use super::TrainError;
 use crate::model::ModelError;
 use crate::model::bits::to_tokens;
 use crate::model::correction::{Flips, correct};
@@ -99,12 +98,6 @@ pub fn forward(
     let per_token = loss.per_token(logits.clone(), targets);
     let total = loss.total(per_token, schedule);
     Ok(Forward { logits, loss: total })
-}
-
-/// Reads a scalar back, waiting for the device.
-pub async fn read(value: Tensor<1>) -> Result<f32, TrainError> {
-    let failed = |error: String| TrainError::Device(error);
-    value.without_autodiff().into_scalar_async::<f32>().await.map_err(|error| failed(format!("{error:?}")))
 }
 
 #[cfg(test)]

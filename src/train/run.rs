@@ -1,0 +1,269 @@
+//! The training loop, the same for both networks: step, log, sample, save, resume.
+
+use super::checkpoint::{Checkpoint, io_error};
+use super::ema::Ema;
+use super::optimizer::{AdamWOptions, Optimizer};
+use super::TrainError;
+use crate::weights::{export_module, load_module};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use image::RgbImage;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// What is trained: the model's loss on a batch, and pictures of how it does.
+pub trait Stage {
+    type Model: Module;
+
+    /// Loss of the batch of `step` with its graph. `details` are read only on logged steps.
+    fn loss(&self, model: &Self::Model, step: usize) -> Result<StageLoss, TrainError>;
+
+    /// A picture for the eye, drawn with averaged weights outside autodiff.
+    fn picture(&self, model: &Self::Model) -> Result<RgbImage, TrainError>;
+}
+
+/// A batch's loss and named numbers about it, each `[1]`.
+pub struct StageLoss {
+    pub total: Tensor<1>,
+    pub details: Vec<(String, Tensor<1>)>,
+}
+
+/// How long and how fast.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    pub out: PathBuf,
+    pub steps: usize,
+    pub lr: f64,
+    /// Steps of linear warm-up.
+    pub warmup: usize,
+    /// The learning rate falls linearly after the warm-up to this share of `lr` at the last step.
+    pub final_lr_ratio: f64,
+    pub optimizer: AdamWOptions,
+    pub ema: f64,
+    pub log_every: usize,
+    pub sample_every: usize,
+    pub save_every: usize,
+    /// The configuration as JSON; a resume with another one is refused.
+    pub config: String,
+}
+
+impl RunOptions {
+    fn validate(&self) -> Result<(), TrainError> {
+        let refuse = |option, value: String, remedy| Err(TrainError::Option { option, value, remedy });
+        if self.steps == 0 || self.log_every == 0 || self.sample_every == 0 || self.save_every == 0 {
+            return refuse("steps", "0".into(), "use at least 1 for steps and for every interval");
+        }
+        if !(self.lr > 0.0 && self.lr.is_finite()) {
+            return refuse("lr", self.lr.to_string(), "use a positive number such as 1e-3");
+        }
+        if !(0.0..=1.0).contains(&self.final_lr_ratio) {
+            return refuse("final-lr-ratio", self.final_lr_ratio.to_string(), "use a number from 0 to 1");
+        }
+        if !(0.0..1.0).contains(&self.ema) {
+            return refuse("ema", self.ema.to_string(), "use a number from 0 up to, not including, 1");
+        }
+        Ok(())
+    }
+
+    /// Learning rate of `step` (from 0).
+    fn lr_at(&self, step: usize) -> f64 {
+        if step < self.warmup {
+            return self.lr * (step + 1) as f64 / self.warmup as f64;
+        }
+        let span = (self.steps - self.warmup.min(self.steps)).max(1) as f64;
+        let done = (step - self.warmup) as f64 / span;
+        self.lr * (1.0 + (self.final_lr_ratio - 1.0) * done.min(1.0))
+    }
+}
+
+/// The trained model and its running average, both outside autodiff.
+pub struct Trained<M> {
+    pub model: M,
+    pub average: M,
+}
+
+/// File names in the output directory.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+const METRICS: &str = "metrics.csv";
+
+/// Trains `model` (on an autodiff device) to `options.steps`, resuming from `out` if it holds a checkpoint.
+pub fn run<S: Stage>(
+    stage: &S,
+    model: S::Model,
+    device: &Device,
+    options: &RunOptions,
+) -> Result<Trained<S::Model>, TrainError> {
+    options.validate()?;
+    std::fs::create_dir_all(options.out.join("samples")).map_err(|e| io_error(&options.out, e))?;
+    let plain = device.clone().inner();
+    let mut state = State::resume(model, &plain, options)?;
+    let mut metrics = Metrics::open(&options.out.join(METRICS), state.step)?;
+    let bar = ProgressBar::new(options.steps as u64).with_position(state.step as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed}<{eta} {msg}") {
+        bar.set_style(style);
+    }
+    bar.reset_eta();
+    let mut since = Instant::now();
+    while state.step < options.steps {
+        let step = state.step;
+        let lr = options.lr_at(step);
+        let loss = stage.loss(&state.model, step)?;
+        let grads = loss.total.backward();
+        let (model, norm) = state.optimizer.step(state.model, &grads, lr);
+        state.ema.update(&model, step);
+        state.model = model;
+        state.step = step + 1;
+        bar.inc(1);
+        let last = state.step == options.steps;
+        if state.step.is_multiple_of(options.log_every) || last || step == 0 {
+            let seconds = since.elapsed().as_secs_f64();
+            let message = metrics.log(state.step, lr, seconds, norm, loss)?;
+            bar.set_message(message);
+            since = Instant::now();
+        }
+        if state.step.is_multiple_of(options.sample_every) || last {
+            let average = state.average();
+            let path = options.out.join(format!("samples/step-{:06}.png", state.step));
+            let picture = stage.picture(&average)?;
+            picture.save(&path).map_err(|e| TrainError::Data(format!("{}: {e}", path.display())))?;
+        }
+        if state.step.is_multiple_of(options.save_every) || last {
+            state.save(options)?;
+        }
+    }
+    bar.finish();
+    let average = state.average();
+    Ok(Trained {
+        model: without_autodiff(state.model),
+        average,
+    })
+}
+
+struct State<M> {
+    model: M,
+    optimizer: Optimizer,
+    ema: Ema,
+    step: usize,
+}
+
+impl<M: Module> State<M> {
+    fn resume(model: M, plain: &Device, options: &RunOptions) -> Result<Self, TrainError> {
+        let mut state = Self {
+            model,
+            optimizer: Optimizer::new(options.optimizer),
+            ema: Ema::new(options.ema),
+            step: 0,
+        };
+        let path = options.out.join(CHECKPOINT);
+        if !path.exists() {
+            return Ok(state);
+        }
+        let mut saved = Checkpoint::load(&path)?;
+        if saved.config != options.config {
+            let name = path.display().to_string();
+            return Err(TrainError::Checkpoint(name, "it was made with other settings".into()));
+        }
+        state.model = load_module(state.model, &mut saved.model, str::to_string)?;
+        state.optimizer.import(&saved.optimizer, plain);
+        state.ema.import(&saved.ema, plain);
+        state.step = saved.step;
+        Ok(state)
+    }
+
+    fn save(&self, options: &RunOptions) -> Result<(), TrainError> {
+        let checkpoint = Checkpoint {
+            step: self.step,
+            config: options.config.clone(),
+            model: export_module(&self.model, str::to_string).into_iter().collect(),
+            optimizer: self.optimizer.export(),
+            ema: self.ema.export(),
+        };
+        checkpoint.save(&options.out.join(CHECKPOINT))
+    }
+
+    fn average(&self) -> M {
+        self.ema.apply(without_autodiff(self.model.clone()))
+    }
+}
+
+/// The module with its parameters detached from autodiff.
+pub fn without_autodiff<M: Module>(module: M) -> M {
+    struct Detach;
+    impl burn::module::ModuleMapper for Detach {
+        fn map_float<const D: usize>(
+            &mut self,
+            param: burn::module::Param<Tensor<D>>,
+        ) -> burn::module::Param<Tensor<D>> {
+            param.map(|tensor| tensor.without_autodiff())
+        }
+    }
+    module.map(&mut Detach)
+}
+
+/// The CSV of logged steps.
+struct Metrics {
+    file: std::fs::File,
+    path: PathBuf,
+    header: bool,
+}
+
+impl Metrics {
+    /// Opens the table, dropping rows after `step` (a run cut off between log and checkpoint).
+    fn open(path: &Path, step: usize) -> Result<Self, TrainError> {
+        let io = |error| io_error(path, error);
+        let old = match std::fs::read_to_string(path) {
+            Ok(text) if step > 0 => text,
+            _ => String::new(),
+        };
+        let keep = |line: &&str| match line.split(',').next().and_then(|n| n.parse::<usize>().ok()) {
+            Some(n) => n <= step,
+            None => true,
+        };
+        let kept: Vec<&str> = old.lines().filter(keep).collect();
+        let mut file = std::fs::File::create(path).map_err(io)?;
+        for line in &kept {
+            writeln!(file, "{line}").map_err(io)?;
+        }
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+            header: !kept.is_empty(),
+        })
+    }
+
+    /// Reads the numbers of a step, appends a row and gives a line for the progress bar.
+    fn log(
+        &mut self,
+        step: usize,
+        lr: f64,
+        seconds: f64,
+        norm: Tensor<1>,
+        loss: StageLoss,
+    ) -> Result<String, TrainError> {
+        let value = |tensor: Tensor<1>| {
+            let failed = |error| TrainError::Device(format!("{error:?}"));
+            tensor.without_autodiff().try_into_scalar::<f32>().map_err(failed)
+        };
+        let total = value(loss.total)?;
+        if !total.is_finite() {
+            return Err(TrainError::Diverged { step, loss: total });
+        }
+        let mut columns = vec![("loss".to_string(), total), ("grad_norm".to_string(), value(norm)?)];
+        for (name, tensor) in loss.details {
+            columns.push((name, value(tensor)?));
+        }
+        let path = self.path.clone();
+        let io = |error| io_error(&path, error);
+        if !self.header {
+            let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+            writeln!(self.file, "step,lr,seconds,{}", names.join(",")).map_err(io)?;
+            self.header = true;
+        }
+        let values: Vec<String> = columns.iter().map(|(_, value)| value.to_string()).collect();
+        writeln!(self.file, "{step},{lr},{seconds:.3},{}", values.join(",")).map_err(io)?;
+        let parts: Vec<String> = columns.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        Ok(parts.join("  "))
+    }
+}

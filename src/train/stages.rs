@@ -1,0 +1,155 @@
+//! The two stages of training as the loop sees them.
+
+use super::TrainError;
+use super::batch::{Batch, Batches};
+use super::picture::{grid, pictures};
+use super::run::{Stage, StageLoss};
+use super::tokenizer;
+use super::transformer::{Example, TextToBits, forward};
+use crate::model::correction::Correction;
+use crate::model::quantizer::Quantizer;
+use crate::model::random::{Stream, bits, uniform};
+use crate::model::sampling::{Noise, Sampler, SamplingOptions};
+use crate::model::schedule::{Schedule, TEMPLATES};
+use crate::model::text::PromptEncoder;
+use crate::model::transformer::{Loss, bit_accuracy};
+use crate::model::vae::Vae;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use image::RgbImage;
+
+/// Stage 1: the tokenizer.
+pub struct TokenizerStage<'a> {
+    pub batches: Batches<'a>,
+    pub edge_weight: f64,
+    pub device: Device,
+}
+
+impl Stage for TokenizerStage<'_> {
+    type Model = Vae;
+
+    fn loss(&self, model: &Vae, step: usize) -> Result<StageLoss, TrainError> {
+        let batch = self.batches.get(step)?;
+        let images = batch.images(&self.device);
+        let loss = tokenizer::loss(model, images, batch.schedule.grids(), self.edge_weight);
+        Ok(StageLoss {
+            total: loss.total,
+            details: vec![
+                ("l1".into(), loss.l1),
+                ("edges".into(), loss.edges),
+                ("auxiliary".into(), loss.auxiliary),
+                ("psnr".into(), (loss.mse / 4.0).log() * (-10.0 / std::f64::consts::LN_10)),
+            ],
+        })
+    }
+
+    /// Eight images above their reconstructions.
+    fn picture(&self, model: &Vae) -> Result<RgbImage, TrainError> {
+        let samples = Batches {
+            size: 8,
+            // Not a training batch: the seed next door.
+            seed: self.batches.seed.wrapping_add(1),
+            square_share: 1.0,
+            ..self.batches
+        };
+        let batch = samples.get(0)?;
+        let images = batch.images(&self.device.clone().inner());
+        let features = model.encode(images.clone());
+        let pyramid = Quantizer::default().encode(features, batch.schedule.grids());
+        let rebuilt = model.decode(pyramid.last());
+        Ok(grid(&pictures(Tensor::cat(vec![images, rebuilt], 0))?, 8))
+    }
+}
+
+/// Stage 2: the transformer and its text encoder, on a finished tokenizer.
+pub struct TransformerStage<'a> {
+    pub batches: Batches<'a>,
+    pub vae: Vae,
+    pub prompts: PromptEncoder,
+    pub loss: Loss,
+    pub correction: Correction,
+    /// Share of samples that hear no prompt, for guidance.
+    pub condition_dropout: f64,
+    /// Drawn for the pictures, with guidance `cfg`.
+    pub show: Vec<String>,
+    pub cfg: f64,
+    pub device: Device,
+}
+
+impl TransformerStage<'_> {
+    /// Bits and inputs of a batch, outside autodiff.
+    fn example(&self, batch: &Batch, step: usize) -> Example {
+        let plain = self.device.clone().inner();
+        let features = self.vae.encode(batch.images(&plain));
+        let [b, d, _, _] = features.dims();
+        let seed = bits(self.batches.seed, Stream::FlipRate, step as u64, 0);
+        let masks = self.correction.masks(seed, batch.schedule.grids(), b, d);
+        let masks: Vec<_> = masks.into_iter().map(|mask| mask.map(|m| Tensor::from_data(m, &plain))).collect();
+        Example::new(features, &batch.schedule, false, &masks, self.correction.flips)
+    }
+
+    fn ids(&self, captions: &[&str], device: &Device) -> Result<(Tensor<2, Int>, Vec<usize>), TrainError> {
+        let encode = |caption: &&str| {
+            let encoded = self.prompts.encode(caption);
+            encoded.map_err(|error| TrainError::Data(format!("caption `{caption}`: {error}")))
+        };
+        let rows: Vec<Vec<u32>> = captions.iter().map(encode).collect::<Result<_, _>>()?;
+        let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
+        let longest = lens.iter().copied().max().unwrap_or(1);
+        let padded = |row: &Vec<u32>| {
+            let padding = std::iter::repeat_n(0, longest - row.len());
+            row.iter().map(|&id| id as i32).chain(padding).collect::<Vec<i32>>()
+        };
+        let values: Vec<i32> = rows.iter().flat_map(padded).collect();
+        let ids = TensorData::new(values, [rows.len(), longest]);
+        Ok((Tensor::from_data(ids, device), lens))
+    }
+}
+
+impl Stage for TransformerStage<'_> {
+    type Model = TextToBits;
+
+    fn loss(&self, model: &TextToBits, step: usize) -> Result<StageLoss, TrainError> {
+        let batch = self.batches.get(step)?;
+        let example = self.example(&batch, step);
+        let (ids, lens) = self.ids(&batch.captions(), &self.device)?;
+        let text = model.encode_text(ids, &lens);
+        let drop = |b| uniform(self.batches.seed, Stream::Drop, step as u64, b as u64) < self.condition_dropout;
+        let dropped: Vec<bool> = (0..lens.len()).map(drop).collect();
+        let out = forward(&model.transformer, text, &dropped, &example, &batch.schedule, &self.loss)?;
+        let accuracy = bit_accuracy(out.logits.inner(), example.targets, self.loss.classifier);
+        let mut details = vec![("accuracy".to_string(), accuracy.clone().mean())];
+        for k in 0..batch.schedule.len() {
+            let scale = accuracy.clone().narrow(1, batch.schedule.offset(k), batch.schedule.tokens(k));
+            details.push((format!("accuracy_{}", k + 1), scale.mean()));
+        }
+        Ok(StageLoss {
+            total: out.loss,
+            details,
+        })
+    }
+
+    /// The prompts to show, drawn with seeds 0, 1, ..
+    fn picture(&self, model: &TextToBits) -> Result<RgbImage, TrainError> {
+        let schedule: Schedule = TEMPLATES[0].schedule(self.batches.scales)?;
+        let plain = self.device.clone().inner();
+        let mut tiles = Vec::new();
+        for (i, prompt) in self.show.iter().enumerate() {
+            let (ids, lens) = self.ids(&[prompt], &plain)?;
+            let text = model.encode_text(ids, &lens);
+            let options = SamplingOptions {
+                cfg: crate::model::sampling::PerScale::All(self.cfg),
+                seed: i as u64,
+                ..SamplingOptions::default()
+            };
+            let mut sampler = Sampler::new(&model.transformer, &text, None, &schedule, options, Noise::Seeded)?;
+            let mut last = None;
+            while let Some(scale) = sampler.next_scale() {
+                last = Some(scale.sum);
+            }
+            if let Some(sum) = last {
+                tiles.extend(pictures(self.vae.decode(sum))?);
+            }
+        }
+        Ok(grid(&tiles, 8))
+    }
+}
