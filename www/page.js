@@ -91,7 +91,7 @@ function onDrawing(event) {
   } else if (event.type === "scale") {
     stage.add(event);
     save.disabled = false;
-    status.textContent = `Scale ${event.k} of ${event.of}, ${event.height}×${event.width} tokens, ${duration(event.ms)}`;
+    status.textContent = `Scale ${event.k} of ${event.of} in ${duration(event.ms)}`;
   }
 }
 

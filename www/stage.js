@@ -104,9 +104,7 @@ export class Stage {
   }
 
   /** @param {import("./protocol.js").Aspect} aspect */
-  #frames({ scales, width, height }) {
-    this.#strip.style.setProperty("--frames", String(scales.length));
-    this.#strip.style.setProperty("--shape", `${width} / ${height}`);
+  #frames({ scales }) {
     this.#buttons = scales.map(([h, w], i) => {
       const button = document.createElement("button");
       button.type = "button";
