@@ -1,5 +1,18 @@
 //! The paper's model: text · schedule · quantizer · self-correction · transformer · VAE. Nothing here knows of the
 //! browser, files or a user interface.
 
+pub mod bits;
 pub mod config;
+pub mod correction;
+mod error;
 pub mod nn;
+pub mod quantizer;
+pub mod random;
+pub mod resize;
+pub mod rope;
+pub mod sampling;
+pub mod schedule;
+pub mod text_features;
+pub mod transformer;
+
+pub use error::ModelError;

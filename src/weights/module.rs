@@ -57,18 +57,18 @@ impl<F: Fn(&str) -> String> ModuleMapper for Loader<'_, F> {
             return param;
         };
         let expected = param.lazy_shape().to_vec();
-        if data.shape.to_vec() != expected {
+        if data.shape().to_vec() != expected {
             self.error.get_or_insert(WeightsError::Shape {
                 name,
                 expected,
-                found: data.shape.to_vec(),
+                found: data.shape().to_vec(),
             });
             return param;
         }
-        if !matches!(data.dtype, DType::F32 | DType::F16 | DType::BF16) {
+        if !matches!(data.dtype(), DType::F32 | DType::F16 | DType::BF16) {
             self.error.get_or_insert(WeightsError::DType {
                 name,
-                dtype: format!("{:?}", data.dtype),
+                dtype: format!("{:?}", data.dtype()),
             });
             return param;
         }

@@ -1,0 +1,436 @@
+//! Cached sampling, scale by scale (SPEC section 6).
+//!
+//! The sampler is a state machine of small steps, one block at a time, so that a caller can stop or draw between any two.
+//! Everything stays on the device; the caller reads back what it shows.
+
+use super::ModelError;
+use super::bits;
+use super::config::Classifier;
+use super::quantizer::Quantizer;
+use super::random::{Stream, logistic, uniform};
+use super::resize::{Resize, patchify};
+use super::rope::RopeTables;
+use super::schedule::Schedule;
+use super::text_features::TextFeatures;
+use super::transformer::attention::{KvCache, Past, TextMemory};
+use super::transformer::block::Surroundings;
+use super::transformer::{Condition, Transformer, differences};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+/// One number for all scales, or one per scale.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PerScale {
+    All(f64),
+    Each(Vec<f64>),
+}
+
+impl PerScale {
+    /// The value at scale `k` (0-based).
+    pub fn at(&self, k: usize) -> f64 {
+        match self {
+            PerScale::All(value) => *value,
+            PerScale::Each(values) => values[k],
+        }
+    }
+
+    fn validate(
+        &self,
+        option: &'static str,
+        scales: usize,
+        ok: impl Fn(f64) -> bool,
+        remedy: &'static str,
+    ) -> Result<(), ModelError> {
+        let values = match self {
+            PerScale::All(value) => std::slice::from_ref(value),
+            PerScale::Each(values) if values.len() == scales => values,
+            PerScale::Each(values) => {
+                return Err(ModelError::ListLength {
+                    option,
+                    found: values.len(),
+                    scales,
+                });
+            }
+        };
+        match values.iter().find(|&&value| !ok(value)) {
+            None => Ok(()),
+            Some(value) => Err(ModelError::Option {
+                option,
+                value: value.to_string(),
+                remedy,
+            }),
+        }
+    }
+}
+
+/// Where classifier-free guidance acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guidance {
+    /// On the logits (official `cfg_insertion_layer` 0).
+    pub logits: bool,
+    /// On the features after these blocks, counted from the end: 1 is the last block (official `-1`).
+    pub layers_from_end: Vec<usize>,
+}
+
+impl Default for Guidance {
+    fn default() -> Self {
+        Self {
+            logits: true,
+            layers_from_end: Vec::new(),
+        }
+    }
+}
+
+/// How bits are drawn. Defaults are the paper's best decoding: cfg 4 on logits, tau 1 (Table 9).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SamplingOptions {
+    /// Guidance strength; 1 is none. A list that grows from 1 is the paper's pyramid guidance.
+    pub cfg: PerScale,
+    /// Temperature: logits are divided by it.
+    pub tau: PerScale,
+    pub guidance: Guidance,
+    /// A bit whose less likely value has probability at most `1 - top_p` takes the other one; 0 turns it off.
+    pub top_p: f64,
+    /// Always the likelier value (official `top_k = 1`).
+    pub greedy: bool,
+    pub seed: u64,
+}
+
+impl Default for SamplingOptions {
+    fn default() -> Self {
+        Self {
+            cfg: PerScale::All(4.0),
+            tau: PerScale::All(1.0),
+            guidance: Guidance::default(),
+            top_p: 0.0,
+            greedy: false,
+            seed: 0,
+        }
+    }
+}
+
+/// Largest guidance strength accepted; far beyond what any model keeps a picture at.
+pub const MAX_CFG: f64 = 100.0;
+
+impl SamplingOptions {
+    /// Checks every number against a model of `depth` blocks and a schedule of `scales`.
+    pub fn validate(&self, depth: usize, scales: usize) -> Result<(), ModelError> {
+        let finite = |ok: fn(f64) -> bool| move |value: f64| value.is_finite() && ok(value);
+        let cfg = "use a number above 0 and up to 100; 1 turns guidance off, 3 to 5 is usual";
+        self.cfg.validate("cfg", scales, finite(|v| v > 0.0 && v <= MAX_CFG), cfg)?;
+        let tau = "use a number from 0.01 to 100; 1 is neutral, and greedy decoding is an option of its own";
+        self.tau.validate("tau", scales, finite(|v| (0.01..=100.0).contains(&v)), tau)?;
+        let refuse = |option, value: String, remedy| Err(ModelError::Option { option, value, remedy });
+        if !(0.0..=1.0).contains(&self.top_p) {
+            return refuse("top_p", self.top_p.to_string(), "use a number from 0 to 1; 0 turns it off");
+        }
+        // After the first block at the earliest, as the official code demands.
+        match self.guidance.layers_from_end.iter().find(|&&i| i == 0 || i >= depth) {
+            Some(layer) => refuse("guidance layer", layer.to_string(), "count from 1, the last block, up to the second"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Where randomness comes from.
+#[derive(Clone, Debug)]
+pub enum Noise {
+    /// Our own generator: sample `b` of a batch uses seed + b, so it equals the image drawn alone with that seed.
+    Seeded,
+    /// Logistic thresholds `[B, L_k, d]` per scale: a bit is 1 where its logit difference exceeds its threshold.
+    Given(Vec<Tensor<3>>),
+}
+
+/// A finished scale; all tensors are on the device.
+#[derive(Clone, Debug)]
+pub struct ScaleOutput {
+    /// 0-based scale index.
+    pub k: usize,
+    /// Token bits `[B, L_k, d]`.
+    pub bits: Tensor<3, Int>,
+    /// After guidance and temperature, `[B, L_k, 2d]` (or `2^d` classes).
+    pub logits: Tensor<3>,
+    /// `F_k [B, d_lat, H, W]`, what the decoder turns into the picture so far.
+    pub sum: Tensor<4>,
+    /// Tokens of `F~_k` for the next scale `[B, L_{k+1}, d]`, none after the last.
+    pub next_input: Option<Tensor<3>>,
+}
+
+/// What one step did.
+#[derive(Debug)]
+pub enum Step {
+    /// A block of the current scale ran.
+    Layer,
+    /// The scale is complete.
+    Scale(Box<ScaleOutput>),
+    /// Nothing is left to do.
+    Done,
+}
+
+/// Draws one batch of images.
+pub struct Sampler {
+    model: Transformer,
+    schedule: Schedule,
+    options: SamplingOptions,
+    noise: Noise,
+    forced: Vec<Tensor<3, Int>>,
+    quantizer: Quantizer,
+    condition: Condition,
+    memories: Vec<TextMemory>,
+    caches: Vec<KvCache>,
+    rope: Option<RopeTables>,
+    device: Device,
+    batch: usize,
+    /// Whether rows `batch .. 2 batch` hold the unconditional half.
+    doubled: bool,
+    k: usize,
+    layer: usize,
+    x: Tensor<3>,
+    sum: Tensor<4>,
+}
+
+impl Sampler {
+    /// Prepares sampling for `text` (one image per prompt). `negative` replaces "no prompt" in the guidance.
+    ///
+    /// Works on a model without autodiff. Errors: options out of range, a prompt longer than the model's text length.
+    pub fn new(
+        model: &Transformer,
+        text: &TextFeatures,
+        negative: Option<&TextFeatures>,
+        schedule: &Schedule,
+        options: SamplingOptions,
+        noise: Noise,
+    ) -> Result<Self, ModelError> {
+        let config = model.config().clone();
+        options.validate(config.depth, schedule.len())?;
+        if config.classifier == Classifier::Conventional && options.top_p > 0.0 {
+            return Err(ModelError::Option {
+                option: "top_p",
+                value: options.top_p.to_string(),
+                remedy: "set it to 0: this model predicts whole tokens, and top_p acts on bits",
+            });
+        }
+        let device = text.features.device();
+        let batch = text.lens.len();
+        let doubled = (0..schedule.len()).any(|k| options.cfg.at(k) != 1.0);
+        let text = match (doubled, negative) {
+            (false, _) => text.clone(),
+            (true, Some(negative)) => text.concat(negative)?,
+            (true, None) => text.concat(&model.unconditional(&text.lens)?)?,
+        };
+        let condition = model.condition(&text);
+        let rows = if doubled { 2 * batch } else { batch };
+        let head_dim = config.embed_dim / config.num_heads;
+        let cache = || KvCache::new(rows, config.num_heads, schedule.total(), head_dim, &device);
+        let latent = schedule.latent_grids(config.patchify);
+        let (h, w) = latent[latent.len() - 1];
+        let mut sampler = Self {
+            x: model.start(&condition),
+            memories: model.memories(&condition),
+            caches: (0..config.depth).map(|_| cache()).collect(),
+            rope: model.rope(schedule, &device)?,
+            sum: Tensor::zeros([batch, config.latent_bits(), h, w], &device),
+            model: model.clone(),
+            schedule: schedule.clone(),
+            options,
+            noise,
+            forced: Vec::new(),
+            quantizer: Quantizer::default(),
+            condition,
+            device,
+            batch,
+            doubled,
+            k: 0,
+            layer: 0,
+        };
+        sampler.drop_unconditional();
+        Ok(sampler)
+    }
+
+    /// Fixes the bits `[B, L_k, d]` of the first scales; they enter the picture and the cache in place of drawn ones.
+    pub fn force(&mut self, bits: Vec<Tensor<3, Int>>) {
+        self.forced = bits;
+    }
+
+    /// Runs one block, or the head and the drawing of bits once the blocks of a scale are done.
+    pub fn step(&mut self) -> Step {
+        if self.k == self.schedule.len() {
+            return Step::Done;
+        }
+        if self.layer < self.caches.len() {
+            self.block();
+            return Step::Layer;
+        }
+        Step::Scale(Box::new(self.finish_scale()))
+    }
+
+    /// All steps of the next scale at once, `None` when the image is complete.
+    pub fn next_scale(&mut self) -> Option<ScaleOutput> {
+        loop {
+            match self.step() {
+                Step::Layer => {}
+                Step::Scale(output) => return Some(*output),
+                Step::Done => return None,
+            }
+        }
+    }
+
+    fn block(&mut self) {
+        let (i, k) = (self.layer, self.k);
+        let length = self.schedule.tokens(k);
+        let start = self.schedule.offset(k);
+        let mut x = self.x.clone();
+        if i == 0
+            && let Some(positions) = self.model.learned_positions(start, length)
+        {
+            x = x + positions;
+        }
+        if self.model.adds_levels_before(i) {
+            x = x + self.model.levels(&vec![k; length]);
+        }
+        let rope = self.rope.as_ref().map(|rope| rope.rows(start, length));
+        let around = Surroundings {
+            modulation: &self.condition.modulation,
+            text_mask: self.condition.mask.as_ref(),
+            rope: rope.as_ref(),
+        };
+        let past = Past::Cached(&mut self.caches[i]);
+        let x = self.model.blocks[i].forward(x, &self.memories[i], &around, past);
+        let from_end = self.caches.len() - i;
+        self.x = match self.options.guidance.layers_from_end.contains(&from_end) {
+            true => self.guide_features(x),
+            false => x,
+        };
+        self.layer += 1;
+    }
+
+    /// Guidance on features: both halves become `cfg x_c + (1 - cfg) x_u`.
+    fn guide_features(&self, x: Tensor<3>) -> Tensor<3> {
+        let cfg = self.options.cfg.at(self.k);
+        if !self.doubled || cfg == 1.0 {
+            return x;
+        }
+        let guided = self.mix(x, cfg);
+        Tensor::cat(vec![guided.clone(), guided], 0)
+    }
+
+    /// `cfg x_c + (1 - cfg) x_u`.
+    fn mix(&self, x: Tensor<3>, cfg: f64) -> Tensor<3> {
+        let half = |start: usize| x.clone().narrow(0, start, self.batch);
+        half(0) * cfg + half(self.batch) * (1.0 - cfg)
+    }
+
+    fn finish_scale(&mut self) -> ScaleOutput {
+        let k = self.k;
+        let logits = self.guided_logits() / self.options.tau.at(k);
+        let drawn = match self.forced.get(k) {
+            Some(bits) => bits.clone(),
+            None => self.draw(logits.clone()),
+        };
+        let config = self.model.config();
+        let latent = self.schedule.latent_grids(config.patchify);
+        let (height, width) = latent[latent.len() - 1];
+        let codes = self.quantizer.codes(bits::from_tokens(drawn.clone(), self.schedule.grids()[k], config.patchify));
+        self.sum = self.sum.clone() + Resize::Bilinear.apply(codes, (height, width));
+        let next_input = latent.get(k + 1).map(|&grid| {
+            let next = Resize::Bilinear.apply(self.sum.clone(), grid);
+            let next = if config.patchify { patchify(next) } else { next };
+            next.flatten::<3>(2, 3).swap_dims(1, 2)
+        });
+        self.k += 1;
+        self.layer = 0;
+        self.drop_unconditional();
+        if let Some(next) = next_input.clone() {
+            let x = self.model.embed(next);
+            self.x = if self.doubled { Tensor::cat(vec![x.clone(), x], 0) } else { x };
+        }
+        ScaleOutput {
+            k,
+            bits: drawn,
+            logits,
+            sum: self.sum.clone(),
+            next_input,
+        }
+    }
+
+    /// Logits of the conditional half, guided where asked.
+    fn guided_logits(&self) -> Tensor<3> {
+        let cfg = self.options.cfg.at(self.k);
+        if !self.doubled {
+            return self.model.logits(self.x.clone(), &self.condition);
+        }
+        if self.options.guidance.logits && cfg != 1.0 {
+            let logits = self.model.logits(self.x.clone(), &self.condition);
+            return self.mix(logits, cfg);
+        }
+        let mut condition = self.condition.clone();
+        condition.head = condition.head.narrow(0, 0, self.batch);
+        self.model.logits(self.x.clone().narrow(0, 0, self.batch), &condition)
+    }
+
+    /// Draws the bits of a scale, `[B, L_k, 2d] -> [B, L_k, d]`.
+    fn draw(&self, logits: Tensor<3>) -> Tensor<3, Int> {
+        let config = self.model.config();
+        if config.classifier == Classifier::Conventional {
+            return self.draw_classes(logits);
+        }
+        let difference = differences(logits);
+        let greedy = difference.clone().greater_scalar(0.0);
+        if self.options.greedy {
+            return greedy.int();
+        }
+        let thresholds = match &self.noise {
+            Noise::Given(scales) => scales[self.k].clone(),
+            Noise::Seeded => self.host_noise(config.bits, |seed, k, i| logistic(seed, Stream::Noise, k, i)),
+        };
+        let bits = difference.clone().greater(thresholds);
+        if self.options.top_p == 0.0 {
+            return bits.int();
+        }
+        // The less likely value has probability sigmoid(-|D|).
+        let unlikely = burn::tensor::activation::sigmoid(-difference.abs());
+        let certain = unlikely.lower_equal_scalar(1.0 - self.options.top_p);
+        bits.mask_where(certain, greedy).int()
+    }
+
+    /// Gumbel-max over the `2^d` classes of the conventional classifier.
+    fn draw_classes(&self, logits: Tensor<3>) -> Tensor<3, Int> {
+        let [_, _, classes] = logits.dims();
+        let scores = match self.options.greedy {
+            true => logits,
+            false => {
+                let gumbel = |seed, k, i| -(-uniform(seed, Stream::Noise, k, i).ln()).ln();
+                logits + self.host_noise(classes, gumbel)
+            }
+        };
+        bits::from_labels(scores.argmax(2).squeeze_dim(2), self.model.config().bits)
+    }
+
+    /// `[B, L_k, width]` numbers of (seed, scale, index).
+    fn host_noise(&self, width: usize, draw: impl Fn(u64, u64, u64) -> f64) -> Tensor<3> {
+        let length = self.schedule.tokens(self.k);
+        let values: Vec<f32> = (0..self.batch as u64)
+            .flat_map(|b| (0..(length * width) as u64).map(move |i| (b, i)))
+            .map(|(b, i)| draw(self.options.seed.wrapping_add(b), self.k as u64, i) as f32)
+            .collect();
+        Tensor::from_data(TensorData::new(values, [self.batch, length, width]), &self.device)
+    }
+
+    /// Forgets the unconditional half as soon as no later scale needs it.
+    fn drop_unconditional(&mut self) {
+        let needed = (self.k..self.schedule.len()).any(|k| self.options.cfg.at(k) != 1.0);
+        if !self.doubled || needed {
+            return;
+        }
+        self.doubled = false;
+        let b = self.batch;
+        self.condition = self.condition.truncate(b);
+        self.memories.iter_mut().for_each(|memory| memory.truncate(b));
+        self.caches.iter_mut().for_each(|cache| cache.truncate(b));
+        self.x = self.x.clone().narrow(0, 0, b);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! Attention of the blocks: cosine self attention with rotary positions and a cache, cross attention to the text.
+
+use crate::model::nn::{Linear, parameter};
+use crate::model::rope::RopeTables;
+use burn::module::{Module, Param};
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor};
+
+/// `[B, L, C] -> [B, H, L, C/H]`.
+fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
+    let [b, l, c] = x.dims();
+    x.reshape([b, l, heads, c / heads]).swap_dims(1, 2)
+}
+
+/// `[B, H, L, hd] -> [B, L, H hd]`.
+fn merge_heads(x: Tensor<4>) -> Tensor<3> {
+    let [b, h, l, hd] = x.dims();
+    x.swap_dims(1, 2).reshape([b, l, h * hd])
+}
+
+/// `softmax(q k^T + mask) v` over `[B, H, L, hd]`; any scale is already in q.
+fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: Option<Tensor<4>>) -> Tensor<4> {
+    let scores = q.matmul(k.swap_dims(2, 3));
+    let scores = match mask {
+        Some(mask) => scores + mask,
+        None => scores,
+    };
+    softmax(scores, 3).matmul(v)
+}
+
+/// Keys (normalised and rotated) and values of one layer for all tokens of a schedule, allocated once.
+#[derive(Debug)]
+pub struct KvCache {
+    /// `[B, H, L, hd]`; taken out while it is written, so that the write happens in place.
+    tensors: Option<(Tensor<4>, Tensor<4>)>,
+    filled: usize,
+}
+
+impl KvCache {
+    /// Room for `capacity` tokens.
+    pub fn new(batch: usize, heads: usize, capacity: usize, head_dim: usize, device: &Device) -> Self {
+        let zeros = || Tensor::zeros([batch, heads, capacity, head_dim], device);
+        Self {
+            tensors: Some((zeros(), zeros())),
+            filled: 0,
+        }
+    }
+
+    /// Writes the tokens of one scale behind the cached ones and returns all of them.
+    fn append(&mut self, k: Tensor<4>, v: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let Some((keys, values)) = self.tensors.take() else {
+            return (k, v);
+        };
+        let [b, h, length, hd] = k.dims();
+        let (start, end) = (self.filled, self.filled + length);
+        let keys = keys.slice_assign([0..b, 0..h, start..end, 0..hd], k);
+        let values = values.slice_assign([0..b, 0..h, start..end, 0..hd], v);
+        let seen = (keys.clone().narrow(2, 0, end), values.clone().narrow(2, 0, end));
+        self.filled = end;
+        self.tensors = Some((keys, values));
+        seen
+    }
+
+    /// Keeps the first `batch` rows (drops the unconditional half).
+    pub fn truncate(&mut self, batch: usize) {
+        let keep = |x: Tensor<4>| x.narrow(0, 0, batch);
+        self.tensors = self.tensors.take().map(|(k, v)| (keep(k), keep(v)));
+    }
+}
+
+/// What a self attention sees besides its own tokens.
+pub enum Past<'a> {
+    /// Nothing: the whole sequence is here, under a mask `[1, 1, L, L]`.
+    Masked(&'a Tensor<4>),
+    /// The scales before, in the cache; no mask, since a scale sees all of itself.
+    Cached(&'a mut KvCache),
+}
+
+/// Self attention on L2-normalised queries and keys with a learned temperature per head.
+#[derive(Module, Debug)]
+pub struct SelfAttention {
+    pub mat_qkv: Linear,
+    pub q_bias: Param<Tensor<1>>,
+    pub v_bias: Param<Tensor<1>>,
+    /// Logarithm of the temperature `[1, H, 1, 1]`, capped at ln 100.
+    pub scale_mul: Param<Tensor<4>>,
+    pub proj: Linear,
+    heads: usize,
+}
+
+impl SelfAttention {
+    pub fn new(width: usize, heads: usize, device: &Device) -> Self {
+        Self {
+            mat_qkv: Linear::without_bias(width, 3 * width, device),
+            q_bias: parameter([width], device),
+            v_bias: parameter([width], device),
+            scale_mul: parameter([1, heads, 1, 1], device),
+            proj: Linear::new(width, width, device),
+            heads,
+        }
+    }
+
+    /// `[B, L, C] -> [B, L, C]`; `rope` holds the rows of these L tokens.
+    pub fn forward(&self, x: Tensor<3>, rope: Option<&RopeTables>, past: Past) -> Tensor<3> {
+        let [_, _, c] = x.dims();
+        let qkv = self.mat_qkv.forward(x);
+        let part = |i: usize| qkv.clone().narrow(2, i * c, c);
+        let q = split_heads(part(0) + self.q_bias.val().unsqueeze(), self.heads);
+        let k = split_heads(part(1), self.heads);
+        let v = split_heads(part(2) + self.v_bias.val().unsqueeze(), self.heads);
+        let temperature = self.scale_mul.val().clamp_max(100f64.ln()).exp();
+        let q = unit(q) * temperature;
+        let k = unit(k);
+        let (q, k) = match rope {
+            Some(rope) => (rope.rotate(q), rope.rotate(k)),
+            None => (q, k),
+        };
+        let out = match past {
+            Past::Masked(mask) => attend(q, k, v, Some(mask.clone())),
+            Past::Cached(cache) => {
+                let (k, v) = cache.append(k, v);
+                attend(q, k, v, None)
+            }
+        };
+        self.proj.forward(merge_heads(out))
+    }
+}
+
+/// `x / max(|x|, 1e-12)` over the last axis; the floor sits under the root so that its gradient stays finite.
+fn unit(x: Tensor<4>) -> Tensor<4> {
+    let norm = x.clone().square().sum_dim(3).clamp_min(1e-24).sqrt();
+    x / norm
+}
+
+/// Text keys and values of one layer `[B, H, L_text, hd]`, projected once for all scales.
+#[derive(Clone, Debug)]
+pub struct TextMemory {
+    k: Tensor<4>,
+    v: Tensor<4>,
+}
+
+impl TextMemory {
+    /// Keeps the first `batch` rows.
+    pub fn truncate(&mut self, batch: usize) {
+        self.k = self.k.clone().narrow(0, 0, batch);
+        self.v = self.v.clone().narrow(0, 0, batch);
+    }
+}
+
+/// Cross attention from tokens to the prompt.
+#[derive(Module, Debug)]
+pub struct CrossAttention {
+    pub mat_q: Linear,
+    pub mat_kv: Linear,
+    pub v_bias: Param<Tensor<1>>,
+    pub proj: Linear,
+    heads: usize,
+}
+
+impl CrossAttention {
+    pub fn new(width: usize, heads: usize, device: &Device) -> Self {
+        Self {
+            mat_q: Linear::new(width, width, device),
+            mat_kv: Linear::without_bias(width, 2 * width, device),
+            v_bias: parameter([width], device),
+            proj: Linear::new(width, width, device),
+            heads,
+        }
+    }
+
+    /// Projects the text memory `m [B, L_text, C]`.
+    pub fn memory(&self, m: Tensor<3>) -> TextMemory {
+        let [_, _, c] = m.dims();
+        let kv = self.mat_kv.forward(m);
+        let k = kv.clone().narrow(2, 0, c);
+        let v = kv.narrow(2, c, c) + self.v_bias.val().unsqueeze();
+        TextMemory {
+            k: split_heads(k, self.heads),
+            v: split_heads(v, self.heads),
+        }
+    }
+
+    /// `[B, L, C] -> [B, L, C]`; `mask [B, 1, 1, L_text]` hides padding.
+    pub fn forward(&self, x: Tensor<3>, memory: &TextMemory, mask: Option<&Tensor<4>>) -> Tensor<3> {
+        let q = split_heads(self.mat_q.forward(x), self.heads);
+        let [_, _, _, hd] = q.dims();
+        let q = q / (hd as f64).sqrt();
+        let out = attend(q, memory.k.clone(), memory.v.clone(), mask.cloned());
+        self.proj.forward(merge_heads(out))
+    }
+}
+
+/// Pools the text into one vector: attention with a learned query (the start token and the modulation come from it).
+#[derive(Module, Debug)]
+pub struct TextPool {
+    /// The query `[1, Hs, C/Hs]`, the same for every prompt.
+    pub mat_q: Param<Tensor<3>>,
+    pub v_bias: Param<Tensor<1>>,
+    pub mat_kv: Linear,
+    pub proj: Linear,
+}
+
+impl TextPool {
+    pub fn new(text_dim: usize, width: usize, device: &Device) -> Self {
+        let heads = Self::heads(text_dim, width);
+        Self {
+            mat_q: parameter([1, heads, width / heads], device),
+            v_bias: parameter([width], device),
+            mat_kv: Linear::without_bias(text_dim, 2 * width, device),
+            proj: Linear::new(width, width, device),
+        }
+    }
+
+    /// Heads of the pool: one per 128 text channels, per 64 in models wider than 4096.
+    pub fn heads(text_dim: usize, width: usize) -> usize {
+        text_dim / if width > 4096 { 64 } else { 128 }
+    }
+
+    /// `t [B, L_text, Ct5] -> [B, C]`.
+    pub fn forward(&self, t: Tensor<3>, mask: Option<Tensor<4>>) -> Tensor<2> {
+        let [b, _, _] = t.dims();
+        let query = self.mat_q.val();
+        let [_, heads, hd] = query.dims();
+        let c = heads * hd;
+        let kv = self.mat_kv.forward(t);
+        let k = split_heads(kv.clone().narrow(2, 0, c), heads);
+        let v = split_heads(kv.narrow(2, c, c) + self.v_bias.val().unsqueeze(), heads);
+        let query = query.reshape([1, heads, 1, hd]).expand([b, heads, 1, hd]);
+        let out = attend(query / (hd as f64).sqrt(), k, v, mask);
+        self.proj.forward(out.reshape([b, c]))
+    }
+}
