@@ -9,7 +9,7 @@ import { Stage, element } from "./stage.js";
 /** @typedef {import("./protocol.js").EngineChoice} EngineChoice */
 
 const MODEL = "models/default/manifest.json";
-const PHASES = { engine: "Loading the engine", tokenizer: "Loading the words", weights: "Loading the model", building: "Building the model" };
+const PHASES = { engine: "Loading the engine", tokenizer: "Loading the words", weights: "Loading the model" };
 const ENGINES = { webgpu: "WebGPU", cpu: "CPU" };
 
 const address = new URLSearchParams(location.search);
@@ -72,11 +72,7 @@ function onLoading(event) {
   } else if (event.type === "progress") {
     const { loaded, total } = event;
     const detail = total > 0 ? `${megabytes(loaded)} of ${megabytes(total)} MB` : `${megabytes(loaded)} MB`;
-    const bytes = event.phase !== "building";
-    stage.veil(PHASES[event.phase], {
-      ...(total > 0 && { fraction: loaded / total }),
-      ...(bytes && { detail }),
-    });
+    stage.veil(PHASES[event.phase], { detail, ...(total > 0 && { fraction: loaded / total }) });
   }
 }
 

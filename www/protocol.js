@@ -12,7 +12,7 @@ export const PROTOCOL = 1;
  * @property {string} aspect name of a template, such as "4:3"
  * @property {number | number[]} [cfg] guidance, one value or one per scale
  * @property {number | number[]} [tau] temperature, one value or one per scale
- * @property {number} [topP] nucleus of each bit's two outcomes
+ * @property {number} [topP] nucleus of each bit's two values, 0 turns it off
  * @property {string} [negativePrompt]
  */
 
@@ -28,10 +28,10 @@ export const PROTOCOL = 1;
  * @property {Aspect[]} aspects
  * @property {string[]} examples
  * @property {string[]} words the model knows; empty when it was trained on free text
- * @property {{ cfg: number | number[], tau: number | number[], topP: number | null }} defaults
+ * @property {{ cfg: number | number[], tau: number | number[], topP: number }} defaults
  */
 
-/** @typedef {{ type: "progress", phase: "engine" | "tokenizer" | "weights" | "building", loaded: number, total: number }} Progress */
+/** @typedef {{ type: "progress", phase: "engine" | "tokenizer" | "weights", loaded: number, total: number }} Progress */
 /** @typedef {{ type: "started", prompt: string, seed: number, aspect: Aspect, unknownWords: string[] }} Started */
 /** @typedef {{ type: "scale", k: number, of: number, height: number, width: number, ms: number, image: Pixels }} Scale */
 /** @typedef {{ width: number, height: number, rgba: Uint8Array<ArrayBuffer> }} Pixels */

@@ -2,7 +2,8 @@
 
 use super::EngineError;
 use super::aspect;
-use super::protocol::{Options, PerScale};
+use super::protocol::Options;
+use crate::model::sampling::SamplingOptions;
 use crate::model::schedule::Schedule;
 
 /// Longest prompt that is even tokenised; the model's own limit is in tokens.
@@ -10,90 +11,38 @@ pub const MAX_CHARACTERS: usize = 2000;
 /// Largest integer up to which every JavaScript number is exact.
 const MAX_SEED: f64 = 9_007_199_254_740_991.0;
 
-/// Options that can be drawn.
+/// Options that can be drawn, the words of the prompt aside.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub prompt: String,
     pub negative_prompt: Option<String>,
-    pub seed: u64,
     /// Name of the template.
     pub aspect: String,
     pub schedule: Schedule,
-    /// One value per scale; None leaves the model's own.
-    pub cfg: Option<Vec<f64>>,
-    /// One value per scale; None leaves the model's own.
-    pub tau: Option<Vec<f64>>,
-    pub top_p: Option<f64>,
-}
-
-/// A range of numbers that an option may have.
-struct Range {
-    field: &'static str,
-    name: &'static str,
-    holds: fn(f64) -> bool,
-    range: &'static str,
-    remedy: &'static str,
-}
-
-const CFG: Range = Range {
-    field: "cfg",
-    name: "Guidance (cfg)",
-    holds: |v| (1.0..=20.0).contains(&v),
-    range: "from 1 to 20",
-    remedy: "1 turns guidance off, 3 to 5 is usual.",
-};
-const TAU: Range = Range {
-    field: "tau",
-    name: "Temperature (tau)",
-    holds: |v| v > 0.0 && v <= 10.0,
-    range: "above 0 and up to 10",
-    remedy: "Low values give the likeliest image, 1 the model's own variety.",
-};
-const TOP_P: Range = Range {
-    field: "topP",
-    name: "Nucleus (top-p)",
-    holds: |v| v > 0.0 && v <= 1.0,
-    range: "above 0 and up to 1",
-    remedy: "1 keeps every outcome.",
-};
-
-impl Range {
-    fn check(&self, value: f64) -> Result<f64, EngineError> {
-        match (self.holds)(value) {
-            true => Ok(value),
-            false => Err(EngineError::Range {
-                field: self.field,
-                name: self.name,
-                value,
-                range: self.range,
-                remedy: self.remedy,
-            }),
-        }
-    }
-
-    /// One checked value for each of `scales` scales.
-    fn spread(&self, values: &PerScale, scales: usize) -> Result<Vec<f64>, EngineError> {
-        match values {
-            PerScale::Same(value) => Ok(vec![self.check(*value)?; scales]),
-            PerScale::Each(values) if values.len() == scales => values.iter().map(|&value| self.check(value)).collect(),
-            PerScale::Each(values) => Err(EngineError::ListLength {
-                field: self.field,
-                name: self.name,
-                found: values.len(),
-                scales,
-            }),
-        }
-    }
+    pub sampling: SamplingOptions,
 }
 
 impl Request {
-    /// Checks everything that needs no tokenizer; images have `scales` scales.
-    pub fn new(options: Options, scales: usize) -> Result<Self, EngineError> {
+    /// Completes `options` by the model's `defaults` and checks them for a model of `depth` blocks and `scales` scales.
+    pub fn new(
+        options: Options,
+        defaults: &SamplingOptions,
+        depth: usize,
+        scales: usize,
+    ) -> Result<Self, EngineError> {
         let seed = options.seed;
         if !((0.0..=MAX_SEED).contains(&seed) && seed.fract() == 0.0) {
             return Err(EngineError::Seed(seed));
         }
-        let spread = |range: Range, values: Option<PerScale>| values.map(|v| range.spread(&v, scales)).transpose();
+        let defaults = defaults.clone();
+        let sampling = SamplingOptions {
+            cfg: options.cfg.unwrap_or(defaults.cfg),
+            tau: options.tau.unwrap_or(defaults.tau),
+            top_p: options.top_p.unwrap_or(defaults.top_p),
+            seed: seed as u64,
+            ..defaults
+        };
+        sampling.validate(depth, scales)?;
         let aspect = options.aspect.unwrap_or_else(|| "1:1".to_string());
         Ok(Self {
             prompt: prompt(&options.prompt)?,
@@ -101,12 +50,9 @@ impl Request {
                 None | Some("") => None,
                 Some(negative) => Some(prompt(negative)?),
             },
-            seed: seed as u64,
             schedule: aspect::template(&aspect)?.schedule(scales)?,
             aspect,
-            cfg: spread(CFG, options.cfg)?,
-            tau: spread(TAU, options.tau)?,
-            top_p: options.top_p.map(|p| TOP_P.check(p)).transpose()?,
+            sampling,
         })
     }
 }
@@ -129,8 +75,17 @@ fn prompt(text: &str) -> Result<String, EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::sampling::PerScale;
 
     const SCALES: usize = 5;
+
+    fn request(options: Options) -> Result<Request, EngineError> {
+        let defaults = SamplingOptions {
+            cfg: PerScale::All(3.0),
+            ..SamplingOptions::default()
+        };
+        Request::new(options, &defaults, 4, SCALES)
+    }
 
     fn good() -> Options {
         Options {
@@ -141,26 +96,32 @@ mod tests {
     }
 
     #[test]
-    fn good_options_become_a_request() {
-        let request = Request::new(good(), SCALES).unwrap();
-        assert_eq!((request.prompt.as_str(), request.seed), ("a red apple", 7));
-        assert_eq!(request.schedule.len(), SCALES);
-        assert_eq!((request.cfg, request.tau, request.top_p), (None, None, None));
+    fn what_is_left_out_is_the_models_own() {
+        let found = request(good()).unwrap();
+        assert_eq!((found.prompt.as_str(), found.sampling.seed), ("a red apple", 7));
+        assert_eq!(found.sampling.cfg, PerScale::All(3.0));
+        assert_eq!(found.schedule.image_size(), (128, 128));
+    }
 
-        let lists = Options {
+    #[test]
+    fn what_is_given_replaces_it() {
+        let each = PerScale::Each(vec![1.0, 2.0, 3.0, 4.0, 5.0]);
+        let options = Options {
             aspect: Some("2:1".into()),
-            cfg: Some(PerScale::Each(vec![1.0, 2.0, 3.0, 4.0, 5.0])),
-            tau: Some(PerScale::Same(0.5)),
+            cfg: Some(each.clone()),
+            tau: Some(PerScale::All(0.5)),
+            top_p: Some(0.9),
             seed: MAX_SEED,
             negative_prompt: Some("  ".into()),
             ..good()
         };
-        let request = Request::new(lists, SCALES).unwrap();
-        assert_eq!(request.cfg, Some(vec![1.0, 2.0, 3.0, 4.0, 5.0]));
-        assert_eq!(request.tau, Some(vec![0.5; SCALES]));
-        assert_eq!(request.seed, (1 << 53) - 1);
-        assert_eq!(request.negative_prompt, None);
-        assert_eq!(request.schedule.image_size(), (80, 160));
+        let found = request(options).unwrap();
+        assert_eq!(found.sampling.cfg, each);
+        assert_eq!(found.sampling.tau, PerScale::All(0.5));
+        assert_eq!(found.sampling.top_p, 0.9);
+        assert_eq!(found.sampling.seed, (1 << 53) - 1);
+        assert_eq!(found.negative_prompt, None);
+        assert_eq!(found.schedule.image_size(), (80, 160));
     }
 
     #[test]
@@ -168,9 +129,8 @@ mod tests {
         let bad = |change: &dyn Fn(&mut Options)| {
             let mut options = good();
             change(&mut options);
-            let error = Request::new(options, SCALES).unwrap_err();
-            let message = error.to_string();
-            assert!(message.ends_with('.') && message.len() > 30, "{message}");
+            let error = request(options).unwrap_err();
+            assert!(error.to_string().len() > 40, "{error}");
             error.field().unwrap_or_default()
         };
         assert_eq!(bad(&|o| o.prompt = " \n".into()), "prompt");
@@ -180,13 +140,13 @@ mod tests {
             assert_eq!(bad(&|o| o.seed = seed), "seed");
         }
         for cfg in [f64::NAN, f64::INFINITY, 0.0, -3.0, 1e9] {
-            assert_eq!(bad(&|o| o.cfg = Some(PerScale::Same(cfg))), "cfg");
+            assert_eq!(bad(&|o| o.cfg = Some(PerScale::All(cfg))), "cfg");
             assert_eq!(bad(&|o| o.cfg = Some(PerScale::Each(vec![1.0, 1.0, 1.0, 1.0, cfg]))), "cfg");
         }
         for tau in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
-            assert_eq!(bad(&|o| o.tau = Some(PerScale::Same(tau))), "tau");
+            assert_eq!(bad(&|o| o.tau = Some(PerScale::All(tau))), "tau");
         }
-        for top_p in [f64::NAN, 0.0, 1.5] {
+        for top_p in [f64::NAN, -0.5, 1.5] {
             assert_eq!(bad(&|o| o.top_p = Some(top_p)), "topP");
         }
         for length in [0, 1, 4, 6] {

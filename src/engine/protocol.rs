@@ -2,6 +2,8 @@
 //!
 //! A mirror in JSDoc types is www/protocol.js.
 
+use crate::model::sampling::PerScale;
+use crate::model::schedule::Grid;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Grows with every change that an older page would misread.
@@ -16,22 +18,14 @@ pub struct Options {
     pub seed: f64,
     /// Name of a template, width to height: "1:1", "4:3" ..
     pub aspect: Option<String>,
-    /// Classifier-free guidance, from 1 (off) to 20.
+    /// Classifier-free guidance; 1 is none.
     pub cfg: Option<PerScale>,
-    /// Temperature, above 0 and up to 10.
+    /// Temperature of the logits.
     pub tau: Option<PerScale>,
-    /// Nucleus of a bit's two outcomes, above 0 and up to 1.
+    /// Nucleus of a bit's two values, from 0 to 1; 0 turns it off.
     pub top_p: Option<f64>,
     /// What the image should not show; takes the place of the unconditional embedding.
     pub negative_prompt: Option<String>,
-}
-
-/// A value for all scales, or one for each.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum PerScale {
-    Same(f64),
-    Each(Vec<f64>),
 }
 
 /// What the engine says while it works.
@@ -80,8 +74,6 @@ pub enum Phase {
     Tokenizer,
     /// The shards of the weights.
     Weights,
-    /// The networks are made from the weights; nothing is downloaded.
-    Building,
 }
 
 /// What a loaded model says of itself.
@@ -108,7 +100,7 @@ pub struct ModelInfo {
 pub struct Defaults {
     pub cfg: PerScale,
     pub tau: PerScale,
-    pub top_p: Option<f64>,
+    pub top_p: f64,
 }
 
 /// A shape of image.
@@ -120,7 +112,7 @@ pub struct Aspect {
     /// Pixels.
     pub height: usize,
     /// `(h_k, w_k)` in tokens.
-    pub scales: Vec<(usize, usize)>,
+    pub scales: Vec<Grid>,
 }
 
 /// A picture, row by row, four bytes a pixel.
@@ -172,7 +164,7 @@ mod tests {
         assert_eq!(short.cfg, None);
         let lists = read(json!({ "prompt": "", "seed": 1, "cfg": [1, 2.5], "tau": 1, "topP": 0.9 })).unwrap();
         assert_eq!(lists.cfg, Some(PerScale::Each(vec![1.0, 2.5])));
-        assert_eq!(lists.tau, Some(PerScale::Same(1.0)));
+        assert_eq!(lists.tau, Some(PerScale::All(1.0)));
         assert!(read(json!({ "prompt": "", "seed": 1, "guidance": 3 })).is_err());
     }
 }
