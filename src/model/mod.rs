@@ -14,5 +14,6 @@ pub mod sampling;
 pub mod schedule;
 pub mod text_features;
 pub mod transformer;
+pub mod vae;
 
 pub use error::ModelError;

@@ -37,7 +37,7 @@ fn check(case: &Case, force: bool) {
         let model = load(&config, &case.path("weights"), &device);
         let prompts = text(case, "kv_compact", "cu_seqlens_k", &device);
         let negative = (!case.config()["negative_text_lens"].is_null())
-            .then(|| text(case, "negative_kv_compact", "negative_cu_seqlens_k", &device));
+            .then(|| text(case, "neg_kv_compact", "neg_cu_seqlens_k", &device));
         let noise = thresholds(case, schedule.len(), &device);
         let mut sampler = Sampler::new(&model, &prompts, negative.as_ref(), &schedule, options(case), noise).unwrap();
         if force {

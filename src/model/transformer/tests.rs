@@ -148,6 +148,7 @@ pub fn collect_gradients(
     struct Collect<'a> {
         path: Vec<String>,
         grads: &'a burn::tensor::Gradients,
+        config: &'a TransformerConfig,
         found: Vec<(String, TensorData)>,
     }
     impl burn::module::ModuleVisitor for Collect<'_> {
@@ -159,26 +160,32 @@ pub fn collect_gradients(
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(grad) = param.val().grad(self.grads) {
-                self.found.push((official_name(&self.path.join(".")), grad.into_data()));
+                self.found.push((chunked_name(&self.path.join("."), self.config), grad.into_data()));
             }
         }
     }
     let mut collect = Collect {
         path: Vec::new(),
         grads,
+        config,
         found: Vec::new(),
     };
     model.visit(&mut collect);
+    collect.found.into_iter().collect()
+}
+
+/// Field path -> official name with its chunk of blocks.
+pub fn chunked_name(path: &str, config: &TransformerConfig) -> String {
+    let name = official_name(path);
     let per_chunk = config.depth / config.block_chunks;
-    let chunked = |name: String| match name.strip_prefix("blocks.") {
+    match name.strip_prefix("blocks.") {
         Some(rest) if config.block_chunks > 1 => {
             let (i, rest) = rest.split_once('.').unwrap();
             let i: usize = i.parse().unwrap();
             format!("block_chunks.{}.module.{}.{rest}", i / per_chunk, i % per_chunk)
         }
         _ => name,
-    };
-    collect.found.into_iter().map(|(name, data)| (chunked(name), data)).collect()
+    }
 }
 
 #[test]

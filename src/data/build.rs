@@ -1,0 +1,284 @@
+//! `infinity data build`: from the pinned icon package to the sprite bank.
+//!
+//! The drawings are Fluent Emoji (flat), (c) Microsoft Corporation, MIT licence, as packaged by Iconify.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use image::{Rgba, RgbaImage};
+use resvg::tiny_skia::{Pixmap, Transform};
+use resvg::usvg;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::colour::Colour;
+use super::concepts::{CONCEPTS, Concept};
+use super::error::DataError;
+use super::recolour::Region;
+use super::sprites::{Entry, SPRITE_SIZE, Sprite, SpriteBank};
+
+/// The npm package the bank is made of.
+pub const PACKAGE: &str = "@iconify-json/fluent-emoji-flat@1.2.6";
+/// SHA-256 of its `icons.json`.
+const ICONS_SHA256: &str = "f5f4cf457c0db2ad5a2e42e033e02e0c87d10e43d0164cfffb3bb84914970a63";
+/// A recoloured object must change at least this share of itself, or its colour is not what one sees first.
+pub const LEAST_COVER: f32 = 0.5;
+
+/// Side of the drawing whose outline tells how far the content reaches.
+const PROBE: u32 = 512;
+/// Empty pixels around the content, so that resampling has something to fade into.
+const MARGIN: f32 = 1.0;
+
+/// Iconify's container: bodies of SVG files on a common square.
+#[derive(Deserialize)]
+struct Icons {
+    icons: BTreeMap<String, Icon>,
+    width: f32,
+    height: f32,
+}
+
+#[derive(Deserialize)]
+struct Icon {
+    body: String,
+}
+
+/// Draws the whole bank from the `icons.json` in `package`, an unpacked copy of [`PACKAGE`].
+pub fn build(package: &Path) -> Result<SpriteBank, DataError> {
+    let path = package.join("icons.json");
+    let json = std::fs::read(&path).map_err(DataError::io(&path))?;
+    let found = hex(&Sha256::digest(&json));
+    if found != ICONS_SHA256 {
+        return Err(DataError::WrongPackage {
+            path,
+            expected: ICONS_SHA256,
+            found,
+        });
+    }
+    draw(&json, CONCEPTS)
+}
+
+/// Fetches [`PACKAGE`] with `npm pack` into `dir` and unpacks it; returns the directory with `icons.json`.
+pub fn fetch(dir: &Path) -> Result<PathBuf, DataError> {
+    std::fs::create_dir_all(dir).map_err(DataError::io(dir))?;
+    let archive = tool(dir, "npm", &["pack", "--silent", PACKAGE])?;
+    let archive = archive.lines().last().unwrap_or_default().trim();
+    tool(dir, "tar", &["-xzf", archive])?;
+    Ok(dir.join("package"))
+}
+
+fn tool(dir: &Path, program: &str, arguments: &[&str]) -> Result<String, DataError> {
+    let command = format!("{program} {}", arguments.join(" "));
+    let output = match Command::new(program)
+        .args(arguments)
+        .current_dir(dir)
+        .output()
+    {
+        Ok(output) => output,
+        Err(source) => return Err(DataError::Tool { command, source }),
+    };
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(DataError::ToolFailed { command, message });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Draws `concepts` from the text of an Iconify container.
+pub(crate) fn draw(json: &[u8], concepts: &[Concept]) -> Result<SpriteBank, DataError> {
+    let icons: Icons =
+        serde_json::from_slice(json).map_err(|e| DataError::BadPackage(e.to_string()))?;
+    let mut sprites = Vec::with_capacity(concepts.len());
+    for concept in concepts {
+        let icon = (icons.icons.get(concept.icon))
+            .ok_or_else(|| DataError::BadPackage(format!("it has no icon `{}`", concept.icon)))?;
+        let svg = format!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {w} {h}" width="{w}" height="{h}">{body}</svg>"#,
+            w = icons.width,
+            h = icons.height,
+            body = icon.body
+        );
+        let bad = |reason: String| DataError::BadIcon {
+            icon: concept.icon.to_owned(),
+            reason,
+        };
+        let image = rasterise(&svg).map_err(bad)?;
+        let region = Region::of(&image).ok_or_else(|| bad("it has no colour".to_owned()))?;
+        let recolourable = region.cover >= LEAST_COVER;
+        let entry = Entry {
+            noun: concept.noun.to_owned(),
+            article: concept.article.to_owned(),
+            plural: concept.plural.to_owned(),
+            synonyms: concept
+                .synonyms
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect(),
+            icon: concept.icon.to_owned(),
+            hue: region.mean.hue(),
+            cover: region.cover,
+            natural: Colour::of_object(region.mean),
+            colours: if recolourable {
+                Colour::OBJECTS.to_vec()
+            } else {
+                Vec::new()
+            },
+        };
+        sprites.push(Sprite {
+            entry,
+            image,
+            region,
+        });
+    }
+    Ok(SpriteBank {
+        source: PACKAGE.to_owned(),
+        sprites,
+    })
+}
+
+/// Draws an SVG file so that its content fills a [`SPRITE_SIZE`] square, centred.
+fn rasterise(svg: &str) -> Result<RgbaImage, String> {
+    let tree = usvg::Tree::from_str(svg, &usvg::Options::default()).map_err(|e| e.to_string())?;
+    let scale = PROBE as f32 / tree.size().width().max(tree.size().height());
+    let probe = render(&tree, PROBE, Transform::from_scale(scale, scale))?;
+    let (mut low, mut high) = ([PROBE; 2], [0; 2]);
+    for (x, y, pixel) in probe.enumerate_pixels() {
+        if pixel.0[3] > 8 {
+            low = [low[0].min(x), low[1].min(y)];
+            high = [high[0].max(x + 1), high[1].max(y + 1)];
+        }
+    }
+    if low[0] >= high[0] {
+        return Err("it is empty".to_owned());
+    }
+    let extent = (high[0] - low[0]).max(high[1] - low[1]) as f32;
+    let zoom = (SPRITE_SIZE as f32 - 2.0 * MARGIN) / extent;
+    let middle = |axis: usize| (low[axis] + high[axis]) as f32 / 2.0;
+    let centre = SPRITE_SIZE as f32 / 2.0;
+    let place = Transform::from_row(
+        scale * zoom,
+        0.0,
+        0.0,
+        scale * zoom,
+        centre - middle(0) * zoom,
+        centre - middle(1) * zoom,
+    );
+    render(&tree, SPRITE_SIZE, place)
+}
+
+/// One rendering; resvg's pixels are premultiplied, ours are not.
+fn render(tree: &usvg::Tree, side: u32, place: Transform) -> Result<RgbaImage, String> {
+    let mut pixmap = Pixmap::new(side, side).ok_or("no memory for the drawing")?;
+    resvg::render(tree, place, &mut pixmap.as_mut());
+    Ok(RgbaImage::from_fn(side, side, |x, y| {
+        let colour = pixmap.pixels()[(y * side + x) as usize].demultiply();
+        Rgba([colour.red(), colour.green(), colour.blue(), colour.alpha()])
+    }))
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONCEPT: Concept = Concept {
+        icon: "dot",
+        noun: "dot",
+        article: "a",
+        plural: "dots",
+        synonyms: &[],
+    };
+
+    fn package(body: &str) -> Vec<u8> {
+        serde_json::json!({ "icons": { "dot": { "body": body } }, "width": 32, "height": 32 })
+            .to_string()
+            .into_bytes()
+    }
+
+    #[test]
+    fn a_drawing_is_trimmed_centred_and_repeatable() {
+        let json = package(r##"<path fill="#e02020" d="M4 6h12v6h-12z"/>"##);
+        let bank = draw(&json, &[CONCEPT]).unwrap();
+        let sprite = &bank.sprites[0];
+        assert_eq!(sprite.image.dimensions(), (SPRITE_SIZE, SPRITE_SIZE));
+        let opaque = |x, y| sprite.image.get_pixel(x, y).0[3] == 255;
+        let (end, middle) = (SPRITE_SIZE - 1, SPRITE_SIZE / 2);
+        assert!(
+            opaque(2, middle) && opaque(end - 2, middle),
+            "the longer axis fills the square"
+        );
+        assert!(
+            opaque(middle, 42) && opaque(middle, end - 42),
+            "the shorter axis is half as long"
+        );
+        assert!(!opaque(middle, 38) && !opaque(middle, end - 38));
+        assert_eq!(
+            sprite.image.get_pixel(middle, middle).0,
+            [0xe0, 0x20, 0x20, 255]
+        );
+        assert_eq!(sprite.entry.natural, Colour::Red);
+        assert_eq!(
+            bank.to_bytes().unwrap(),
+            draw(&json, &[CONCEPT]).unwrap().to_bytes().unwrap()
+        );
+    }
+
+    #[test]
+    fn half_transparent_paint_keeps_its_colour() {
+        let json = package(r##"<path fill="#20e020" fill-opacity=".5" d="M4 4h20v20h-20z"/>"##);
+        let bank = draw(&json, &[CONCEPT]).unwrap();
+        let [r, g, b, alpha] = bank.sprites[0].image.get_pixel(80, 80).0;
+        assert!(
+            alpha.abs_diff(128) <= 1
+                && r.abs_diff(0x20) <= 2
+                && g.abs_diff(0xe0) <= 2
+                && b.abs_diff(0x20) <= 2
+        );
+    }
+
+    #[test]
+    fn a_mostly_gray_drawing_keeps_its_colours() {
+        let json = package(
+            r##"<path fill="#888" d="M2 2h28v28h-28z"/><path fill="#e02020" d="M4 4h12v12h-12z"/>"##,
+        );
+        assert!(
+            draw(&json, &[CONCEPT]).unwrap().sprites[0]
+                .entry
+                .colours
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_named() {
+        let error = |json: &[u8]| draw(json, &[CONCEPT]).map(|_| ()).unwrap_err();
+        assert!(matches!(error(b"{}"), DataError::BadPackage(_)));
+        let empty = br#"{"icons": {}, "width": 32, "height": 32}"#;
+        assert!(matches!(error(empty), DataError::BadPackage(text) if text.contains("`dot`")));
+        assert!(matches!(error(&package("")), DataError::BadIcon { icon, .. } if icon == "dot"));
+        assert!(matches!(
+            error(&package("<path")),
+            DataError::BadIcon { .. }
+        ));
+        let gray = package(r##"<path fill="#888" d="M2 2h28v28h-28z"/>"##);
+        assert!(
+            matches!(error(&gray), DataError::BadIcon { reason, .. } if reason.contains("colour"))
+        );
+    }
+
+    #[test]
+    fn another_package_is_refused() {
+        let dir =
+            std::env::temp_dir().join(format!("infinity-wrong-package-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("icons.json"), "{}").unwrap();
+        let error = build(&dir).map(|_| ()).unwrap_err();
+        std::fs::remove_dir_all(&dir).unwrap();
+        assert!(matches!(error, DataError::WrongPackage { .. }), "{error}");
+        assert!(matches!(build(&dir), Err(DataError::Io { .. })));
+    }
+}

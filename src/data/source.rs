@@ -1,0 +1,75 @@
+//! What training sees of a data set.
+
+use image::RgbImage;
+
+use super::colour::Colour;
+use super::error::DataError;
+
+/// An image with its caption.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    pub image: RgbImage,
+    pub caption: String,
+    /// What the image is known to show; `None` where only the caption says.
+    pub truth: Option<Truth>,
+}
+
+impl Sample {
+    /// Values in -1..1, channel by channel: `[3, height, width]`.
+    pub fn to_chw(&self) -> Vec<f32> {
+        let pixels = (self.image.width() * self.image.height()) as usize;
+        let mut values = vec![0.0; 3 * pixels];
+        for (place, pixel) in self.image.pixels().enumerate() {
+            for (channel, &value) in pixel.0.iter().enumerate() {
+                values[channel * pixels + place] = f32::from(value) / 127.5 - 1.0;
+            }
+        }
+        values
+    }
+}
+
+/// What a composed image shows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Truth {
+    /// The noun of the sprite bank's entry.
+    pub concept: String,
+    /// The colour asked for, or what the drawing's own colour is called.
+    pub colour: Colour,
+    pub background: Colour,
+    /// Left, top, right, bottom in pixels; right and bottom are just outside.
+    pub bounds: [u32; 4],
+}
+
+/// A set of captioned images. The same arguments always give the same sample, on every thread and machine.
+pub trait Source: Send + Sync {
+    /// Sample `index` of the run `seed`, `height` x `width` pixels.
+    fn sample(
+        &self,
+        seed: u64,
+        index: u64,
+        height: usize,
+        width: usize,
+    ) -> Result<Sample, DataError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    #[test]
+    fn pixels_become_planes() {
+        let mut image = RgbImage::new(2, 1);
+        image.put_pixel(1, 0, Rgb([255, 0, 51]));
+        let sample = Sample {
+            image,
+            caption: String::new(),
+            truth: None,
+        };
+        let planes = sample.to_chw();
+        assert_eq!(planes.len(), 6);
+        for (value, expected) in planes.iter().zip([-1.0, 1.0, -1.0, -1.0, -1.0, -0.6]) {
+            assert!((value - expected).abs() < 1e-6, "{planes:?}");
+        }
+    }
+}
