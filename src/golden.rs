@@ -150,31 +150,26 @@ impl Case {
     }
 
     pub fn ints(&self, name: &str) -> Vec<i64> {
-        self.data(name).convert::<i64>().to_vec().unwrap()
+        self.data(name).convert::<i64>().try_to_vec().unwrap()
     }
 
     /// Compares a tensor with the stored output of that name by the manifest's rule `|a-b| <= atol + rtol*|b|`.
     pub fn check<const D: usize>(&self, device: &str, name: &str, found: Tensor<D>) {
         let data = found.into_data().convert::<f32>();
-        self.check_values(device, name, &data.shape.to_vec(), &data.to_vec().unwrap());
+        self.check_values(device, name, &data.shape().to_vec(), &data.try_to_vec().unwrap());
     }
 
     /// As [`check`](Self::check), for integers and bits.
     pub fn check_int<const D: usize>(&self, device: &str, name: &str, found: Tensor<D, Int>) {
         let data = found.into_data().convert::<f32>();
-        self.check_values(device, name, &data.shape.to_vec(), &data.to_vec().unwrap());
+        self.check_values(device, name, &data.shape().to_vec(), &data.try_to_vec().unwrap());
     }
 
     pub fn check_values(&self, device: &str, name: &str, shape: &[usize], found: &[f32]) {
         let spec = self.spec(name);
         let expected = self.data(name);
-        assert_eq!(
-            shape,
-            expected.shape.to_vec(),
-            "{} {name}: shape",
-            self.name
-        );
-        let expected: Vec<f32> = expected.convert::<f32>().to_vec().unwrap();
+        assert_eq!(shape, expected.shape().to_vec(), "{} {name}: shape", self.name);
+        let expected: Vec<f32> = expected.convert::<f32>().try_to_vec().unwrap();
         let tol = &spec["tol"];
         let number = |key: &str| tol[key].as_f64().unwrap_or(0.0) as f32;
         let (atol, rtol) = (number("atol"), number("rtol"));
