@@ -97,6 +97,7 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
             sha256: shards::sha256(tokenizer),
         }),
         vocabulary: Some(vocabulary),
+        examples: vec!["a red apple".to_string(), "a green pear on a blue background".to_string()],
         scales: SCALES,
         sampling: Sampling {
             cfg: vec![3.0],

@@ -80,6 +80,11 @@ impl Engine {
 
     /// What the transformer hears of a prompt, and the words in it that the model never learned.
     fn encode(&self, prompt: &str) -> Result<(TextFeatures, Vec<String>), EngineError> {
-        todo!()
+        let (ids, unknown) = self.tokenizer.encode(prompt);
+        let n = ids.len();
+        let ids: Vec<i32> = ids.into_iter().map(|id| id as i32).collect();
+        let ids = burn::tensor::Tensor::<1, burn::tensor::Int>::from_data(burn::tensor::TensorData::new(ids, [n]), &self.device);
+        let rows = self.text_encoder.forward(ids);
+        Ok((TextFeatures::from_compact(rows, &[0, n])?, unknown))
     }
 }

@@ -32,7 +32,7 @@ impl Engine {
         let tokenizer = manifest.tokenizer.as_ref().ok_or(missing("tokenizer"))?;
 
         let mut download = Loader::new(files, host, manifest.total_bytes() + tokenizer.bytes);
-        let tokenizer = download.tokenizer(tokenizer).await?;
+        let tokenizer = download.tokenizer(tokenizer, manifest.vocabulary.clone().unwrap_or_default()).await?;
         let tensors = &mut download.component(&manifest, Component::TextEncoder).await?;
         let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, str::to_string)?;
         let tensors = &mut download.component(&manifest, Component::Transformer).await?;
@@ -114,13 +114,13 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
         Ok(bytes)
     }
 
-    async fn tokenizer(&mut self, file: &TokenizerFile) -> Result<TextTokenizer, EngineError> {
+    async fn tokenizer(&mut self, file: &TokenizerFile, vocabulary: Vec<u32>) -> Result<TextTokenizer, EngineError> {
         let bytes = self.read(&file.file, Phase::Tokenizer).await?;
         if shards::sha256(&bytes) != file.sha256 {
             let file = file.file.clone();
             return Err(WeightsError::ShardHash { file }.into());
         }
-        todo!()
+        TextTokenizer::new(&bytes, vocabulary).map_err(EngineError::Options)
     }
 
     /// All tensors of one network, under their names in that network.
