@@ -60,8 +60,7 @@ pub enum WeightsError {
     )]
     Chunks(String),
     #[error(
-        "`cfg_uncond` has {found} rows but text_maxlen is {wanted}; pass --text-maxlen {found}, or --extend-cfg- \
-        uncond to repeat its rows"
+        "`cfg_uncond` has {found} rows but text_maxlen is {wanted}; pass --text-maxlen {found}, or --extend-cfg-uncond to repeat its rows"
     )]
     UnconditionalRows { found: usize, wanted: usize },
     #[error(
