@@ -168,12 +168,7 @@ impl Case {
     pub fn check_values(&self, device: &str, name: &str, shape: &[usize], found: &[f32]) {
         let spec = self.spec(name);
         let expected = self.data(name);
-        assert_eq!(
-            shape,
-            expected.shape().to_vec(),
-            "{} {name}: shape",
-            self.name
-        );
+        assert_eq!(shape, expected.shape().to_vec(), "{} {name}: shape", self.name);
         let expected: Vec<f32> = expected.convert::<f32>().try_to_vec().unwrap();
         let tol = &spec["tol"];
         let number = |key: &str| tol[key].as_f64().unwrap_or(0.0) as f32;

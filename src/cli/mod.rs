@@ -1,1 +1,39 @@
+//! The command line: one subcommand a file, each on the same engine as the page.
 
+mod convert;
+mod error;
+mod generate;
+
+pub use convert::Convert;
+pub use error::CliError;
+pub use generate::{Generate, GenerateError};
+
+use clap::Parser;
+
+/// Infinity: text to image, one scale of bits at a time.
+#[derive(Debug, Parser)]
+#[command(name = "infinity", version, about)]
+pub enum Cli {
+    Convert(Convert),
+    Generate(Generate),
+}
+
+impl Cli {
+    pub fn run(self) -> Result<(), CliError> {
+        match self {
+            Self::Convert(convert) => convert.run(),
+            Self::Generate(generate) => Ok(generate.run()?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn options_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

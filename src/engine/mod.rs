@@ -1,1 +1,35 @@
+//! Loads a model and draws images with it: commands in, a stream of events out.
+//!
+//! The page's worker and the command line stand on the same [`Engine`]. They differ in the [`Host`] that hears the events
+//! and in the [`Files`] that hold the model; nothing here knows which of them it is.
 
+mod aspect;
+mod draw;
+mod error;
+mod host;
+mod load;
+mod options;
+mod picture;
+pub mod protocol;
+
+pub use error::EngineError;
+pub use host::{Files, Host};
+
+use crate::model::sampling::SamplingOptions;
+use crate::model::t5::T5Encoder;
+use crate::model::text::TextTokenizer;
+use crate::model::transformer::Transformer;
+use crate::model::vae::Decoder;
+use burn::tensor::Device;
+
+/// A model on a device, ready for prompts.
+pub struct Engine {
+    device: Device,
+    tokenizer: TextTokenizer,
+    text_encoder: T5Encoder,
+    transformer: Transformer,
+    decoder: Decoder,
+    /// Scales of an image.
+    scales: usize,
+    defaults: SamplingOptions,
+}

@@ -12,6 +12,8 @@ pub mod resize;
 pub mod rope;
 pub mod sampling;
 pub mod schedule;
+pub mod t5;
+pub mod text;
 pub mod text_features;
 pub mod transformer;
 pub mod vae;

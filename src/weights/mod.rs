@@ -1,10 +1,35 @@
 //! Checkpoints in and out: named tensors on one side, modules on the other.
+//!
+//! [`files`] opens what others wrote (safetensors, `torch.save`, sharded folders), [`official`] gives it our names,
+//! [`shards`] and [`manifest`] are what we write, [`module`] fills networks.
 
 mod error;
+pub mod manifest;
 mod module;
+pub mod official;
+pub mod pickle;
+pub mod safetensors;
+pub mod shards;
+pub mod source;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod directory;
+#[cfg(not(target_family = "wasm"))]
+pub mod files;
+#[cfg(not(target_family = "wasm"))]
+mod pth;
+#[cfg(not(target_family = "wasm"))]
+mod sharded;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::WeightsError;
+pub use manifest::Manifest;
 pub use module::{export_module, load_module, parameter_shapes};
+
+#[cfg(not(target_family = "wasm"))]
+pub use directory::load_directory;
 
 use burn::tensor::TensorData;
 use std::collections::BTreeMap;

@@ -79,10 +79,7 @@ impl<F: Fn(&str) -> String> ModuleMapper for Loader<'_, F> {
 }
 
 /// Name and values (f32) of every parameter, in field order. Reads synchronously: not for the browser's GPU.
-pub fn export_module<M: Module>(
-    module: &M,
-    rename: impl Fn(&str) -> String,
-) -> Vec<(String, TensorData)> {
+pub fn export_module<M: Module>(module: &M, rename: impl Fn(&str) -> String) -> Vec<(String, TensorData)> {
     let mut exporter = Visitor {
         path: Vec::new(),
         visit: Export {
@@ -95,10 +92,7 @@ pub fn export_module<M: Module>(
 }
 
 /// Name and shape of every parameter, in field order; nothing is allocated or read.
-pub fn parameter_shapes<M: Module>(
-    module: &M,
-    rename: impl Fn(&str) -> String,
-) -> Vec<(String, Vec<usize>)> {
+pub fn parameter_shapes<M: Module>(module: &M, rename: impl Fn(&str) -> String) -> Vec<(String, Vec<usize>)> {
     let mut shapes = Visitor {
         path: Vec::new(),
         visit: Shapes {

@@ -1,0 +1,155 @@
+//! Writes a model folder with small networks and seeded random weights: it draws noise, but by every path that a trained
+//! model takes. The browser tests and the engine's own tests run on it.
+//!
+//!     cargo run --example tiny_model -- target/tiny-model
+
+use burn::module::Module;
+use burn::tensor::{Device, TensorData};
+use infinity::model::config::{
+    Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig,
+};
+use infinity::model::random::{Stream, normal};
+use infinity::model::t5::T5Encoder;
+use infinity::model::transformer::{self, Transformer};
+use infinity::model::vae::Decoder;
+use infinity::weights::directory::DirectoryWriter;
+use infinity::weights::manifest::{FORMAT, FloatType, Manifest, Sampling, TokenizerFile};
+use infinity::weights::official::Component;
+use infinity::weights::shards::{self, PackOptions};
+use infinity::weights::{Tensors, parameter_shapes};
+use std::error::Error;
+use std::path::Path;
+
+/// Words that the cut vocabulary keeps.
+const WORDS: &str = "a red green blue apple pear car on background";
+const SCALES: usize = 5;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let target = std::env::args().nth(1).ok_or("say which folder to write")?;
+    let target = Path::new(&target);
+    if target.exists() {
+        std::fs::remove_dir_all(target)?;
+    }
+    let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
+    write(target, &std::fs::read(tokenizer)?)
+}
+
+/// Writes the folder `target`, which must not exist, with the T5 tokenizer's JSON.
+pub fn write(target: &Path, tokenizer: &[u8]) -> Result<(), Box<dyn Error>> {
+    let mut manifest = manifest(tokenizer)?;
+    let tensors = tensors(&manifest)?;
+    let writer = DirectoryWriter::create(target)?;
+    writer.write("tokenizer.json", tokenizer)?;
+    let options = PackOptions {
+        max_bytes: 256 << 10,
+        dtype: Some(FloatType::F16),
+    };
+    for (shard, bytes) in shards::pack(&tensors, &options)? {
+        writer.write(&shard.file, &bytes)?;
+        manifest.shards.push(shard);
+    }
+    Ok(writer.finish(&manifest)?)
+}
+
+fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
+    let vocabulary = pieces(tokenizer)?;
+    Ok(Manifest {
+        format: FORMAT.to_string(),
+        name: "Tiny random model".to_string(),
+        licence: "MIT OR Apache-2.0".to_string(),
+        transformer: Some(TransformerConfig {
+            embed_dim: 64,
+            depth: 3,
+            num_heads: 4,
+            block_chunks: 1,
+            ffn_hidden: 128,
+            text_dim: 128,
+            text_maxlen: 32,
+            bits: 16,
+            norm_eps: 1e-6,
+            patchify: false,
+            level_embedding: LevelEmbedding::FirstBlock,
+            positions: Positions::RopeNormalized,
+            classifier: Classifier::Bits,
+        }),
+        vae: Some(VaeConfig {
+            codebook_dim: 16,
+            base_ch: 32,
+            ch_mult: vec![1, 1],
+            num_res_blocks: 1,
+            patch_size: 16,
+            stem_patch: 8,
+        }),
+        text_encoder: Some(T5Config {
+            vocab_size: vocabulary.len(),
+            d_model: 128,
+            d_kv: 32,
+            d_ff: 128,
+            num_layers: 1,
+            num_heads: 4,
+            layer_norm_epsilon: 1e-6,
+            relative_attention_num_buckets: 32,
+            relative_attention_max_distance: 128,
+        }),
+        tokenizer: Some(TokenizerFile {
+            file: "tokenizer.json".to_string(),
+            bytes: tokenizer.len() as u64,
+            sha256: shards::sha256(tokenizer),
+        }),
+        vocabulary: Some(vocabulary),
+        examples: vec!["a red apple".to_string(), "a green pear on a blue background".to_string()],
+        scales: SCALES,
+        sampling: Sampling {
+            cfg: vec![3.0],
+            tau: vec![1.0],
+            top_p: 1.0,
+        },
+        shards: Vec::new(),
+    })
+}
+
+/// Padding, end of text, unknown, and the pieces of [`WORDS`].
+fn pieces(tokenizer: &[u8]) -> Result<Vec<u32>, Box<dyn Error>> {
+    let tokenizer = tokenizers::Tokenizer::from_bytes(tokenizer).map_err(|error| error.to_string())?;
+    let words = tokenizer.encode(WORDS, false).map_err(|error| error.to_string())?;
+    let mut pieces = vec![0, 1, 2];
+    for id in words.get_ids() {
+        if !pieces.contains(id) {
+            pieces.push(*id);
+        }
+    }
+    Ok(pieces)
+}
+
+fn tensors(manifest: &Manifest) -> Result<Tensors, Box<dyn Error>> {
+    let device = Device::flex();
+    let mut tensors = Tensors::new();
+    if let Some(config) = &manifest.text_encoder {
+        fill(&mut tensors, &T5Encoder::new(config, &device)?, Component::TextEncoder, str::to_string);
+    }
+    if let Some(config) = &manifest.transformer {
+        let transformer = Transformer::new(config, &device)?;
+        fill(&mut tensors, &transformer, Component::Transformer, transformer::official_name);
+    }
+    if let Some(config) = &manifest.vae {
+        fill(&mut tensors, &Decoder::new(config, &device)?, Component::Vae, |path| format!("decoder.{path}"));
+    }
+    Ok(tensors)
+}
+
+/// Normal values that keep the size of what passes through: `1 / sqrt(inputs)` for matrices, near 1 for norms.
+fn fill<M: Module>(tensors: &mut Tensors, module: &M, component: Component, rename: impl Fn(&str) -> String) {
+    for (name, shape) in parameter_shapes(module, rename) {
+        let major = tensors.len() as u64;
+        let inputs: usize = shape.iter().skip(1).product();
+        let (mean, deviation) = match shape.len() {
+            1 if name.ends_with("weight") => (1.0, 0.1),
+            1 => (0.0, 0.1),
+            _ => (0.0, 1.0 / (inputs as f64).sqrt()),
+        };
+        let count = shape.iter().product::<usize>() as u64;
+        let value = |i| (mean + deviation * normal(1, Stream::Init, major, i)) as f32;
+        let values: Vec<f32> = (0..count).map(value).collect();
+        tensors.insert(format!("{}{name}", component.prefix()), TensorData::new(values, shape));
+    }
+}

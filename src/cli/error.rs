@@ -1,0 +1,25 @@
+//! What can go wrong on the command line, each with what to do about it.
+
+use crate::weights::WeightsError;
+use std::path::PathBuf;
+
+/// Errors of the subcommands.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error("{} holds a {found} where a {expected} is asked for; check which file you picked", path.display())]
+    WrongNetwork {
+        path: PathBuf,
+        expected: &'static str,
+        found: &'static str,
+    },
+    #[error("the {0} is given twice; leave one of the two away")]
+    GivenTwice(&'static str),
+    #[error(
+        "{} is not a tokenizer.json of Hugging Face ({reason}); take the one of the text encoder", path.display()
+    )]
+    Tokenizer { path: PathBuf, reason: String },
+    #[error(transparent)]
+    Generate(#[from] super::GenerateError),
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+}

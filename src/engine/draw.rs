@@ -1,0 +1,90 @@
+//! One image: options checked, prompt encoded, then scale after scale.
+
+use super::options::Request;
+use super::protocol::{Event, Options};
+use super::{Engine, EngineError, Host, aspect, picture};
+use crate::model::sampling::{Noise, Sampler, ScaleOutput, Step};
+use crate::model::text_features::TextFeatures;
+
+impl Engine {
+    /// Draws one image and tells every scale to `host`.
+    ///
+    /// Ends with a `Finished` or a `Cancelled` event, or with an error that the caller passes on; an error of the options
+    /// comes before any event.
+    pub async fn generate(&self, options: Options, host: &impl Host) -> Result<(), EngineError> {
+        let depth = self.transformer.config().depth;
+        let request = Request::new(options, &self.defaults, depth, self.scales)?;
+        let began = host.now();
+        let (text, unknown_words) = self.encode(&request.prompt)?;
+        let negative = request.negative_prompt.as_deref().map(|negative| self.encode(negative));
+        let negative = negative.transpose()?.map(|(text, _)| text);
+        let seed = request.sampling.seed;
+        let schedule = &request.schedule;
+        let mut sampler = Sampler::new(
+            &self.transformer,
+            &text,
+            negative.as_ref(),
+            schedule,
+            request.sampling,
+            Noise::Seeded,
+        )?;
+        host.emit(Event::Started {
+            prompt: request.prompt,
+            seed,
+            aspect: aspect::describe(&request.aspect, schedule),
+            unknown_words,
+        });
+        let mut drawn = 0;
+        let mut scale_began = began;
+        loop {
+            host.breathe().await;
+            if host.cancelled() {
+                host.emit(Event::Cancelled { scales: drawn });
+                return Ok(());
+            }
+            match sampler.step() {
+                Step::Layer => {}
+                Step::Scale(scale) => {
+                    let event = self.show(*scale, schedule.grids(), scale_began, host).await?;
+                    host.emit(event);
+                    drawn += 1;
+                    scale_began = host.now();
+                }
+                Step::Done => break,
+            }
+        }
+        let ms = host.now() - began;
+        host.emit(Event::Finished { seed, ms });
+        Ok(())
+    }
+
+    /// Decodes what is there after a scale.
+    async fn show(
+        &self,
+        scale: ScaleOutput,
+        grids: &[(usize, usize)],
+        began: f64,
+        host: &impl Host,
+    ) -> Result<Event, EngineError> {
+        let image = picture::pixels(self.decoder.decode(scale.sum)).await?;
+        let (height, width) = grids[scale.k];
+        Ok(Event::Scale {
+            k: scale.k + 1,
+            of: grids.len(),
+            height,
+            width,
+            ms: host.now() - began,
+            image,
+        })
+    }
+
+    /// What the transformer hears of a prompt, and the words in it that the model never learned.
+    fn encode(&self, prompt: &str) -> Result<(TextFeatures, Vec<String>), EngineError> {
+        let (ids, unknown) = self.tokenizer.encode(prompt);
+        let n = ids.len();
+        let ids: Vec<i32> = ids.into_iter().map(|id| id as i32).collect();
+        let ids = burn::tensor::Tensor::<1, burn::tensor::Int>::from_data(burn::tensor::TensorData::new(ids, [n]), &self.device);
+        let rows = self.text_encoder.forward(ids);
+        Ok((TextFeatures::from_compact(rows, &[0, n])?, unknown))
+    }
+}

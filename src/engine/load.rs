@@ -1,0 +1,140 @@
+//! From a manifest to an engine: downloads, verifies and builds one network after the other.
+
+use super::protocol::{Defaults, Event, ModelInfo, Phase};
+use super::{Engine, EngineError, Files, Host, aspect};
+use crate::model::sampling::{PerScale, SamplingOptions};
+use crate::model::t5::T5Encoder;
+use crate::model::text::TextTokenizer;
+use crate::model::transformer::{self, Transformer};
+use crate::model::vae::Decoder;
+use crate::weights::manifest::{Sampling, TokenizerFile};
+use crate::weights::official::Component;
+use crate::weights::{Manifest, Tensors, WeightsError, load_module, shards};
+use burn::tensor::Device;
+
+impl Engine {
+    /// Loads the model that the file `manifest` describes; `host` hears the progress and, at the end, `Loaded`.
+    ///
+    /// A file is held until its tensors are taken out, tensors until their network is built; an error leaves nothing
+    /// behind.
+    pub async fn load(
+        manifest: &str,
+        files: &impl Files,
+        device: &Device,
+        host: &impl Host,
+    ) -> Result<Self, EngineError> {
+        let json = files.read(manifest, &mut |_| {}).await?;
+        let manifest = Manifest::parse(&json).map_err(WeightsError::from)?;
+        let missing = EngineError::Incomplete;
+        let transformer = manifest.transformer.as_ref().ok_or(missing("transformer"))?;
+        let vae = manifest.vae.as_ref().ok_or(missing("VAE"))?;
+        let text_encoder = manifest.text_encoder.as_ref().ok_or(missing("text encoder"))?;
+        let tokenizer = manifest.tokenizer.as_ref().ok_or(missing("tokenizer"))?;
+
+        let mut download = Loader::new(files, host, manifest.total_bytes() + tokenizer.bytes);
+        let tokenizer = download.tokenizer(tokenizer, manifest.vocabulary.clone().unwrap_or_default()).await?;
+        let tensors = &mut download.component(&manifest, Component::TextEncoder).await?;
+        let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, str::to_string)?;
+        let tensors = &mut download.component(&manifest, Component::Transformer).await?;
+        let transformer = load_module(Transformer::new(transformer, device)?, tensors, transformer::official_name)?;
+        let tensors = &mut download.component(&manifest, Component::Vae).await?;
+        let decoder = load_module(Decoder::new(vae, device)?, tensors, |path| format!("decoder.{path}"))?;
+
+        let engine = Self {
+            device: device.clone(),
+            tokenizer,
+            text_encoder,
+            transformer,
+            decoder,
+            scales: manifest.scales,
+            defaults: defaults(&manifest.sampling),
+        };
+        let model = engine.describe(&manifest)?;
+        host.emit(Event::Loaded { model });
+        Ok(engine)
+    }
+
+    fn describe(&self, manifest: &Manifest) -> Result<ModelInfo, EngineError> {
+        let tensors = manifest.shards.iter().flat_map(|shard| shard.tensors.values());
+        let SamplingOptions { cfg, tau, top_p, .. } = self.defaults.clone();
+        Ok(ModelInfo {
+            name: manifest.name.clone(),
+            licence: manifest.licence.clone(),
+            bytes: manifest.total_bytes(),
+            parameters: tensors.map(|tensor| tensor.shape.iter().product::<usize>() as u64).sum(),
+            bits: self.transformer.config().bits,
+            aspects: aspect::all(self.scales)?,
+            examples: manifest.examples.clone(),
+            words: self.tokenizer.words(),
+            defaults: Defaults { cfg, tau, top_p },
+        })
+    }
+}
+
+/// A list of one value is for all scales.
+fn defaults(sampling: &Sampling) -> SamplingOptions {
+    let per_scale = |list: &[f64]| match list {
+        [value] => PerScale::All(*value),
+        list => PerScale::Each(list.to_vec()),
+    };
+    SamplingOptions {
+        cfg: per_scale(&sampling.cfg),
+        tau: per_scale(&sampling.tau),
+        top_p: sampling.top_p,
+        ..SamplingOptions::default()
+    }
+}
+
+/// Counts what has been read and tells the host.
+struct Loader<'a, F, H> {
+    files: &'a F,
+    host: &'a H,
+    loaded: u64,
+    total: u64,
+}
+
+impl<'a, F: Files, H: Host> Loader<'a, F, H> {
+    fn new(files: &'a F, host: &'a H, total: u64) -> Self {
+        Self {
+            files,
+            host,
+            loaded: 0,
+            total,
+        }
+    }
+
+    async fn read(&mut self, path: &str, phase: Phase) -> Result<Vec<u8>, EngineError> {
+        let Self { files, host, loaded, total } = *self;
+        let tell = |bytes| {
+            let loaded = loaded + bytes;
+            host.emit(Event::Progress { phase, loaded, total });
+        };
+        let bytes = files.read(path, &mut { tell }).await?;
+        self.loaded += bytes.len() as u64;
+        Ok(bytes)
+    }
+
+    async fn tokenizer(&mut self, file: &TokenizerFile, vocabulary: Vec<u32>) -> Result<TextTokenizer, EngineError> {
+        let bytes = self.read(&file.file, Phase::Tokenizer).await?;
+        if shards::sha256(&bytes) != file.sha256 {
+            let file = file.file.clone();
+            return Err(WeightsError::ShardHash { file }.into());
+        }
+        TextTokenizer::new(&bytes, vocabulary).map_err(EngineError::Options)
+    }
+
+    /// All tensors of one network, under their names in that network.
+    async fn component(&mut self, manifest: &Manifest, component: Component) -> Result<Tensors, EngineError> {
+        let prefix = component.prefix();
+        let mut tensors = Tensors::new();
+        for shard in &manifest.shards {
+            if !shard.tensors.keys().any(|name| name.starts_with(prefix)) {
+                continue;
+            }
+            let bytes = self.read(&shard.file, Phase::Weights).await?;
+            shards::verify(shard, &bytes)?;
+            tensors.extend(shards::decode(shard, &bytes, prefix)?);
+        }
+        Ok(tensors)
+    }
+}

@@ -1,0 +1,158 @@
+//! Checks the options of one image before anything runs.
+
+use super::EngineError;
+use super::aspect;
+use super::protocol::Options;
+use crate::model::sampling::SamplingOptions;
+use crate::model::schedule::Schedule;
+
+/// Longest prompt that is even tokenised; the model's own limit is in tokens.
+pub const MAX_CHARACTERS: usize = 2000;
+/// Largest integer up to which every JavaScript number is exact.
+const MAX_SEED: f64 = 9_007_199_254_740_991.0;
+
+/// Options that can be drawn, the words of the prompt aside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    pub prompt: String,
+    pub negative_prompt: Option<String>,
+    /// Name of the template.
+    pub aspect: String,
+    pub schedule: Schedule,
+    pub sampling: SamplingOptions,
+}
+
+impl Request {
+    /// Completes `options` by the model's `defaults` and checks them for a model of `depth` blocks and `scales` scales.
+    pub fn new(
+        options: Options,
+        defaults: &SamplingOptions,
+        depth: usize,
+        scales: usize,
+    ) -> Result<Self, EngineError> {
+        let seed = options.seed;
+        if !((0.0..=MAX_SEED).contains(&seed) && seed.fract() == 0.0) {
+            return Err(EngineError::Seed(seed));
+        }
+        let defaults = defaults.clone();
+        let sampling = SamplingOptions {
+            cfg: options.cfg.unwrap_or(defaults.cfg),
+            tau: options.tau.unwrap_or(defaults.tau),
+            top_p: options.top_p.unwrap_or(defaults.top_p),
+            seed: seed as u64,
+            ..defaults
+        };
+        sampling.validate(depth, scales)?;
+        let aspect = options.aspect.unwrap_or_else(|| "1:1".to_string());
+        Ok(Self {
+            prompt: prompt(&options.prompt)?,
+            negative_prompt: match options.negative_prompt.as_deref().map(str::trim) {
+                None | Some("") => None,
+                Some(negative) => Some(prompt(negative)?),
+            },
+            schedule: aspect::template(&aspect)?.schedule(scales)?,
+            aspect,
+            sampling,
+        })
+    }
+}
+
+/// A trimmed prompt of a sensible length.
+fn prompt(text: &str) -> Result<String, EngineError> {
+    let text = text.trim();
+    let found = text.chars().count();
+    match found {
+        0 => Err(EngineError::PromptEmpty),
+        _ if found > MAX_CHARACTERS => Err(EngineError::PromptTooLong {
+            found,
+            limit: MAX_CHARACTERS,
+            unit: "characters",
+        }),
+        _ => Ok(text.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sampling::PerScale;
+
+    const SCALES: usize = 5;
+
+    fn request(options: Options) -> Result<Request, EngineError> {
+        let defaults = SamplingOptions {
+            cfg: PerScale::All(3.0),
+            ..SamplingOptions::default()
+        };
+        Request::new(options, &defaults, 4, SCALES)
+    }
+
+    fn good() -> Options {
+        Options {
+            prompt: " a red apple ".into(),
+            seed: 7.0,
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_models_own() {
+        let found = request(good()).unwrap();
+        assert_eq!((found.prompt.as_str(), found.sampling.seed), ("a red apple", 7));
+        assert_eq!(found.sampling.cfg, PerScale::All(3.0));
+        assert_eq!(found.schedule.image_size(), (128, 128));
+    }
+
+    #[test]
+    fn what_is_given_replaces_it() {
+        let each = PerScale::Each(vec![1.0, 2.0, 3.0, 4.0, 5.0]);
+        let options = Options {
+            aspect: Some("2:1".into()),
+            cfg: Some(each.clone()),
+            tau: Some(PerScale::All(0.5)),
+            top_p: Some(0.9),
+            seed: MAX_SEED,
+            negative_prompt: Some("  ".into()),
+            ..good()
+        };
+        let found = request(options).unwrap();
+        assert_eq!(found.sampling.cfg, each);
+        assert_eq!(found.sampling.tau, PerScale::All(0.5));
+        assert_eq!(found.sampling.top_p, 0.9);
+        assert_eq!(found.sampling.seed, (1 << 53) - 1);
+        assert_eq!(found.negative_prompt, None);
+        assert_eq!(found.schedule.image_size(), (80, 160));
+    }
+
+    #[test]
+    fn every_bad_option_is_answered_with_its_field_and_a_remedy() {
+        let bad = |change: &dyn Fn(&mut Options)| {
+            let mut options = good();
+            change(&mut options);
+            let error = request(options).unwrap_err();
+            assert!(error.to_string().len() > 40, "{error}");
+            error.field().unwrap_or_default()
+        };
+        assert_eq!(bad(&|o| o.prompt = " \n".into()), "prompt");
+        assert_eq!(bad(&|o| o.prompt = "x".repeat(10_000)), "prompt");
+        assert_eq!(bad(&|o| o.negative_prompt = Some("x".repeat(10_000))), "prompt");
+        for seed in [f64::NAN, -1.0, 0.5, f64::INFINITY, MAX_SEED + 1.0] {
+            assert_eq!(bad(&|o| o.seed = seed), "seed");
+        }
+        for cfg in [f64::NAN, f64::INFINITY, 0.0, -3.0, 1e9] {
+            assert_eq!(bad(&|o| o.cfg = Some(PerScale::All(cfg))), "cfg");
+            assert_eq!(bad(&|o| o.cfg = Some(PerScale::Each(vec![1.0, 1.0, 1.0, 1.0, cfg]))), "cfg");
+        }
+        for tau in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
+            assert_eq!(bad(&|o| o.tau = Some(PerScale::All(tau))), "tau");
+        }
+        for top_p in [f64::NAN, -0.5, 1.5] {
+            assert_eq!(bad(&|o| o.top_p = Some(top_p)), "topP");
+        }
+        for length in [0, 1, 4, 6] {
+            assert_eq!(bad(&|o| o.cfg = Some(PerScale::Each(vec![2.0; length]))), "cfg");
+            assert_eq!(bad(&|o| o.tau = Some(PerScale::Each(vec![1.0; length]))), "tau");
+        }
+        assert_eq!(bad(&|o| o.aspect = Some("0:0".into())), "aspect");
+    }
+}

@@ -1,0 +1,170 @@
+//! What the engine is told and what it says, the same for the page (as JavaScript objects) and the command line.
+//!
+//! A mirror in JSDoc types is www/protocol.js.
+
+use crate::model::sampling::PerScale;
+use crate::model::schedule::Grid;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Grows with every change that an older page would misread.
+pub const PROTOCOL: u32 = 1;
+
+/// One image to draw, as asked for: nothing is checked yet. What is left out takes the model's own value.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Options {
+    pub prompt: String,
+    /// An integer from 0 to 2^53 - 1, the range in which every JavaScript number is exact.
+    pub seed: f64,
+    /// Name of a template, width to height: "1:1", "4:3" ..
+    pub aspect: Option<String>,
+    /// Classifier-free guidance; 1 is none.
+    pub cfg: Option<PerScale>,
+    /// Temperature of the logits.
+    pub tau: Option<PerScale>,
+    /// Nucleus of a bit's two values, from 0 to 1; 0 turns it off.
+    pub top_p: Option<f64>,
+    /// What the image should not show; takes the place of the unconditional embedding.
+    pub negative_prompt: Option<String>,
+}
+
+/// What the engine says while it works.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// Loading goes on; `total` is 0 where it is not known.
+    Progress { phase: Phase, loaded: u64, total: u64 },
+    /// The model is ready for prompts.
+    Loaded { model: ModelInfo },
+    /// The options are good and the first scale is being drawn.
+    Started {
+        prompt: String,
+        seed: u64,
+        aspect: Aspect,
+        /// Words of the prompt that the model never learned.
+        unknown_words: Vec<String>,
+    },
+    /// The image after scale `k` of `of` (from 1), which had `height x width` tokens.
+    Scale {
+        k: usize,
+        of: usize,
+        height: usize,
+        width: usize,
+        /// Milliseconds that predicting and decoding this scale took.
+        ms: f64,
+        image: Pixels,
+    },
+    /// The last scale was drawn.
+    Finished { seed: u64, ms: f64 },
+    /// The generation was ended after `scales` scales.
+    Cancelled { scales: usize },
+    /// Nothing, or nothing more, is drawn; `field` is the option at fault, if one is.
+    Error {
+        code: &'static str,
+        field: Option<&'static str>,
+        message: String,
+    },
+}
+
+/// What is being loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// The text tokenizer's file.
+    Tokenizer,
+    /// The shards of the weights.
+    Weights,
+}
+
+/// What a loaded model says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelInfo {
+    pub name: String,
+    pub licence: String,
+    /// Size of all shards.
+    pub bytes: u64,
+    pub parameters: u64,
+    /// Bits of one token, `d`.
+    pub bits: usize,
+    pub aspects: Vec<Aspect>,
+    pub examples: Vec<String>,
+    /// Words the model was trained on; empty for a model of free text.
+    pub words: Vec<String>,
+    pub defaults: Defaults,
+}
+
+/// The model's own sampling options.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Defaults {
+    pub cfg: PerScale,
+    pub tau: PerScale,
+    pub top_p: f64,
+}
+
+/// A shape of image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Aspect {
+    pub name: String,
+    /// Pixels.
+    pub width: usize,
+    /// Pixels.
+    pub height: usize,
+    /// `(h_k, w_k)` in tokens.
+    pub scales: Vec<Grid>,
+}
+
+/// A picture, row by row, four bytes a pixel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pixels {
+    pub width: usize,
+    pub height: usize,
+    #[serde(serialize_with = "as_bytes")]
+    pub rgba: Vec<u8>,
+}
+
+/// One typed array for the page, instead of an array of numbers.
+fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn events_are_spelled_as_the_page_reads_them() {
+        let started = Event::Started {
+            prompt: "a red apple".into(),
+            seed: 7,
+            aspect: Aspect {
+                name: "1:1".into(),
+                width: 32,
+                height: 32,
+                scales: vec![(1, 1), (2, 2)],
+            },
+            unknown_words: vec!["blorp".into()],
+        };
+        let expected = json!({
+            "type": "started", "prompt": "a red apple", "seed": 7, "unknownWords": ["blorp"],
+            "aspect": { "name": "1:1", "width": 32, "height": 32, "scales": [[1, 1], [2, 2]] },
+        });
+        assert_eq!(serde_json::to_value(started).unwrap(), expected);
+        let progress = Event::Progress { phase: Phase::Weights, loaded: 1, total: 2 };
+        let expected = json!({ "type": "progress", "phase": "weights", "loaded": 1, "total": 2 });
+        assert_eq!(serde_json::to_value(progress).unwrap(), expected);
+    }
+
+    #[test]
+    fn options_may_be_short_but_not_misspelled() {
+        let read = |value| serde_json::from_value::<Options>(value);
+        let short = read(json!({ "prompt": "a red apple", "seed": 1 })).unwrap();
+        assert_eq!(short.cfg, None);
+        let lists = read(json!({ "prompt": "", "seed": 1, "cfg": [1, 2.5], "tau": 1, "topP": 0.9 })).unwrap();
+        assert_eq!(lists.cfg, Some(PerScale::Each(vec![1.0, 2.5])));
+        assert_eq!(lists.tau, Some(PerScale::All(1.0)));
+        assert!(read(json!({ "prompt": "", "seed": 1, "guidance": 3 })).is_err());
+    }
+}

@@ -1,0 +1,216 @@
+// What a visitor does, in headless Chromium, on both engines, with the tiny random model.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { serve } from "./site.js";
+import { checkAllScales, draw, launch, open, pixels, reach, screenshot } from "./visit.js";
+
+const TINY = "?model=models/tiny/manifest.json";
+
+/** @type {Awaited<ReturnType<typeof serve>>} */
+let site;
+/** @type {Awaited<ReturnType<typeof launch>>} */
+let browser;
+
+before(async () => {
+  site = await serve();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+/** @param {string} [query] */
+async function visit(query = "") {
+  const visitor = await open(browser, site.url + TINY + query);
+  await reach(visitor.page, "idle");
+  return visitor;
+}
+
+test("without a graphics card the CPU engine draws every scale and says why it was chosen", async () => {
+  const { page, errors } = await visit();
+  assert.match((await page.locator("#engine").textContent()) ?? "", /^CPU engine: .*software adapter/);
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  assert.match((await page.locator("#status").textContent()) ?? "", /^CPU, seed 1, [\d.]+ m?s in all$/);
+  assert.equal(await page.title(), "a red apple · Infinity");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("the WebGPU engine draws every scale, and what the CPU engine draws", async () => {
+  const images = [];
+  for (const engine of ["webgpu", "cpu"]) {
+    const { page, errors } = await visit(`&engine=${engine}`);
+    await draw(page, "a red apple");
+    await checkAllScales(page);
+    assert.deepEqual(errors, []);
+    images.push((await pixels(page, "#canvas")).colours);
+    await page.close();
+  }
+  const [webgpu = [], cpu = []] = images;
+  const difference = webgpu.reduce((sum, value, i) => sum + Math.abs(value - (cpu[i] ?? NaN)), 0) / webgpu.length;
+  assert.ok(difference < 2, `the engines differ by ${difference} of 255 in the mean`);
+});
+
+test("a seed repeats its image, another seed does not", async () => {
+  const { page } = await visit("&engine=cpu");
+  const seen = [];
+  for (const seed of ["7", "8", "7"]) {
+    await page.getByLabel("Seed", { exact: true }).fill(seed);
+    await draw(page, "a red apple");
+    seen.push((await pixels(page, "#canvas")).colours);
+  }
+  assert.deepEqual(seen[0], seen[2]);
+  assert.notDeepEqual(seen[0], seen[1]);
+  await page.close();
+});
+
+test("shapes: the image has the size that the page announced", async () => {
+  const { page, errors } = await visit("&engine=cpu");
+  for (const name of ["2 to 1", "1 to 3"]) {
+    await page.getByRole("radio", { name, exact: true }).check();
+    await draw(page, "a red apple");
+    const { width, height } = await pixels(page, "#canvas");
+    const announced = (await page.locator("#aspect-value").textContent()) ?? "";
+    assert.ok(announced.endsWith(`${width} × ${height}`), `${announced} against ${width} × ${height}`);
+  }
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("a click on the filmstrip shows that scale large", async () => {
+  const { page } = await visit("&engine=cpu");
+  await draw(page, "a red apple");
+  const second = page.locator("#strip button").nth(1);
+  await second.click();
+  assert.equal(await second.getAttribute("aria-pressed"), "true");
+  const large = await pixels(page, "#canvas");
+  const small = await pixels(page, "#strip li:nth-child(2) canvas");
+  assert.deepEqual(large.colours, small.colours);
+  assert.match((await page.locator("#canvas").getAttribute("aria-label")) ?? "", /scale 2 of/);
+  await page.close();
+});
+
+test("bad input is answered beside its field, and the image before it stays", async () => {
+  const { page, errors } = await visit("&engine=cpu");
+  await draw(page, "a red apple");
+  const drawn = (await pixels(page, "#canvas")).colours;
+  /** @type {[string, string, string, RegExp][]} label, input, where the answer stands, the answer */
+  const cases = [
+    ["Prompt", "   ", "#prompt-error", /prompt is empty/],
+    ["Prompt", "apple ".repeat(1700), "#prompt-error", /too long/],
+    ["Seed", "", "#seed-error", /whole number/],
+    ["Seed", "-1", "#seed-error", /whole number/],
+    ["Seed", "1.5", "#seed-error", /whole number/],
+    ["Seed", "1e99", "#seed-error", /whole number/],
+    ["Seed", "seven", "#seed-error", /whole number/],
+  ];
+  for (const [label, text, place, answer] of cases) {
+    await page.getByLabel("Prompt").fill("a red apple");
+    await page.getByLabel("Seed", { exact: true }).fill("1");
+    await page.getByLabel(label, { exact: true }).fill(text);
+    await page.getByRole("button", { name: "Generate" }).click();
+    await page.locator(place).filter({ hasText: answer }).waitFor({ timeout: 10_000 });
+    assert.equal(await page.getByLabel(label, { exact: true }).getAttribute("aria-invalid"), "true");
+    await reach(page, "idle");
+    assert.deepEqual((await pixels(page, "#canvas")).colours, drawn, `${label} ${text.slice(0, 20)}`);
+  }
+  await screenshot(page, "bad-input");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("Stop ends a drawing early, and the next one runs to its end", async () => {
+  const { page, errors } = await visit("&engine=cpu");
+  await page.evaluate(() => {
+    const strip = document.querySelector("#strip");
+    const stop = document.querySelector("#stop");
+    if (!strip || !(stop instanceof HTMLElement)) throw new Error("no strip");
+    const observer = new MutationObserver(() => {
+      if (!strip.querySelector(".arrived")) return;
+      observer.disconnect();
+      stop.click();
+    });
+    observer.observe(strip, { subtree: true, attributes: true });
+  });
+  await draw(page, "a red apple");
+  assert.match((await page.locator("#status").textContent()) ?? "", /^Stopped after scale \d+\.$/);
+  const arrived = await page.locator("#strip button.arrived").count();
+  assert.ok(arrived < (await page.locator("#strip button").count()), `${arrived} scales arrived`);
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("a crash of the engine's thread is told in a line and mended", async () => {
+  const { page } = await visit("&engine=cpu");
+  const [worker] = page.workers();
+  assert.ok(worker);
+  await page.getByLabel("Prompt").fill("a red apple");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await worker.evaluate(() => void setTimeout(() => { throw new Error("a test's own crash"); }));
+  await page.locator("#status").filter({ hasText: "started again" }).waitFor({ timeout: 60_000 });
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
+test("a damaged download is refused by name, and Try again loads the model", async () => {
+  const { page } = await open(browser, "about:blank");
+  await page.route("**/*.safetensors", async (route) => {
+    const response = await route.fetch();
+    const body = await response.body();
+    body[body.length - 1] = (body[body.length - 1] ?? 0) ^ 1;
+    await route.fulfill({ response, body });
+  });
+  await page.goto(`${site.url}${TINY}&engine=cpu`);
+  await reach(page, "failed");
+  assert.match((await page.locator("#alert").textContent()) ?? "", /\.safetensors.*(checksum|SHA-256|hash)/i);
+  await page.unroute("**/*.safetensors");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
+test("the keyboard alone is enough", async () => {
+  const { page } = await visit("&engine=cpu");
+  await page.getByLabel("Prompt").focus();
+  await page.keyboard.type("a red apple");
+  await page.keyboard.press("Enter");
+  await reach(page, "drawing");
+  await reach(page, "idle");
+  await checkAllScales(page);
+  await page.locator("#strip button").first().focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator("#strip button").first().getAttribute("aria-pressed"), "true");
+  await page.close();
+});
+
+test("nothing overflows and nothing jumps, from a phone to a wide screen, in light and dark", async () => {
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    for (const width of [375, 1024, 1600]) {
+      const { page, errors } = await open(browser, `${site.url}${TINY}&engine=cpu`, {
+        viewport: { width, height: width < 500 ? 812 : 900 },
+        colorScheme,
+      });
+      await reach(page, "idle");
+      const before = await page.locator(".frame").boundingBox();
+      await page.getByLabel("Prompt").fill("a red apple");
+      await page.getByRole("button", { name: "Generate" }).click();
+      await page.locator("#strip button.arrived").nth(1).waitFor();
+      await screenshot(page, `${width}-${colorScheme}-drawing`);
+      await reach(page, "idle");
+      await screenshot(page, `${width}-${colorScheme}-finished`);
+      assert.deepEqual(await page.locator(".frame").boundingBox(), before, "the frame has moved");
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
+      assert.deepEqual(errors, []);
+      await page.close();
+    }
+  }
+});

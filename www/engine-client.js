@@ -1,0 +1,130 @@
+// The page's handle on the engine: commands in, promises and events out. One client owns one worker.
+
+import { PROTOCOL } from "./protocol.js";
+
+/** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
+/** @typedef {import("./protocol.js").Command} Command */
+/** @typedef {(event: EngineEvent) => void} Listener */
+
+/** What went wrong, in a sentence for the visitor; `field` names the option at fault, if one is. */
+export class EngineError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {string | null} [field]
+   */
+  constructor(code, message, field = null) {
+    super(message);
+    this.name = "EngineError";
+    this.code = code;
+    this.field = field;
+  }
+}
+
+export class EngineClient {
+  #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  /** @type {PromiseWithResolvers<void>} */
+  #ready = Promise.withResolvers();
+  /** @type {{ listen: Listener, resolve: (last: any) => void, reject: (error: EngineError) => void } | undefined} */
+  #job;
+
+  constructor() {
+    this.#ready.promise.catch(() => {}); // whoever sends the first command gets the error
+    this.#worker.addEventListener("message", (event) => this.#receive(event.data));
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#fail(new EngineError("crashed", event.message || "the engine's thread could not start"));
+    });
+  }
+
+  /**
+   * Downloads and builds the model. Resolves with what the model says of itself.
+   * @param {string} manifest URL of the model's manifest.json
+   * @param {import("./protocol.js").EngineChoice} engine
+   * @param {Listener} listen gets `device` and `progress` events
+   * @returns {Promise<import("./protocol.js").ModelInfo>}
+   */
+  async load(manifest, engine, listen) {
+    const url = new URL(manifest, document.baseURI).href;
+    const loaded = await this.#run({ type: "load", manifest: url, engine }, listen);
+    return loaded.model;
+  }
+
+  /**
+   * Draws one image. Resolves when it is finished or cancelled.
+   * @param {import("./protocol.js").Options} options
+   * @param {Listener} listen gets `started` and one `scale` event per scale
+   * @returns {Promise<import("./protocol.js").Finished | import("./protocol.js").Cancelled>}
+   */
+  generate(options, listen) {
+    return this.#run({ type: "generate", options }, listen);
+  }
+
+  /** Ends the running generation within one layer; its promise resolves with `cancelled`. */
+  cancel() {
+    this.#send({ type: "cancel" });
+  }
+
+  /** Ends the worker; frees all memory that the model holds. */
+  dispose() {
+    this.#worker.terminate();
+    this.#fail(new EngineError("disposed", "The engine was stopped."));
+  }
+
+  /**
+   * @param {Command} command
+   * @param {Listener} listen
+   * @returns {Promise<any>}
+   */
+  async #run(command, listen) {
+    if (this.#job) throw new EngineError("busy", "The engine is at work; stop it first.");
+    const finished = new Promise((resolve, reject) => {
+      this.#job = { listen, resolve, reject };
+    });
+    this.#ready.promise.then(
+      () => this.#send(command),
+      (error) => this.#fail(error),
+    );
+    return finished;
+  }
+
+  /** @param {Command} command */
+  #send(command) {
+    this.#worker.postMessage(command);
+  }
+
+  /** @param {EngineEvent} event */
+  #receive(event) {
+    switch (event.type) {
+      case "ready":
+        if (event.protocol === PROTOCOL) this.#ready.resolve();
+        else this.#fail(new EngineError("protocol", "Page and engine differ in version; reload without the cache."));
+        break;
+      case "loaded":
+      case "finished":
+      case "cancelled":
+        this.#end()?.resolve(event);
+        break;
+      case "error":
+        this.#end()?.reject(new EngineError(event.code, event.message, event.field));
+        break;
+      case "crashed":
+        this.#fail(new EngineError("crashed", event.message));
+        break;
+      default:
+        this.#job?.listen(event);
+    }
+  }
+
+  #end() {
+    const job = this.#job;
+    this.#job = undefined;
+    return job;
+  }
+
+  /** @param {EngineError} error */
+  #fail(error) {
+    this.#ready.reject(error);
+    this.#end()?.reject(error);
+  }
+}
