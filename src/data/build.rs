@@ -51,6 +51,7 @@ pub fn build(package: &Path) -> Result<SpriteBank, DataError> {
     if found != ICONS_SHA256 {
         return Err(DataError::WrongPackage {
             path,
+            package: PACKAGE,
             expected: ICONS_SHA256,
             found,
         });
@@ -69,11 +70,7 @@ pub fn fetch(dir: &Path) -> Result<PathBuf, DataError> {
 
 fn tool(dir: &Path, program: &str, arguments: &[&str]) -> Result<String, DataError> {
     let command = format!("{program} {}", arguments.join(" "));
-    let output = match Command::new(program)
-        .args(arguments)
-        .current_dir(dir)
-        .output()
-    {
+    let output = match Command::new(program).args(arguments).current_dir(dir).output() {
         Ok(output) => output,
         Err(source) => return Err(DataError::Tool { command, source }),
     };
@@ -86,8 +83,7 @@ fn tool(dir: &Path, program: &str, arguments: &[&str]) -> Result<String, DataErr
 
 /// Draws `concepts` from the text of an Iconify container.
 pub(crate) fn draw(json: &[u8], concepts: &[Concept]) -> Result<SpriteBank, DataError> {
-    let icons: Icons =
-        serde_json::from_slice(json).map_err(|e| DataError::BadPackage(e.to_string()))?;
+    let icons: Icons = serde_json::from_slice(json).map_err(|e| DataError::BadPackage(e.to_string()))?;
     let mut sprites = Vec::with_capacity(concepts.len());
     for concept in concepts {
         let icon = (icons.icons.get(concept.icon))
@@ -109,11 +105,7 @@ pub(crate) fn draw(json: &[u8], concepts: &[Concept]) -> Result<SpriteBank, Data
             noun: concept.noun.to_owned(),
             article: concept.article.to_owned(),
             plural: concept.plural.to_owned(),
-            synonyms: concept
-                .synonyms
-                .iter()
-                .map(|&name| name.to_owned())
-                .collect(),
+            synonyms: concept.synonyms.iter().map(|&name| name.to_owned()).collect(),
             icon: concept.icon.to_owned(),
             hue: region.mean.hue(),
             cover: region.cover,
@@ -124,11 +116,7 @@ pub(crate) fn draw(json: &[u8], concepts: &[Concept]) -> Result<SpriteBank, Data
                 Vec::new()
             },
         };
-        sprites.push(Sprite {
-            entry,
-            image,
-            region,
-        });
+        sprites.push(Sprite { entry, image, region });
     }
     Ok(SpriteBank {
         source: PACKAGE.to_owned(),
@@ -216,10 +204,7 @@ mod tests {
             "the shorter axis is half as long"
         );
         assert!(!opaque(middle, 38) && !opaque(middle, end - 38));
-        assert_eq!(
-            sprite.image.get_pixel(middle, middle).0,
-            [0xe0, 0x20, 0x20, 255]
-        );
+        assert_eq!(sprite.image.get_pixel(middle, middle).0, [0xe0, 0x20, 0x20, 255]);
         assert_eq!(sprite.entry.natural, Colour::Red);
         assert_eq!(
             bank.to_bytes().unwrap(),
@@ -232,25 +217,13 @@ mod tests {
         let json = package(r##"<path fill="#20e020" fill-opacity=".5" d="M4 4h20v20h-20z"/>"##);
         let bank = draw(&json, &[CONCEPT]).unwrap();
         let [r, g, b, alpha] = bank.sprites[0].image.get_pixel(80, 80).0;
-        assert!(
-            alpha.abs_diff(128) <= 1
-                && r.abs_diff(0x20) <= 2
-                && g.abs_diff(0xe0) <= 2
-                && b.abs_diff(0x20) <= 2
-        );
+        assert!(alpha.abs_diff(128) <= 1 && r.abs_diff(0x20) <= 2 && g.abs_diff(0xe0) <= 2 && b.abs_diff(0x20) <= 2);
     }
 
     #[test]
     fn a_mostly_gray_drawing_keeps_its_colours() {
-        let json = package(
-            r##"<path fill="#888" d="M2 2h28v28h-28z"/><path fill="#e02020" d="M4 4h12v12h-12z"/>"##,
-        );
-        assert!(
-            draw(&json, &[CONCEPT]).unwrap().sprites[0]
-                .entry
-                .colours
-                .is_empty()
-        );
+        let json = package(r##"<path fill="#888" d="M2 2h28v28h-28z"/><path fill="#e02020" d="M4 4h12v12h-12z"/>"##);
+        assert!(draw(&json, &[CONCEPT]).unwrap().sprites[0].entry.colours.is_empty());
     }
 
     #[test]
@@ -260,20 +233,14 @@ mod tests {
         let empty = br#"{"icons": {}, "width": 32, "height": 32}"#;
         assert!(matches!(error(empty), DataError::BadPackage(text) if text.contains("`dot`")));
         assert!(matches!(error(&package("")), DataError::BadIcon { icon, .. } if icon == "dot"));
-        assert!(matches!(
-            error(&package("<path")),
-            DataError::BadIcon { .. }
-        ));
+        assert!(matches!(error(&package("<path")), DataError::BadIcon { .. }));
         let gray = package(r##"<path fill="#888" d="M2 2h28v28h-28z"/>"##);
-        assert!(
-            matches!(error(&gray), DataError::BadIcon { reason, .. } if reason.contains("colour"))
-        );
+        assert!(matches!(error(&gray), DataError::BadIcon { reason, .. } if reason.contains("colour")));
     }
 
     #[test]
     fn another_package_is_refused() {
-        let dir =
-            std::env::temp_dir().join(format!("infinity-wrong-package-{}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("infinity-wrong-package-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join("icons.json"), "{}").unwrap();
         let error = build(&dir).map(|_| ()).unwrap_err();

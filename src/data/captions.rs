@@ -158,17 +158,11 @@ mod tests {
         assert!(counts.contains_key("an orange umbrella on a black background"));
         assert!(counts.contains_key("an orange parasol"));
         let counts = draw(&entry("car", "a", &["automobile"]), None, Colour::Orange);
-        assert!(
-            counts.contains_key("a car")
-                && counts.contains_key("an automobile on an orange background")
-        );
+        assert!(counts.contains_key("a car") && counts.contains_key("an automobile on an orange background"));
         let unicorn = entry("unicorn", "a", &[]);
         assert_eq!(prompt(&unicorn, None), "a unicorn");
         assert_eq!(prompt(&unicorn, Some(Colour::Orange)), "an orange unicorn");
-        assert_eq!(
-            prompt(&entry("grapes", "", &[]), Some(Colour::Red)),
-            "red grapes"
-        );
+        assert_eq!(prompt(&entry("grapes", "", &[]), Some(Colour::Red)), "red grapes");
     }
 
     #[test]

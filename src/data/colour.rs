@@ -56,8 +56,7 @@ impl OkLab {
 
     /// Euclidean distance; two shades 0.02 apart are just told apart side by side.
     pub fn distance(self, other: Self) -> f32 {
-        ((self.l - other.l).powi(2) + (self.a - other.a).powi(2) + (self.b - other.b).powi(2))
-            .sqrt()
+        ((self.l - other.l).powi(2) + (self.a - other.a).powi(2) + (self.b - other.b).powi(2)).sqrt()
     }
 
     /// Nearest 8-bit sRGB colour of the same lightness and hue: chroma shrinks until the colour exists.
@@ -243,13 +242,7 @@ mod tests {
     #[test]
     fn known_colours_land_where_the_definition_says() {
         // Björn Ottosson's post: white is (1, 0, 0); sRGB red is (0.628, 0.225, 0.126).
-        assert!(
-            OkLab::from_rgb([255; 3]).distance(OkLab {
-                l: 1.0,
-                a: 0.0,
-                b: 0.0
-            }) < 1e-3
-        );
+        assert!(OkLab::from_rgb([255; 3]).distance(OkLab { l: 1.0, a: 0.0, b: 0.0 }) < 1e-3);
         assert!(
             OkLab::from_rgb([255, 0, 0]).distance(OkLab {
                 l: 0.628,
@@ -281,10 +274,7 @@ mod tests {
     #[test]
     fn shades_and_backdrops_answer_to_their_own_names() {
         for colour in Colour::OBJECTS {
-            assert_eq!(
-                Colour::of_object(OkLab::from_rgb(colour.shade().to_rgb())),
-                colour
-            );
+            assert_eq!(Colour::of_object(OkLab::from_rgb(colour.shade().to_rgb())), colour);
         }
         for colour in Colour::BACKGROUNDS {
             assert_eq!(

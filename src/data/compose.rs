@@ -107,13 +107,7 @@ impl EmojiWorld {
 }
 
 impl Source for EmojiWorld {
-    fn sample(
-        &self,
-        seed: u64,
-        index: u64,
-        height: usize,
-        width: usize,
-    ) -> Result<Sample, DataError> {
+    fn sample(&self, seed: u64, index: u64, height: usize, width: usize) -> Result<Sample, DataError> {
         let mut rng = Rng::new(seed, index);
         let (sprite, colours) = &self.choices[rng.below(self.choices.len())];
         let entry = &self.bank.sprites[*sprite].entry;
@@ -121,10 +115,7 @@ impl Source for EmojiWorld {
         let colour = colours[rng.below(colours.len())];
         let painted = (!natural).then_some(colour);
         let colour = painted.unwrap_or(entry.natural);
-        let others: Vec<Colour> = Colour::BACKGROUNDS
-            .into_iter()
-            .filter(|&b| b != colour)
-            .collect();
+        let others: Vec<Colour> = Colour::BACKGROUNDS.into_iter().filter(|&b| b != colour).collect();
         let background = others[rng.below(others.len())];
         let caption = captions::caption(entry, painted, background, &mut rng);
         let (image, bounds) = self.draw(*sprite, painted, background, [height, width], &mut rng)?;
@@ -162,10 +153,7 @@ impl Placement {
         let mirror = if rng.chance(0.5) { -1.0 } else { 1.0 };
         let [x, y] = half_extent;
         // The tilted content stays inside the canvas.
-        let reach = [
-            side * (cos * x + sin.abs() * y),
-            side * (sin.abs() * x + cos * y),
-        ];
+        let reach = [side * (cos * x + sin.abs() * y), side * (sin.abs() * x + cos * y)];
         let mut along = |length: f32, reach: f32| {
             let room = (length / 2.0 - reach - 1.0).clamp(0.0, SHIFT * short);
             length / 2.0 + rng.range(-room, room)
@@ -182,10 +170,7 @@ impl Placement {
 
     /// Place on the sprite, in shares of its side from its top left corner, of a point on the canvas.
     fn source(&self, x: f32, y: f32) -> (f32, f32) {
-        let (x, y) = (
-            (x - self.centre[0]) / self.side,
-            (y - self.centre[1]) / self.side,
-        );
+        let (x, y) = ((x - self.centre[0]) / self.side, (y - self.centre[1]) / self.side);
         (
             0.5 + self.mirror * (self.cos * x + self.sin * y),
             0.5 + self.cos * y - self.sin * x,
@@ -221,25 +206,15 @@ impl Pyramid {
         loop {
             levels.push((side, bordered(&pixels, side)));
             if side % 2 == 1 || side <= 10 {
-                return Self {
-                    levels,
-                    half_extent,
-                };
+                return Self { levels, half_extent };
             }
             let half = side / 2;
             let mut smaller = Vec::with_capacity(half * half);
             for y in 0..half {
                 for x in 0..half {
                     let at = 2 * y * side + 2 * x;
-                    let four = [
-                        pixels[at],
-                        pixels[at + 1],
-                        pixels[at + side],
-                        pixels[at + side + 1],
-                    ];
-                    smaller.push(std::array::from_fn(|c| {
-                        four.iter().map(|p| p[c]).sum::<f32>() / 4.0
-                    }));
+                    let four = [pixels[at], pixels[at + 1], pixels[at + side], pixels[at + side + 1]];
+                    smaller.push(std::array::from_fn(|c| four.iter().map(|p| p[c]).sum::<f32>() / 4.0));
                 }
             }
             (pixels, side) = (smaller, half);
@@ -337,18 +312,11 @@ mod tests {
     fn the_same_arguments_give_the_same_sample() {
         let (a, b) = (world(), world());
         for index in [0, 1, 99] {
-            let (one, two) = (
-                a.sample(7, index, 64, 96).unwrap(),
-                b.sample(7, index, 64, 96).unwrap(),
-            );
-            assert_eq!(
-                (one.image, one.caption, one.truth),
-                (two.image, two.caption, two.truth)
-            );
+            let (one, two) = (a.sample(7, index, 64, 96).unwrap(), b.sample(7, index, 64, 96).unwrap());
+            assert_eq!((one.image, one.caption, one.truth), (two.image, two.caption, two.truth));
         }
-        let differ = (0..50).filter(|&i| {
-            a.sample(7, i, 32, 32).unwrap().image != a.sample(8, i, 32, 32).unwrap().image
-        });
+        let differ =
+            (0..50).filter(|&i| a.sample(7, i, 32, 32).unwrap().image != a.sample(8, i, 32, 32).unwrap().image);
         assert_eq!(differ.count(), 50, "another seed is another run");
     }
 
@@ -361,10 +329,7 @@ mod tests {
                 world.sample(1, index, 208, 80).unwrap(),
             );
             let (a, b) = (wide.truth.unwrap(), tall.truth.unwrap());
-            assert_eq!(
-                (a.concept, a.colour, a.background),
-                (b.concept, b.colour, b.background)
-            );
+            assert_eq!((a.concept, a.colour, a.background), (b.concept, b.colour, b.background));
             assert_eq!(wide.caption, tall.caption);
             assert_eq!(
                 (wide.image.dimensions(), tall.image.dimensions()),
@@ -384,27 +349,14 @@ mod tests {
                 assert_ne!(truth.colour, truth.background);
                 let [left, top, right, bottom] = truth.bounds;
                 assert!(left < right && top < bottom, "{truth:?}");
-                assert!(
-                    right <= width as u32 && bottom <= height as u32,
-                    "{truth:?}"
-                );
+                assert!(right <= width as u32 && bottom <= height as u32, "{truth:?}");
                 let long = (right - left).max(bottom - top) as f32 / height.min(width) as f32;
-                assert!(
-                    (0.45..=1.0).contains(&long),
-                    "{truth:?} at {height}x{width}: {long}"
-                );
+                assert!((0.45..=1.0).contains(&long), "{truth:?} at {height}x{width}: {long}");
                 let (w, h) = (width as u32 - 1, height as u32 - 1);
-                let corners =
-                    [(0, 0), (w, 0), (0, h), (w, h)].map(|(x, y)| sample.image.get_pixel(x, y).0);
-                let alike = corners
-                    .iter()
-                    .filter(|&&corner| corner == corners[0])
-                    .count();
+                let corners = [(0, 0), (w, 0), (0, h), (w, h)].map(|(x, y)| sample.image.get_pixel(x, y).0);
+                let alike = corners.iter().filter(|&&corner| corner == corners[0]).count();
                 assert!(alike >= 3, "the object leaves the corners free");
-                assert_eq!(
-                    Colour::of_background(OkLab::from_rgb(corners[0])),
-                    truth.background
-                );
+                assert_eq!(Colour::of_background(OkLab::from_rgb(corners[0])), truth.background);
             }
         }
     }
@@ -437,10 +389,7 @@ mod tests {
             natural += usize::from(!says(truth.colour));
             backgrounds += usize::from(says(truth.background));
         }
-        assert!(
-            (150..250).contains(&natural),
-            "{natural} of 1000 without a colour"
-        );
+        assert!((150..250).contains(&natural), "{natural} of 1000 without a colour");
         assert!(
             (650..750).contains(&backgrounds),
             "{backgrounds} of 1000 with a background"
@@ -465,9 +414,7 @@ mod tests {
             assert_eq!(canvas.get_pixel(2, 2).0, [10, 220, 30]);
             for pixel in canvas.pixels() {
                 let [r, g, b] = pixel.0;
-                assert!(
-                    (10..=200).contains(&r) && (40..=220).contains(&g) && (30..=90).contains(&b)
-                );
+                assert!((10..=200).contains(&r) && (40..=220).contains(&g) && (30..=90).contains(&b));
                 let share = (f32::from(r) - 10.0) / 190.0;
                 assert!(
                     (f32::from(g) - (220.0 - 180.0 * share)).abs() < 2.0,

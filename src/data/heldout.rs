@@ -70,11 +70,7 @@ mod tests {
         let train: HashSet<_> = combinations(&bank, Split::Train).into_iter().collect();
         let held_out: HashSet<_> = combinations(&bank, Split::HeldOut).into_iter().collect();
         assert!(train.is_disjoint(&held_out));
-        let all: usize = bank
-            .sprites
-            .iter()
-            .map(|sprite| sprite.entry.colours.len())
-            .sum();
+        let all: usize = bank.sprites.iter().map(|sprite| sprite.entry.colours.len()).sum();
         assert_eq!(train.len() + held_out.len(), all);
         let share = held_out.len() as f32 / all as f32;
         assert!((0.07..0.13).contains(&share), "{share}");

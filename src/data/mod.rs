@@ -11,6 +11,7 @@ pub mod compose;
 pub mod concepts;
 mod error;
 pub mod heldout;
+pub mod oracle;
 pub mod recolour;
 pub mod rng;
 mod source;

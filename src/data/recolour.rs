@@ -78,11 +78,7 @@ impl Region {
     pub fn paint(&self, sprite: &RgbaImage, target: Colour) -> RgbaImage {
         let to = target.shade();
         // Near black and white little room is left for light and shadow.
-        let contrast = if to.l > 0.9 || to.l < 0.35 {
-            0.55
-        } else {
-            0.85
-        };
+        let contrast = if to.l > 0.9 || to.l < 0.35 { 0.55 } else { 0.85 };
         let mut painted: HashMap<[u8; 3], [u8; 3]> = HashMap::new();
         let mut out = sprite.clone();
         for pixel in out.pixels_mut() {
@@ -155,10 +151,7 @@ mod tests {
     fn the_region_is_the_red_part() {
         let region = Region::of(&fruit()).unwrap();
         assert!((region.cover - 0.75).abs() < 1e-3, "{region:?}");
-        assert!(
-            hue_difference(region.mean.hue(), 27.0).abs() < 8.0,
-            "{region:?}"
-        );
+        assert!(hue_difference(region.mean.hue(), 27.0).abs() < 8.0, "{region:?}");
     }
 
     #[test]
@@ -167,11 +160,7 @@ mod tests {
         let region = Region::of(&sprite).unwrap();
         for colour in Colour::OBJECTS {
             let painted = region.paint(&sprite, colour);
-            assert_eq!(
-                painted.get_pixel(1, 3),
-                sprite.get_pixel(1, 3),
-                "the leaf stays"
-            );
+            assert_eq!(painted.get_pixel(1, 3), sprite.get_pixel(1, 3), "the leaf stays");
             let tone = |x, y| {
                 let [r, g, b, _] = painted.get_pixel(x, y).0;
                 OkLab::from_rgb([r, g, b])

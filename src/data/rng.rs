@@ -1,27 +1,29 @@
-//! Numbers that are random to look at and the same on every machine.
+//! A cursor over the numbers of one sample.
 
-/// SplitMix64 (Steele, Lea and Flood 2014): a counter, well stirred. Two words of state make every
-/// `(seed, index)` its own stream without a warm-up, which a resumed training run relies on.
+use crate::model::random::{Stream, bits};
+
+/// Draws of sample `index` of the run `seed`: each `(seed, index)` is its own stream, which a resumed run relies on.
 #[derive(Clone, Debug)]
-pub struct Rng(u64);
+pub struct Rng {
+    seed: u64,
+    index: u64,
+    draws: u64,
+}
 
 impl Rng {
-    /// The stream of one sample.
     pub fn new(seed: u64, index: u64) -> Self {
-        Self(
-            stir(seed.wrapping_add(0x9e37_79b9_7f4a_7c15))
-                ^ stir(index.wrapping_mul(0xd1b5_4a32_d192_ed03)),
-        )
+        Self { seed, index, draws: 0 }
     }
 
-    pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        stir(self.0)
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        self.draws += 1;
+        bits(self.seed, Stream::Data, self.index, self.draws)
     }
 
     /// Uniform in `[0, 1)`.
     pub fn unit(&mut self) -> f32 {
-        (self.next_u64() >> 40) as f32 / (1u64 << 24) as f32
+        (self.bits() >> 40) as f32 / (1u64 << 24) as f32
     }
 
     /// Uniform in `[low, high)`.
@@ -36,8 +38,8 @@ impl Rng {
 
     /// Uniform in `0..n`; `n` must not be 0.
     pub fn below(&mut self, n: usize) -> usize {
-        // The high half of a 128-bit product: unbiased to 2^-64 * n, without a division.
-        ((u128::from(self.next_u64()) * n as u128) >> 64) as usize
+        // The high half of a 128-bit product: even to one part in 2^64 / n, without a division.
+        ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
 
     /// One element; `None` only from an empty slice.
@@ -50,26 +52,12 @@ impl Rng {
     }
 }
 
-fn stir(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_step_is_splitmix64() {
-        // First outputs of the published generator from state 0.
-        let mut rng = Rng(0);
-        assert_eq!(rng.next_u64(), 0xe220_a839_7b1d_cdaf);
-        assert_eq!(rng.next_u64(), 0x6e78_9e6a_a1b9_65f4);
-    }
-
-    #[test]
-    fn neighbouring_streams_are_unlike() {
+    fn neighbouring_samples_are_unlike() {
         let first = |seed, index| Rng::new(seed, index).unit();
         let mean = |values: Vec<f32>| values.iter().sum::<f32>() / values.len() as f32;
         assert!((mean((0..4096).map(|i| first(1, i)).collect()) - 0.5).abs() < 0.02);

@@ -43,13 +43,7 @@ pub struct Truth {
 /// A set of captioned images. The same arguments always give the same sample, on every thread and machine.
 pub trait Source: Send + Sync {
     /// Sample `index` of the run `seed`, `height` x `width` pixels.
-    fn sample(
-        &self,
-        seed: u64,
-        index: u64,
-        height: usize,
-        width: usize,
-    ) -> Result<Sample, DataError>;
+    fn sample(&self, seed: u64, index: u64, height: usize, width: usize) -> Result<Sample, DataError>;
 }
 
 #[cfg(test)]

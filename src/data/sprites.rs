@@ -100,8 +100,7 @@ impl SpriteBank {
         let (index, mut drawings) = rest
             .split_at_checked(length)
             .ok_or_else(|| bad("it ends inside the index"))?;
-        let index: Index =
-            serde_json::from_slice(index).map_err(|e| DataError::BadBank(format!("index: {e}")))?;
+        let index: Index = serde_json::from_slice(index).map_err(|e| DataError::BadBank(format!("index: {e}")))?;
         let mut sprites = Vec::with_capacity(index.sprites.len());
         for Indexed { entry, bytes } in index.sprites {
             let (png, rest) = drawings
@@ -117,14 +116,9 @@ impl SpriteBank {
                     entry.noun
                 )));
             }
-            let region = Region::of(&image).ok_or_else(|| {
-                DataError::BadBank(format!("drawing of `{}` has no colour", entry.noun))
-            })?;
-            sprites.push(Sprite {
-                entry,
-                image,
-                region,
-            });
+            let region = Region::of(&image)
+                .ok_or_else(|| DataError::BadBank(format!("drawing of `{}` has no colour", entry.noun)))?;
+            sprites.push(Sprite { entry, image, region });
         }
         if !drawings.is_empty() {
             return Err(bad("bytes are left behind the last drawing"));
@@ -163,9 +157,7 @@ impl SpriteBank {
 
     /// Place of a concept.
     pub fn find(&self, noun: &str) -> Option<usize> {
-        self.sprites
-            .iter()
-            .position(|sprite| sprite.entry.noun == noun)
+        self.sprites.iter().position(|sprite| sprite.entry.noun == noun)
     }
 }
 
@@ -173,8 +165,7 @@ impl SpriteBank {
 fn png(image: &RgbaImage) -> image::ImageResult<Vec<u8>> {
     use image::codecs::png::{CompressionType, FilterType, PngEncoder};
     let mut bytes = Vec::new();
-    let encoder =
-        PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive);
+    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive);
     image.write_with_encoder(encoder)?;
     Ok(bytes)
 }
@@ -192,20 +183,13 @@ mod tests {
         assert_eq!(bank.sprites.len(), CONCEPTS.len());
         for (sprite, concept) in bank.sprites.iter().zip(CONCEPTS) {
             let entry = &sprite.entry;
-            assert_eq!(
-                (entry.noun.as_str(), entry.icon.as_str()),
-                (concept.noun, concept.icon)
-            );
+            assert_eq!((entry.noun.as_str(), entry.icon.as_str()), (concept.noun, concept.icon));
             assert!(
                 entry.cover >= LEAST_COVER && !entry.colours.is_empty(),
                 "{} recolours badly",
                 entry.noun
             );
-            assert!(
-                (sprite.region.mean.hue() - entry.hue).abs() < 0.01,
-                "{}",
-                entry.noun
-            );
+            assert!((sprite.region.mean.hue() - entry.hue).abs() < 0.01, "{}", entry.noun);
         }
     }
 
@@ -246,12 +230,7 @@ mod tests {
     #[test]
     fn every_concept_changes_by_half_when_painted() {
         for sprite in &SpriteBank::bundled().unwrap().sprites {
-            for &colour in sprite
-                .entry
-                .colours
-                .iter()
-                .filter(|&&c| c != sprite.entry.natural)
-            {
+            for &colour in sprite.entry.colours.iter().filter(|&&c| c != sprite.entry.natural) {
                 let painted = sprite.painted(Some(colour));
                 let (mut changed, mut opaque) = (0, 0);
                 for (a, b) in sprite.image.pixels().zip(painted.pixels()) {
