@@ -1,5 +1,7 @@
 //! What can go wrong on the command line, each with what to do about it.
 
+use crate::data::DataError;
+use crate::engine::EngineError;
 use crate::weights::WeightsError;
 use std::path::PathBuf;
 
@@ -18,6 +20,14 @@ pub enum CliError {
         "{} is not a tokenizer.json of Hugging Face ({reason}); take the one of the text encoder", path.display()
     )]
     Tokenizer { path: PathBuf, reason: String },
+    #[error("cannot write {}: {source}; check the folder and that the name ends in .png", path.display())]
+    Picture { path: PathBuf, source: image::ImageError },
+    #[error("cannot write {}: {source}; check the folder", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     #[error(transparent)]
     Generate(#[from] super::GenerateError),
     #[error(transparent)]

@@ -50,7 +50,7 @@ pub struct Generate {
 
 /// Where tensors live.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Processor {
+pub(super) enum Processor {
     Cpu,
     /// The graphics card, through Vulkan, Metal or Direct3D
     Webgpu,
@@ -92,11 +92,6 @@ impl Generate {
     }
 
     fn options(&self) -> Options {
-        let per_scale = |list: &[f64]| match list {
-            [] => None,
-            [value] => Some(PerScale::All(*value)),
-            list => Some(PerScale::Each(list.to_vec())),
-        };
         Options {
             prompt: self.prompt.clone(),
             seed: self.seed as f64,
@@ -109,8 +104,17 @@ impl Generate {
     }
 }
 
+/// One value for all scales, or one each; nothing leaves it to the model.
+pub(super) fn per_scale(list: &[f64]) -> Option<PerScale> {
+    match list {
+        [] => None,
+        [value] => Some(PerScale::All(*value)),
+        list => Some(PerScale::Each(list.to_vec())),
+    }
+}
+
 impl Processor {
-    fn open(self) -> Result<Device, EngineError> {
+    pub(super) fn open(self) -> Result<Device, EngineError> {
         match self {
             Self::Cpu => Ok(Device::flex()),
             Self::Webgpu => Device::wgpu_options().init().map_err(|error| EngineError::Device {
@@ -132,7 +136,7 @@ fn write(path: &Path, image: &Pixels) -> Result<(), GenerateError> {
 }
 
 /// A model's folder on disk.
-struct Folder<'a>(&'a Path);
+pub(super) struct Folder<'a>(pub(super) &'a Path);
 
 impl Files for Folder<'_> {
     fn read(
@@ -153,14 +157,14 @@ impl Files for Folder<'_> {
 }
 
 /// Prints what the engine says and keeps the images.
-struct Terminal {
+pub(super) struct Terminal {
     began: Instant,
     bar: ProgressBar,
     images: RefCell<Vec<Pixels>>,
 }
 
 impl Terminal {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = ProgressBar::new(0);
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes} of {total_bytes}") {
             bar.set_style(style);

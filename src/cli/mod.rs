@@ -1,11 +1,15 @@
 //! The command line: one subcommand a file, each on the same engine as the page.
 
 mod convert;
+mod data;
 mod error;
+mod eval;
 mod generate;
 
 pub use convert::Convert;
+pub use data::Data;
 pub use error::CliError;
+pub use eval::Eval;
 pub use generate::{Generate, GenerateError};
 
 use clap::Parser;
@@ -15,6 +19,8 @@ use clap::Parser;
 #[command(name = "infinity", version, about)]
 pub enum Cli {
     Convert(Convert),
+    Data(Data),
+    Eval(Eval),
     Generate(Generate),
 }
 
@@ -22,6 +28,8 @@ impl Cli {
     pub fn run(self) -> Result<(), CliError> {
         match self {
             Self::Convert(convert) => convert.run(),
+            Self::Data(data) => data.run(),
+            Self::Eval(eval) => eval.run(),
             Self::Generate(generate) => Ok(generate.run()?),
         }
     }
