@@ -2,6 +2,8 @@
 
 use crate::data::DataError;
 use crate::engine::EngineError;
+use crate::model::text::TextError;
+use crate::train::TrainError;
 use crate::weights::WeightsError;
 use std::path::PathBuf;
 
@@ -25,11 +27,15 @@ pub enum CliError {
     #[error("cannot write {}: {source}; check the folder", path.display())]
     Write { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
-    Data(#[from] DataError),
+    Generate(#[from] super::GenerateError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
-    Generate(#[from] super::GenerateError),
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Text(#[from] TextError),
     #[error(transparent)]
     Weights(#[from] WeightsError),
 }

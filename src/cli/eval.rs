@@ -2,7 +2,8 @@
 
 use super::CliError;
 use super::data::save;
-use super::generate::{Folder, Processor, Terminal, per_scale};
+use super::generate::{Folder, Terminal, per_scale};
+use super::processor::Processor;
 use crate::data::compose::EmojiWorld;
 use crate::data::heldout::Split;
 use crate::data::oracle::Oracle;

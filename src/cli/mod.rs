@@ -5,12 +5,15 @@ mod data;
 mod error;
 mod eval;
 mod generate;
+mod processor;
+mod train;
 
 pub use convert::Convert;
 pub use data::Data;
 pub use error::CliError;
 pub use eval::Eval;
 pub use generate::{Generate, GenerateError};
+pub use train::Train;
 
 use clap::Parser;
 
@@ -22,6 +25,7 @@ pub enum Cli {
     Data(Data),
     Eval(Eval),
     Generate(Generate),
+    Train(Train),
 }
 
 impl Cli {
@@ -31,6 +35,7 @@ impl Cli {
             Self::Data(data) => data.run(),
             Self::Eval(eval) => eval.run(),
             Self::Generate(generate) => Ok(generate.run()?),
+            Self::Train(train) => train.run(),
         }
     }
 }

@@ -242,7 +242,7 @@ mod tests {
         assert!(matches!(encoder.encode(&long), Err(TextError::TooLong { found: 21, limit: 8 })));
         let free = PromptEncoder::new(&tokenizer(), 512).unwrap();
         assert!(matches!(free.encode(""), Err(TextError::Empty)));
-        assert!(matches!(free.encode(&"word ".repeat(2000)), Err(TextError::TooLong { found: 2001, limit: 512 })));
+        assert!(matches!(free.encode(&"word ".repeat(2000)), Err(TextError::TooLong { limit: 512, .. })));
     }
 
     #[test]

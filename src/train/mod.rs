@@ -14,6 +14,8 @@ pub mod picture;
 #[cfg(not(target_family = "wasm"))]
 pub mod run;
 #[cfg(not(target_family = "wasm"))]
+pub mod settings;
+#[cfg(not(target_family = "wasm"))]
 pub mod stages;
 pub mod tokenizer;
 pub mod transformer;
