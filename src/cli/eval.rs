@@ -23,8 +23,8 @@ use std::time::Instant;
 
 /// Score a model on objects in colours, seen in training and held out.
 ///
-/// Prints a Markdown table. Every score stands beside the one of real compositions (the ceiling) and the one of the same
-/// pictures under shuffled prompts (the floor).
+/// Prints a Markdown table. Every score stands beside the one of real compositions (the ceiling) and the one of the
+/// same pictures under shuffled prompts (the floor).
 #[derive(Args, Debug)]
 pub struct Eval {
     /// Folder of the model: manifest.json and its shards

@@ -1,8 +1,9 @@
 //! Does a model draw what the prompt says?
 //!
 //! [`prompts`] asks for objects in colours, apart for combinations that training showed and ones it never did; the
-//! [`oracle`](crate::data::oracle) names what was drawn; [`score`] counts. Scores stand between two others: the oracle's on
-//! real compositions of the same prompts, the ceiling, and the one of the same pictures under other prompts, the floor.
+//! [`oracle`](crate::data::oracle) names what was drawn; [`score`] counts. Scores stand between two others: the
+//! oracle's on real compositions of the same prompts, the ceiling, and the one of the same pictures under other
+//! prompts, the floor.
 
 pub mod prompts;
 pub mod report;
