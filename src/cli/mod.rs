@@ -5,6 +5,7 @@ mod data;
 mod error;
 mod eval;
 mod generate;
+mod pack;
 mod processor;
 mod train;
 
@@ -13,6 +14,7 @@ pub use data::Data;
 pub use error::CliError;
 pub use eval::Eval;
 pub use generate::{Generate, GenerateError};
+pub use pack::Pack;
 pub use train::Train;
 
 use clap::Parser;
@@ -26,6 +28,7 @@ pub enum Cli {
     Eval(Eval),
     Generate(Generate),
     Train(Train),
+    Pack(Pack),
 }
 
 impl Cli {
@@ -36,6 +39,7 @@ impl Cli {
             Self::Eval(eval) => eval.run(),
             Self::Generate(generate) => Ok(generate.run()?),
             Self::Train(train) => train.run(),
+            Self::Pack(pack) => pack.run(),
         }
     }
 }
