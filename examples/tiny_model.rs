@@ -9,7 +9,8 @@ use infinity::model::config::{
     Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig,
 };
 use infinity::model::random::{Stream, normal};
-use infinity::model::t5::T5Encoder;
+use infinity::model::t5::{self, T5Encoder};
+use infinity::model::text::vocabulary;
 use infinity::model::transformer::{self, Transformer};
 use infinity::model::vae::Decoder;
 use infinity::weights::directory::DirectoryWriter;
@@ -52,7 +53,7 @@ pub fn write(target: &Path, tokenizer: &[u8]) -> Result<(), Box<dyn Error>> {
 }
 
 fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
-    let vocabulary = pieces(tokenizer)?;
+    let (words, vocabulary) = vocabulary(tokenizer, [WORDS])?;
     Ok(Manifest {
         format: FORMAT.to_string(),
         name: "Tiny random model".to_string(),
@@ -97,6 +98,7 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
             sha256: shards::sha256(tokenizer),
         }),
         vocabulary: Some(vocabulary),
+        words,
         examples: vec!["a red apple".to_string(), "a green pear on a blue background".to_string()],
         scales: SCALES,
         sampling: Sampling {
@@ -108,24 +110,11 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
     })
 }
 
-/// Padding, end of text, unknown, and the pieces of [`WORDS`].
-fn pieces(tokenizer: &[u8]) -> Result<Vec<u32>, Box<dyn Error>> {
-    let tokenizer = tokenizers::Tokenizer::from_bytes(tokenizer).map_err(|error| error.to_string())?;
-    let words = tokenizer.encode(WORDS, false).map_err(|error| error.to_string())?;
-    let mut pieces = vec![0, 1, 2];
-    for id in words.get_ids() {
-        if !pieces.contains(id) {
-            pieces.push(*id);
-        }
-    }
-    Ok(pieces)
-}
-
 fn tensors(manifest: &Manifest) -> Result<Tensors, Box<dyn Error>> {
     let device = Device::flex();
     let mut tensors = Tensors::new();
     if let Some(config) = &manifest.text_encoder {
-        fill(&mut tensors, &T5Encoder::new(config, &device)?, Component::TextEncoder, str::to_string);
+        fill(&mut tensors, &T5Encoder::new(config, &device)?, Component::TextEncoder, t5::official_name);
     }
     if let Some(config) = &manifest.transformer {
         let transformer = Transformer::new(config, &device)?;

@@ -118,6 +118,7 @@ impl Convert {
             text_encoder: None,
             tokenizer: None,
             vocabulary: None,
+            words: Vec::new(),
             examples: Vec::new(),
             scales: MAX_SCALES,
             sampling: Sampling::default(),

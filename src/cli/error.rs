@@ -1,5 +1,9 @@
 //! What can go wrong on the command line, each with what to do about it.
 
+use crate::data::DataError;
+use crate::engine::EngineError;
+use crate::model::text::TextError;
+use crate::train::TrainError;
 use crate::weights::WeightsError;
 use std::path::PathBuf;
 
@@ -20,6 +24,14 @@ pub enum CliError {
     Tokenizer { path: PathBuf, reason: String },
     #[error(transparent)]
     Generate(#[from] super::GenerateError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Text(#[from] TextError),
     #[error(transparent)]
     Weights(#[from] WeightsError),
 }

@@ -1,10 +1,10 @@
 //! `infinity generate`: draws one image from a prompt, on the same engine as the page.
 
+use super::processor::Processor;
 use crate::engine::protocol::{Event, Options, Pixels};
 use crate::engine::{Engine, EngineError, Files, Host};
 use crate::model::sampling::PerScale;
-use burn::tensor::Device;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::cell::RefCell;
 use std::future::ready;
@@ -46,14 +46,6 @@ pub struct Generate {
     /// Folder for the image after every scale
     #[arg(long, value_name = "DIR")]
     scales: Option<PathBuf>,
-}
-
-/// Where tensors live.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Processor {
-    Cpu,
-    /// The graphics card, through Vulkan, Metal or Direct3D
-    Webgpu,
 }
 
 /// Errors of `infinity generate`.
@@ -105,18 +97,6 @@ impl Generate {
             tau: per_scale(&self.tau),
             top_p: self.top_p,
             negative_prompt: self.negative.clone(),
-        }
-    }
-}
-
-impl Processor {
-    fn open(self) -> Result<Device, EngineError> {
-        match self {
-            Self::Cpu => Ok(Device::flex()),
-            Self::Webgpu => Device::wgpu_options().init().map_err(|error| EngineError::Device {
-                engine: "WebGPU",
-                reason: error.to_string(),
-            }),
         }
     }
 }

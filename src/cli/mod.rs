@@ -3,10 +3,13 @@
 mod convert;
 mod error;
 mod generate;
+mod processor;
+mod train;
 
 pub use convert::Convert;
 pub use error::CliError;
 pub use generate::{Generate, GenerateError};
+pub use train::Train;
 
 use clap::Parser;
 
@@ -16,6 +19,7 @@ use clap::Parser;
 pub enum Cli {
     Convert(Convert),
     Generate(Generate),
+    Train(Train),
 }
 
 impl Cli {
@@ -23,6 +27,7 @@ impl Cli {
         match self {
             Self::Convert(convert) => convert.run(),
             Self::Generate(generate) => Ok(generate.run()?),
+            Self::Train(train) => train.run(),
         }
     }
 }

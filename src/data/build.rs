@@ -3,8 +3,9 @@
 //! The drawings are Fluent Emoji (flat), (c) Microsoft Corporation, MIT licence, as packaged by Iconify.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use image::{Rgba, RgbaImage};
 use resvg::tiny_skia::{Pixmap, Transform};
@@ -20,7 +21,9 @@ use super::sprites::{Entry, SPRITE_SIZE, Sprite, SpriteBank};
 
 /// The npm package the bank is made of.
 pub const PACKAGE: &str = "@iconify-json/fluent-emoji-flat@1.2.6";
-/// SHA-256 of its `icons.json`.
+/// Its container of drawings.
+const ICONS: &str = "package/icons.json";
+/// SHA-256 of the container.
 const ICONS_SHA256: &str = "f5f4cf457c0db2ad5a2e42e033e02e0c87d10e43d0164cfffb3bb84914970a63";
 /// A recoloured object must change at least this share of itself, or its colour is not what one sees first.
 pub const LEAST_COVER: f32 = 0.5;
@@ -43,14 +46,16 @@ struct Icon {
     body: String,
 }
 
-/// Draws the whole bank from the `icons.json` in `package`, an unpacked copy of [`PACKAGE`].
+/// Draws the whole bank from `package`, the archive that `npm pack` fetches [`PACKAGE`] as.
 pub fn build(package: &Path) -> Result<SpriteBank, DataError> {
-    let path = package.join("icons.json");
-    let json = std::fs::read(&path).map_err(DataError::io(&path))?;
+    let archive = File::open(package).map_err(DataError::io(package))?;
+    let json = icons(archive)
+        .map_err(DataError::io(package))?
+        .ok_or_else(|| DataError::BadPackage(format!("it has no file `{ICONS}`")))?;
     let found = hex(&Sha256::digest(&json));
     if found != ICONS_SHA256 {
         return Err(DataError::WrongPackage {
-            path,
+            path: package.to_owned(),
             package: PACKAGE,
             expected: ICONS_SHA256,
             found,
@@ -59,26 +64,18 @@ pub fn build(package: &Path) -> Result<SpriteBank, DataError> {
     draw(&json, CONCEPTS)
 }
 
-/// Fetches [`PACKAGE`] with `npm pack` into `dir` and unpacks it; returns the directory with `icons.json`.
-pub fn fetch(dir: &Path) -> Result<PathBuf, DataError> {
-    std::fs::create_dir_all(dir).map_err(DataError::io(dir))?;
-    let archive = tool(dir, "npm", &["pack", "--silent", PACKAGE])?;
-    let archive = archive.lines().last().unwrap_or_default().trim();
-    tool(dir, "tar", &["-xzf", archive])?;
-    Ok(dir.join("package"))
-}
-
-fn tool(dir: &Path, program: &str, arguments: &[&str]) -> Result<String, DataError> {
-    let command = format!("{program} {}", arguments.join(" "));
-    let output = match Command::new(program).args(arguments).current_dir(dir).output() {
-        Ok(output) => output,
-        Err(source) => return Err(DataError::Tool { command, source }),
-    };
-    if !output.status.success() {
-        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(DataError::ToolFailed { command, message });
+/// The bytes of the container in a gzipped tar archive, if there is one.
+fn icons(archive: impl Read) -> std::io::Result<Option<Vec<u8>>> {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
+    for file in archive.entries()? {
+        let mut file = file?;
+        if file.path()?.as_ref() == Path::new(ICONS) {
+            let mut json = Vec::new();
+            file.read_to_end(&mut json)?;
+            return Ok(Some(json));
+        }
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(None)
 }
 
 /// Draws `concepts` from the text of an Iconify container.
@@ -172,6 +169,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
 
     const CONCEPT: Concept = Concept {
         icon: "dot",
@@ -238,14 +237,33 @@ mod tests {
         assert!(matches!(error(&gray), DataError::BadIcon { reason, .. } if reason.contains("colour")));
     }
 
+    /// A gzipped tar archive of one file.
+    fn archive(name: &str, content: &[u8]) -> Vec<u8> {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        tar.append_data(&mut header, name, content).unwrap();
+        tar.into_inner().unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn the_container_is_found_in_the_archive() {
+        let found = |name| icons(archive(name, b"drawings").as_slice()).unwrap();
+        assert_eq!(found(ICONS).unwrap(), b"drawings");
+        assert_eq!(found("package/chars.json"), None);
+    }
+
     #[test]
     fn another_package_is_refused() {
-        let dir = std::env::temp_dir().join(format!("infinity-wrong-package-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        std::fs::write(dir.join("icons.json"), "{}").unwrap();
-        let error = build(&dir).map(|_| ()).unwrap_err();
-        std::fs::remove_dir_all(&dir).unwrap();
-        assert!(matches!(error, DataError::WrongPackage { .. }), "{error}");
-        assert!(matches!(build(&dir), Err(DataError::Io { .. })));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("package.tgz");
+        let error = || build(&path).map(|_| ()).unwrap_err();
+        assert!(matches!(error(), DataError::Io { .. }), "no such file");
+        std::fs::write(&path, "no archive").unwrap();
+        assert!(matches!(error(), DataError::Io { .. }), "{}", error());
+        std::fs::write(&path, archive("package/index.js", b"")).unwrap();
+        assert!(matches!(error(), DataError::BadPackage(_)), "{}", error());
+        std::fs::write(&path, archive(ICONS, b"{}")).unwrap();
+        assert!(matches!(error(), DataError::WrongPackage { .. }), "{}", error());
     }
 }

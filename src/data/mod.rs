@@ -10,6 +10,7 @@ pub mod colour;
 pub mod compose;
 pub mod concepts;
 mod error;
+pub mod folder;
 pub mod heldout;
 pub mod oracle;
 pub mod recolour;

@@ -4,17 +4,15 @@
 //! brought to one size and correlated with those of every sprite, mirrored and tilted. Neither depends on which colour
 //! that is. The colour is then read off where the best sprite has its recolourable region.
 //!
-//! A score needs a scale: [`Ceiling::measure`] asks the oracle about real compositions, where it should be right, and
-//! about their captions in the wrong order, where it should not.
+//! It is not always right, so its scores are read beside its scores on real compositions.
 
 use std::f32::consts::PI;
 
 use image::RgbImage;
 
 use super::colour::{Colour, OkLab};
-use super::compose::EmojiWorld;
 use super::error::DataError;
-use super::source::{Source, Truth};
+use super::source::Truth;
 use super::sprites::{Sprite, SpriteBank};
 
 /// Side of the square that outlines are compared on.
@@ -416,5 +414,91 @@ fn mean(colours: &[OkLab], region: &[f32], object: &[f32]) -> OkLab {
         l: sum.l / total,
         a: sum.a / total,
         b: sum.b / total,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Source;
+    use crate::data::compose::EmojiWorld;
+    use crate::data::heldout::Split;
+    use image::Rgb;
+    use image::imageops::{FilterType, resize};
+
+    /// Shares of right objects, colours and backgrounds in real compositions, after `change`.
+    fn accuracy(split: Split, shift: usize, change: impl Fn(RgbImage) -> RgbImage) -> [f32; 3] {
+        const COUNT: usize = 300;
+        let (world, oracle) = (EmojiWorld::bundled(split).unwrap(), Oracle::bundled().unwrap());
+        let samples: Vec<_> = (0..COUNT as u64)
+            .map(|i| world.sample(17, i, 128, 128).unwrap())
+            .collect();
+        let mut right = [0; 3];
+        for (i, sample) in samples.iter().enumerate() {
+            let truth = samples[(i + shift) % COUNT].truth.as_ref().unwrap();
+            let verdict = oracle.judge(&change(sample.image.clone()));
+            let answers = [
+                verdict.is_object(truth),
+                verdict.is_colour(truth),
+                verdict.background == truth.background,
+            ];
+            for (sum, answer) in right.iter_mut().zip(answers) {
+                *sum += usize::from(answer);
+            }
+        }
+        right.map(|sum| sum as f32 / COUNT as f32)
+    }
+
+    #[test]
+    fn real_compositions_are_named() {
+        for split in [Split::Train, Split::HeldOut] {
+            let [object, colour, background] = accuracy(split, 0, |image| image);
+            assert!(
+                object >= 0.95 && colour >= 0.95 && background >= 0.99,
+                "{split:?}: {object} {colour} {background}"
+            );
+        }
+    }
+
+    #[test]
+    fn blurred_and_noisy_ones_too() {
+        let [object, colour, background] = accuracy(Split::Train, 0, |image| {
+            let small = resize(&image, 64, 64, FilterType::Triangle);
+            let mut image = resize(&small, 128, 128, FilterType::Triangle);
+            for (i, value) in image.iter_mut().enumerate() {
+                *value = value.saturating_add((i * 7919 % 17) as u8).saturating_sub(8);
+            }
+            image
+        });
+        assert!(
+            object >= 0.9 && colour >= 0.9 && background >= 0.95,
+            "{object} {colour} {background}"
+        );
+    }
+
+    #[test]
+    fn other_pictures_captions_are_denied() {
+        let [object, colour, background] = accuracy(Split::Train, 1, |image| image);
+        assert!(
+            object < 0.1 && colour < 0.2 && background < 0.2,
+            "{object} {colour} {background}"
+        );
+    }
+
+    #[test]
+    fn an_empty_picture_shows_nothing() {
+        let verdict = Oracle::bundled()
+            .unwrap()
+            .judge(&RgbImage::from_pixel(64, 64, Rgb([255; 3])));
+        assert_eq!((verdict.score, verdict.background), (0.0, Colour::White));
+        for concept in ["", "apple"] {
+            let truth = Truth {
+                concept: concept.to_owned(),
+                colour: Colour::White,
+                background: Colour::White,
+                bounds: [0; 4],
+            };
+            assert!(!verdict.is_object(&truth) && !verdict.is_colour(&truth));
+        }
     }
 }

@@ -4,7 +4,9 @@ use super::options::Request;
 use super::protocol::{Event, Options};
 use super::{Engine, EngineError, Host, aspect, picture};
 use crate::model::sampling::{Noise, Sampler, ScaleOutput, Step};
+use crate::model::text::Prompt;
 use crate::model::text_features::TextFeatures;
+use burn::tensor::{Int, Tensor, TensorData};
 
 impl Engine {
     /// Draws one image and tells every scale to `host`.
@@ -80,11 +82,12 @@ impl Engine {
 
     /// What the transformer hears of a prompt, and the words in it that the model never learned.
     fn encode(&self, prompt: &str) -> Result<(TextFeatures, Vec<String>), EngineError> {
-        let (ids, unknown) = self.tokenizer.encode(prompt);
+        let Prompt { ids, unknown } = self.prompts.encode(prompt)?;
         let n = ids.len();
         let ids: Vec<i32> = ids.into_iter().map(|id| id as i32).collect();
-        let ids = burn::tensor::Tensor::<1, burn::tensor::Int>::from_data(burn::tensor::TensorData::new(ids, [n]), &self.device);
-        let rows = self.text_encoder.forward(ids);
-        Ok((TextFeatures::from_compact(rows, &[0, n])?, unknown))
+        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, n]), &self.device);
+        let lens = vec![n];
+        let features = self.text_encoder.forward(ids, &lens);
+        Ok((TextFeatures { features, lens }, unknown))
     }
 }

@@ -2,34 +2,29 @@
 
 use super::protocol::Event;
 use crate::model::ModelError;
+use crate::model::text::TextError;
 use crate::weights::WeightsError;
 
 /// Errors of loading a model and of drawing an image.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    #[error("The prompt is empty. Say what to draw, for example “a red apple”.")]
-    PromptEmpty,
-    #[error("The prompt is too long: {found} {unit}, and the model reads at most {limit}. Shorten it.")]
-    PromptTooLong {
-        found: usize,
-        limit: usize,
-        unit: &'static str,
-    },
-    #[error("The model has not learned any of these words: {}. Try one of the examples.", .0.join(", "))]
-    PromptUnknown(Vec<String>),
-    #[error("The seed must be a whole number from 0 to 9007199254740991.")]
+    #[error("the prompt has {found} characters and at most {limit} are read; shorten it")]
+    PromptTooLong { found: usize, limit: usize },
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error("seed {0} is not possible; use a whole number from 0 to 9007199254740991")]
     Seed(f64),
-    #[error("There is no shape “{name}”. Choose one of {known}.")]
+    #[error("there is no shape `{name}`; choose one of {known}")]
     Aspect { name: String, known: String },
-    #[error("The options cannot be read: {0}.")]
+    #[error("the options cannot be read ({0}); check their names and types")]
     Options(String),
-    #[error("{file} could not be loaded: {reason}. Check the connection and try again.")]
+    #[error("{file} could not be loaded ({reason}); check the connection and try again")]
     Download { file: String, reason: String },
-    #[error("This model lacks its {0}, so it cannot draw. Convert it again with all three networks and the tokenizer.")]
+    #[error("this model lacks its {0}, so it cannot draw; convert it again with all three networks and the tokenizer")]
     Incomplete(&'static str),
-    #[error("The {engine} engine could not start: {reason}. Choose the other engine.")]
+    #[error("the {engine} engine could not start ({reason}); choose the other engine")]
     Device { engine: &'static str, reason: String },
-    #[error("The graphics device failed: {0}. Try again, or choose the CPU engine.")]
+    #[error("the graphics device failed ({0}); try again, or choose the CPU engine")]
     DeviceLost(String),
     #[error(transparent)]
     Weights(#[from] WeightsError),
@@ -41,9 +36,10 @@ impl EngineError {
     /// A stable name for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::PromptEmpty => "prompt-empty",
-            Self::PromptTooLong { .. } => "prompt-too-long",
-            Self::PromptUnknown(_) => "prompt-unknown",
+            Self::Text(TextError::Empty) => "prompt-empty",
+            Self::PromptTooLong { .. } | Self::Text(TextError::TooLong { .. }) => "prompt-too-long",
+            Self::Text(TextError::Unknown(_)) => "prompt-unknown",
+            Self::Text(TextError::Tokenizer(_) | TextError::Vocabulary(_)) => "weights",
             Self::Seed(_) | Self::Aspect { .. } | Self::Options(_) => "options",
             Self::Model(ModelError::Option { .. } | ModelError::ListLength { .. }) => "options",
             Self::Model(_) => "model",
@@ -57,7 +53,8 @@ impl EngineError {
     /// The option at fault, by its name in [`Options`](super::protocol::Options).
     pub fn field(&self) -> Option<&'static str> {
         match self {
-            Self::PromptEmpty | Self::PromptTooLong { .. } | Self::PromptUnknown(_) => Some("prompt"),
+            Self::PromptTooLong { .. } => Some("prompt"),
+            Self::Text(TextError::Empty | TextError::TooLong { .. } | TextError::Unknown(_)) => Some("prompt"),
             Self::Seed(_) => Some("seed"),
             Self::Aspect { .. } => Some("aspect"),
             Self::Model(ModelError::Option { option, .. } | ModelError::ListLength { option, .. }) => match *option {

@@ -3,8 +3,8 @@
 use super::protocol::{Defaults, Event, ModelInfo, Phase};
 use super::{Engine, EngineError, Files, Host, aspect};
 use crate::model::sampling::{PerScale, SamplingOptions};
-use crate::model::t5::T5Encoder;
-use crate::model::text::TextTokenizer;
+use crate::model::t5::{self, T5Encoder};
+use crate::model::text::PromptEncoder;
 use crate::model::transformer::{self, Transformer};
 use crate::model::vae::Decoder;
 use crate::weights::manifest::{Sampling, TokenizerFile};
@@ -32,9 +32,14 @@ impl Engine {
         let tokenizer = manifest.tokenizer.as_ref().ok_or(missing("tokenizer"))?;
 
         let mut download = Loader::new(files, host, manifest.total_bytes() + tokenizer.bytes);
-        let tokenizer = download.tokenizer(tokenizer, manifest.vocabulary.clone().unwrap_or_default()).await?;
+        let tokenizer = download.tokenizer(tokenizer).await?;
+        let limit = transformer.text_maxlen;
+        let prompts = match &manifest.vocabulary {
+            Some(pieces) => PromptEncoder::with_vocabulary(&tokenizer, limit, &manifest.words, pieces)?,
+            None => PromptEncoder::new(&tokenizer, limit)?,
+        };
         let tensors = &mut download.component(&manifest, Component::TextEncoder).await?;
-        let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, str::to_string)?;
+        let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, t5::official_name)?;
         let tensors = &mut download.component(&manifest, Component::Transformer).await?;
         let transformer = load_module(Transformer::new(transformer, device)?, tensors, transformer::official_name)?;
         let tensors = &mut download.component(&manifest, Component::Vae).await?;
@@ -42,7 +47,7 @@ impl Engine {
 
         let engine = Self {
             device: device.clone(),
-            tokenizer,
+            prompts,
             text_encoder,
             transformer,
             decoder,
@@ -65,7 +70,7 @@ impl Engine {
             bits: self.transformer.config().bits,
             aspects: aspect::all(self.scales)?,
             examples: manifest.examples.clone(),
-            words: self.tokenizer.words(),
+            words: self.prompts.words(),
             defaults: Defaults { cfg, tau, top_p },
         })
     }
@@ -114,13 +119,14 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
         Ok(bytes)
     }
 
-    async fn tokenizer(&mut self, file: &TokenizerFile, vocabulary: Vec<u32>) -> Result<TextTokenizer, EngineError> {
+    /// The tokenizer's JSON.
+    async fn tokenizer(&mut self, file: &TokenizerFile) -> Result<Vec<u8>, EngineError> {
         let bytes = self.read(&file.file, Phase::Tokenizer).await?;
         if shards::sha256(&bytes) != file.sha256 {
             let file = file.file.clone();
             return Err(WeightsError::ShardHash { file }.into());
         }
-        TextTokenizer::new(&bytes, vocabulary).map_err(EngineError::Options)
+        Ok(bytes)
     }
 
     /// All tensors of one network, under their names in that network.

@@ -17,7 +17,7 @@ pub use host::{Files, Host};
 
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::T5Encoder;
-use crate::model::text::TextTokenizer;
+use crate::model::text::PromptEncoder;
 use crate::model::transformer::Transformer;
 use crate::model::vae::Decoder;
 use burn::tensor::Device;
@@ -25,7 +25,7 @@ use burn::tensor::Device;
 /// A model on a device, ready for prompts.
 pub struct Engine {
     device: Device,
-    tokenizer: TextTokenizer,
+    prompts: PromptEncoder,
     text_encoder: T5Encoder,
     transformer: Transformer,
     decoder: Decoder,

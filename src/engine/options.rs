@@ -5,6 +5,7 @@ use super::aspect;
 use super::protocol::Options;
 use crate::model::sampling::SamplingOptions;
 use crate::model::schedule::Schedule;
+use crate::model::text::TextError;
 
 /// Longest prompt that is even tokenised; the model's own limit is in tokens.
 pub const MAX_CHARACTERS: usize = 2000;
@@ -62,11 +63,10 @@ fn prompt(text: &str) -> Result<String, EngineError> {
     let text = text.trim();
     let found = text.chars().count();
     match found {
-        0 => Err(EngineError::PromptEmpty),
+        0 => Err(TextError::Empty.into()),
         _ if found > MAX_CHARACTERS => Err(EngineError::PromptTooLong {
             found,
             limit: MAX_CHARACTERS,
-            unit: "characters",
         }),
         _ => Ok(text.to_string()),
     }

@@ -1,22 +1,23 @@
 //! Training of the two networks: the tokenizer, then the transformer with the text encoder.
 
+#[cfg(not(target_family = "wasm"))]
+pub mod batch;
+#[cfg(not(target_family = "wasm"))]
+pub mod checkpoint;
 pub mod ema;
 pub mod error;
 pub mod init;
 pub mod optimizer;
 pub mod perceptual;
-pub mod tokenizer;
-pub mod transformer;
-
-#[cfg(not(target_family = "wasm"))]
-pub mod checkpoint;
-#[cfg(not(target_family = "wasm"))]
-pub mod batch;
 #[cfg(not(target_family = "wasm"))]
 pub mod picture;
 #[cfg(not(target_family = "wasm"))]
 pub mod run;
 #[cfg(not(target_family = "wasm"))]
+pub mod settings;
+#[cfg(not(target_family = "wasm"))]
 pub mod stages;
+pub mod tokenizer;
+pub mod transformer;
 
 pub use error::TrainError;

@@ -18,8 +18,7 @@ pub fn edge_loss(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
     let mut terms = Vec::new();
     for level in 0..LEVELS {
         if level > 0 {
-            let half = AvgPoolOptions::new([2, 2], [2, 2], [0, 0], true, false);
-            error = avg_pool2d(error, half);
+            error = avg_pool2d(error, AvgPoolOptions::new([2, 2]).with_stride([2, 2]));
         }
         let [_, _, h, w] = error.dims();
         if h < 2 || w < 2 {

@@ -90,9 +90,10 @@ impl TransformerStage<'_> {
     fn ids(&self, captions: &[&str], device: &Device) -> Result<(Tensor<2, Int>, Vec<usize>), TrainError> {
         let encode = |caption: &&str| {
             let encoded = self.prompts.encode(caption);
-            encoded.map_err(|error| TrainError::Data(format!("caption `{caption}`: {error}")))
+            let encoded = encoded.map_err(|error| TrainError::Data(format!("caption `{caption}`: {error}")))?;
+            Ok(encoded.ids)
         };
-        let rows: Vec<Vec<u32>> = captions.iter().map(encode).collect::<Result<_, _>>()?;
+        let rows: Vec<Vec<u32>> = captions.iter().map(encode).collect::<Result<_, TrainError>>()?;
         let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
         let longest = lens.iter().copied().max().unwrap_or(1);
         let padded = |row: &Vec<u32>| {

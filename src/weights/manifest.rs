@@ -96,6 +96,9 @@ pub struct Manifest {
     /// Piece ids that the rows of a cut embedding table stand for: row `i` is piece `vocabulary[i]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<Vec<u32>>,
+    /// The words a small model was trained on, lower case; others in a prompt are skipped. Empty for free text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<String>,
     /// Prompts to try first, which the page offers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,

@@ -1,0 +1,119 @@
+//! `infinity data`: the sprite bank and a look at training samples.
+
+use crate::cli::CliError;
+use crate::data::build::{self, PACKAGE, hex};
+use crate::data::compose::EmojiWorld;
+use crate::data::folder::Folder;
+use crate::data::heldout::Split;
+use crate::data::sprites::SpriteBank;
+use crate::data::{DataError, Source};
+use crate::train::picture::grid;
+use clap::{Args, Subcommand};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Make or look at training images.
+#[derive(Args, Debug)]
+pub struct Data {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Build(Build),
+    Preview(Preview),
+}
+
+#[derive(Args, Debug)]
+#[command(about = format!("Draw the sprite bank from the npm package {PACKAGE}"))]
+struct Build {
+    /// The package's archive, as `npm pack` fetches it
+    #[arg(value_name = "TGZ")]
+    package: PathBuf,
+    /// File to write; the same package always gives the same bytes
+    #[arg(long, value_name = "FILE", default_value = "data/sprites.bin")]
+    out: PathBuf,
+}
+
+/// Draw training samples on one sheet, with their captions in a text file beside it.
+#[derive(Args, Debug)]
+struct Preview {
+    /// PNG file to write; the captions get the same name with .txt
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// How many samples
+    #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    count: u64,
+    /// The same seed shows the same samples
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Side of a sample in pixels
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u64).range(16..=1024))]
+    size: u64,
+    /// Show the combinations that training never sees
+    #[arg(long, conflicts_with = "folder")]
+    held_out: bool,
+    /// Show a folder of one's own images instead: .png or .jpg files, each with a .txt file, or a metadata.jsonl
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Data {
+    pub fn run(self) -> Result<(), CliError> {
+        match self.command {
+            Command::Build(build) => build.run(),
+            Command::Preview(preview) => preview.run(),
+        }
+    }
+}
+
+impl Build {
+    fn run(self) -> Result<(), CliError> {
+        let bytes = build::build(&self.package)?.to_bytes()?;
+        std::fs::write(&self.out, &bytes).map_err(DataError::io(&self.out))?;
+        let sprites = SpriteBank::from_bytes(&bytes)?.sprites.len();
+        let hash = hex(&Sha256::digest(&bytes));
+        println!("wrote {}: {sprites} sprites, {} bytes, SHA-256 {hash}", self.out.display(), bytes.len());
+        Ok(())
+    }
+}
+
+impl Preview {
+    /// Samples in a row of the sheet.
+    const COLUMNS: usize = 8;
+
+    fn run(self) -> Result<(), CliError> {
+        match &self.folder {
+            Some(folder) => self.draw(&Folder::open(folder)?),
+            None => self.draw(&EmojiWorld::bundled(if self.held_out { Split::HeldOut } else { Split::Train })?),
+        }
+    }
+
+    fn draw(&self, source: &impl Source) -> Result<(), CliError> {
+        let size = self.size as usize;
+        let samples = (0..self.count).map(|index| source.sample(self.seed, index, size, size));
+        let samples = samples.collect::<Result<Vec<_>, _>>()?;
+        let mut captions = String::new();
+        for (i, sample) in samples.iter().enumerate() {
+            let (row, column) = (i / Self::COLUMNS + 1, i % Self::COLUMNS + 1);
+            // Writing to a string cannot fail.
+            let _ = writeln!(captions, "row {row}, column {column}: {}", sample.caption);
+        }
+        let images: Vec<_> = samples.into_iter().map(|sample| sample.image).collect();
+        save(&self.out, &grid(&images, Self::COLUMNS.min(images.len())))?;
+        let beside = self.out.with_extension("txt");
+        std::fs::write(&beside, captions).map_err(DataError::io(&beside))?;
+        println!("wrote {} and {}", self.out.display(), beside.display());
+        Ok(())
+    }
+}
+
+/// Writes a picture, in the format its name ends in.
+pub(super) fn save(path: &Path, image: &image::RgbImage) -> Result<(), CliError> {
+    image.save(path).map_err(|source| CliError::Picture {
+        path: path.to_owned(),
+        source,
+    })
+}

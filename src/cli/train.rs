@@ -1,0 +1,366 @@
+//! `infinity train`: fits the tokenizer, then the transformer with its text encoder.
+
+use super::CliError;
+use super::processor::Processor;
+use crate::data::compose::EmojiWorld;
+use crate::data::folder::Folder;
+use crate::data::heldout::Split;
+use crate::data::Source;
+use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+use crate::model::correction::{Correction, Flips};
+use crate::model::text::{PromptEncoder, vocabulary};
+use crate::model::transformer::Loss;
+use crate::model::vae::Vae;
+use crate::train::TrainError;
+use crate::train::batch::Batches;
+use crate::train::init;
+use crate::train::optimizer::AdamWOptions;
+use crate::train::run::{CHECKPOINT, RunOptions, run};
+use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings};
+use crate::train::stages::{TokenizerStage, TransformerStage};
+use crate::weights::{export_module, shards};
+use burn::module::Module;
+use clap::{Args, Subcommand};
+use std::path::{Path, PathBuf};
+
+/// Train a network on captioned images; run again with the same --out to resume.
+#[derive(Args, Debug)]
+pub struct Train {
+    #[command(subcommand)]
+    network: Network,
+}
+
+#[derive(Subcommand, Debug)]
+enum Network {
+    Tokenizer(TrainTokenizer),
+    Transformer(TrainTransformer),
+}
+
+impl Train {
+    pub fn run(self) -> Result<(), CliError> {
+        match self.network {
+            Network::Tokenizer(stage) => stage.run(),
+            Network::Transformer(stage) => stage.run(),
+        }
+    }
+}
+
+/// What both stages take.
+#[derive(Args, Debug)]
+struct Common {
+    /// Folder of the run: checkpoint, metrics.csv, samples
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// `emoji` for the bundled composer, or a folder of images with captions
+    #[arg(long, default_value = "emoji")]
+    data: String,
+    #[arg(long)]
+    steps: usize,
+    #[arg(long, default_value_t = 16)]
+    batch: usize,
+    /// Scales of the schedule that are trained: 5 make images of 128 x 128
+    #[arg(long, default_value_t = 5)]
+    scales: usize,
+    /// Share of square batches; the others take one of the 14 remaining aspect ratios
+    #[arg(long, default_value_t = 0.6)]
+    square_share: f64,
+    /// Start from the averaged weights of another run of the same network, as progressive resolution does
+    #[arg(long, value_name = "DIR")]
+    init_from: Option<PathBuf>,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[arg(long, default_value_t = 1e-3)]
+    lr: f64,
+    /// Steps over which the learning rate rises
+    #[arg(long, default_value_t = 100)]
+    warmup: usize,
+    /// Share of the learning rate that is left at the last step
+    #[arg(long, default_value_t = 0.1)]
+    final_lr: f64,
+    /// Largest norm of the gradients
+    #[arg(long, default_value_t = 1.0)]
+    clip: f32,
+    #[arg(long, default_value_t = 0.01)]
+    weight_decay: f32,
+    /// Decay of the running average of the weights
+    #[arg(long, default_value_t = 0.998)]
+    ema: f64,
+    #[arg(long, default_value_t = 20)]
+    log_every: usize,
+    #[arg(long, default_value_t = 500)]
+    sample_every: usize,
+    #[arg(long, default_value_t = 200)]
+    save_every: usize,
+    /// Where to compute
+    #[arg(long, value_enum, default_value_t = Processor::Cpu)]
+    device: Processor,
+}
+
+impl Common {
+    fn source(&self) -> Result<Box<dyn Source>, CliError> {
+        Ok(match self.data.as_str() {
+            "emoji" => Box::new(EmojiWorld::bundled(Split::Train)?),
+            folder => Box::new(Folder::open(Path::new(folder))?),
+        })
+    }
+
+    fn settings(&self) -> DataSettings {
+        DataSettings {
+            data: self.data.clone(),
+            batch: self.batch,
+            seed: self.seed,
+            scales: self.scales,
+            square_share: self.square_share,
+        }
+    }
+
+    fn batches<'a>(&self, source: &'a dyn Source) -> Batches<'a> {
+        Batches {
+            source,
+            size: self.batch,
+            seed: self.seed,
+            scales: self.scales,
+            square_share: self.square_share,
+        }
+    }
+
+    fn options<S: serde::Serialize>(&self, settings: &S) -> Result<RunOptions, CliError> {
+        let config = serde_json::to_string(settings).map_err(|error| TrainError::Data(error.to_string()))?;
+        Ok(RunOptions {
+            out: self.out.clone(),
+            steps: self.steps,
+            lr: self.lr,
+            warmup: self.warmup,
+            final_lr_ratio: self.final_lr,
+            optimizer: AdamWOptions {
+                weight_decay: self.weight_decay,
+                clip: self.clip,
+                ..AdamWOptions::default()
+            },
+            ema: self.ema,
+            log_every: self.log_every,
+            sample_every: self.sample_every,
+            save_every: self.save_every,
+            config,
+        })
+    }
+}
+
+/// Train the tokenizer: images to bits and back
+#[derive(Args, Debug)]
+struct TrainTokenizer {
+    #[command(flatten)]
+    common: Common,
+    /// Bits of a token
+    #[arg(long, default_value_t = 32)]
+    bits: usize,
+    /// Channels of the first level
+    #[arg(long, default_value_t = 64)]
+    base_ch: usize,
+    /// Channel multiplier of every level
+    #[arg(long, value_delimiter = ',', default_value = "1,1,2")]
+    ch_mult: Vec<usize>,
+    #[arg(long, default_value_t = 1)]
+    res_blocks: usize,
+    /// Pixels per token and axis
+    #[arg(long, default_value_t = 16)]
+    patch_size: usize,
+    /// Space-to-depth before the encoder; 1 is the official architecture
+    #[arg(long, default_value_t = 4)]
+    stem_patch: usize,
+    /// Weight of the edge loss beside L1
+    #[arg(long, default_value_t = 1.0)]
+    edge_weight: f64,
+}
+
+impl TrainTokenizer {
+    fn run(self) -> Result<(), CliError> {
+        let common = &self.common;
+        let settings = TokenizerSettings {
+            vae: VaeConfig {
+                codebook_dim: self.bits,
+                base_ch: self.base_ch,
+                ch_mult: self.ch_mult.clone(),
+                num_res_blocks: self.res_blocks,
+                patch_size: self.patch_size,
+                stem_patch: self.stem_patch,
+            },
+            edge_weight: self.edge_weight,
+            data: common.settings(),
+        };
+        let options = common.options(&settings)?;
+        let device = common.device.open()?.autodiff();
+        let source = common.source()?;
+        let model = match &common.init_from {
+            Some(run) => TokenizerSettings::load(&run.join(CHECKPOINT), &device)?.1,
+            None => init::vae(Vae::new(&settings.vae, &device).map_err(TrainError::from)?, common.seed),
+        };
+        let stage = TokenizerStage {
+            batches: common.batches(&*source),
+            edge_weight: self.edge_weight,
+            device: device.clone(),
+        };
+        println!("tokenizer of {} parameters", model.num_params());
+        run(&stage, model, &device, &options)?;
+        Ok(())
+    }
+}
+
+/// Train the transformer and its text encoder on a finished tokenizer
+#[derive(Args, Debug)]
+struct TrainTransformer {
+    #[command(flatten)]
+    common: Common,
+    /// Folder of the tokenizer's run
+    #[arg(long, value_name = "DIR")]
+    tokenizer: PathBuf,
+    /// The T5 tokenizer
+    #[arg(long, value_name = "FILE", default_value = "models/t5_tokenizer.json")]
+    text_tokenizer: PathBuf,
+    /// Width C
+    #[arg(long, default_value_t = 192)]
+    embed_dim: usize,
+    #[arg(long, default_value_t = 6)]
+    depth: usize,
+    #[arg(long, default_value_t = 6)]
+    heads: usize,
+    /// Width of the text features, a multiple of 128
+    #[arg(long, default_value_t = 128)]
+    text_dim: usize,
+    #[arg(long, default_value_t = 2)]
+    text_depth: usize,
+    /// Most tokens of a prompt
+    #[arg(long, default_value_t = 32)]
+    text_length: usize,
+    /// Self-correction: largest flip probability p; 0 is teacher forcing
+    #[arg(long, default_value_t = 0.3)]
+    flips: f64,
+    /// Flip the inputs but keep the clean image's targets, the baseline of the paper's Table 7
+    #[arg(long)]
+    inputs_only: bool,
+    /// Share of samples that hear no prompt, for guidance
+    #[arg(long, default_value_t = 0.1)]
+    condition_dropout: f64,
+    /// Weight every scale alike instead of every token
+    #[arg(long)]
+    reweight_by_scale: bool,
+    /// Prompts drawn for the sample grids
+    #[arg(long, value_delimiter = ';', default_value = SHOWN)]
+    show: Vec<String>,
+    /// Guidance of the sample grids
+    #[arg(long, default_value_t = 3.0)]
+    cfg: f64,
+}
+
+/// Seen and held-out combinations for the eye.
+const SHOWN: &str = "a red apple;a green apple;a blue car on a yellow background;a star;a yellow star on a blue background;\
+    a purple butterfly;a pink heart;an orange fish on a white background";
+/// Samples that are read for their captions' words.
+const CAPTIONS: u64 = 20_000;
+
+impl TrainTransformer {
+    fn run(self) -> Result<(), CliError> {
+        let common = &self.common;
+        let device = common.device.open()?.autodiff();
+        let plain = device.clone().inner();
+        let source = common.source()?;
+        let (tokenizer, vae) = TokenizerSettings::load(&self.tokenizer.join(CHECKPOINT), &plain)?;
+        let json = std::fs::read(&self.text_tokenizer).map_err(|error| CliError::Tokenizer {
+            path: self.text_tokenizer.clone(),
+            reason: error.to_string(),
+        })?;
+        let (words, pieces) = self.words(&*source, &json)?;
+        let prompts = PromptEncoder::with_vocabulary(&json, self.text_length, &words, &pieces)?;
+        let settings = TransformerSettings {
+            transformer: self.transformer(tokenizer.vae.codebook_dim),
+            text_encoder: self.text_encoder(pieces.len()),
+            words,
+            pieces,
+            tokenizer: fingerprint(&vae),
+            flips: self.flips,
+            inputs_only: self.inputs_only,
+            condition_dropout: self.condition_dropout,
+            reweight_by_scale: self.reweight_by_scale,
+            data: common.settings(),
+        };
+        let options = common.options(&settings)?;
+        let model = match &common.init_from {
+            Some(run) => TransformerSettings::load(&run.join(CHECKPOINT), &device)?.1,
+            None => {
+                let mut model = settings.module(&device)?;
+                model.transformer = init::transformer(model.transformer, &settings.transformer, common.seed);
+                model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, common.seed + 1);
+                model
+            }
+        };
+        let stage = TransformerStage {
+            batches: common.batches(&*source),
+            vae,
+            prompts,
+            loss: Loss {
+                reweight_by_scale: self.reweight_by_scale,
+                ..Loss::default()
+            },
+            correction: Correction {
+                strength: self.flips,
+                layers: common.scales,
+                flips: if self.inputs_only { Flips::InputsOnly } else { Flips::Requantise },
+            },
+            condition_dropout: self.condition_dropout,
+            show: self.show.clone(),
+            cfg: self.cfg,
+            device: device.clone(),
+        };
+        let (transformer, text) = (model.transformer.num_params(), model.text_encoder.num_params());
+        println!("transformer of {transformer} parameters, text encoder of {text}");
+        run(&stage, model, &device, &options)?;
+        Ok(())
+    }
+
+    /// Words and pieces of the captions.
+    fn words(&self, source: &dyn Source, json: &[u8]) -> Result<(Vec<String>, Vec<u32>), CliError> {
+        let caption = |i| source.sample(self.common.seed, i, 16, 16).map(|sample| sample.caption);
+        let captions = (0..CAPTIONS).map(caption).collect::<Result<Vec<_>, _>>()?;
+        Ok(vocabulary(json, captions.iter().map(String::as_str))?)
+    }
+
+    fn transformer(&self, bits: usize) -> TransformerConfig {
+        TransformerConfig {
+            embed_dim: self.embed_dim,
+            depth: self.depth,
+            num_heads: self.heads,
+            block_chunks: 1,
+            ffn_hidden: 4 * self.embed_dim,
+            text_dim: self.text_dim,
+            text_maxlen: self.text_length,
+            bits,
+            norm_eps: 1e-6,
+            patchify: false,
+            level_embedding: LevelEmbedding::FirstBlock,
+            positions: Positions::RopeNormalized,
+            classifier: Classifier::Bits,
+        }
+    }
+
+    fn text_encoder(&self, pieces: usize) -> T5Config {
+        T5Config {
+            vocab_size: pieces,
+            d_model: self.text_dim,
+            d_kv: 32,
+            d_ff: 2 * self.text_dim,
+            num_layers: self.text_depth,
+            num_heads: 4,
+            layer_norm_epsilon: 1e-6,
+            relative_attention_num_buckets: 32,
+            relative_attention_max_distance: 128,
+        }
+    }
+}
+
+/// SHA-256 over the weights in the order of their names.
+fn fingerprint(vae: &Vae) -> String {
+    let weights = export_module(vae, str::to_string);
+    let bytes: Vec<u8> = weights.into_iter().flat_map(|(_, data)| data.as_bytes().to_vec()).collect();
+    shards::sha256(&bytes)
+}
+
