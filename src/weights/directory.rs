@@ -187,6 +187,7 @@ mod tests {
             text_encoder: None,
             tokenizer: None,
             vocabulary: None,
+            words: Vec::new(),
             examples: vec!["a red ball".to_string()],
             scales: 5,
             sampling: Sampling::default(),
