@@ -48,17 +48,24 @@ impl Case {
     }
 }
 
+/// Every tensor of a file, under its own name.
+fn stored(path: &Path) -> Vec<(String, TensorData)> {
+    let mut source = files::open(path).unwrap();
+    let names: Vec<String> = source.entries().iter().map(|entry| entry.name.clone()).collect();
+    let read = |(i, name)| (name, source.read(i).unwrap());
+    names.into_iter().enumerate().map(read).collect()
+}
+
 /// A folder of two shards with an index, the second in bf16, as the 8B model comes.
 fn write_sharded(case: &Case, folder: &Path) {
-    let mut source = files::open(&case.path("reference_safetensors")).unwrap();
-    let names: Vec<String> = source.entries().iter().map(|entry| entry.name.clone()).collect();
+    let all = stored(&case.path("reference_safetensors"));
     let (mut map, mut total) = (serde_json::Map::new(), 0);
-    for (shard, dtype, range) in [
-        ("a.safetensors", DType::F32, 0..names.len() / 2),
-        ("b.safetensors", DType::BF16, names.len() / 2..names.len()),
+    for (shard, dtype, part) in [
+        ("a.safetensors", DType::F32, &all[..all.len() / 2]),
+        ("b.safetensors", DType::BF16, &all[all.len() / 2..]),
     ] {
-        let read = |i: usize| (names[i].clone(), rounded(&source.read(i).unwrap(), dtype));
-        let tensors: Vec<(String, TensorData)> = range.map(read).collect();
+        let tensors = part.iter().map(|(name, data)| (name.clone(), rounded(data, dtype)));
+        let tensors: Vec<(String, TensorData)> = tensors.collect();
         total += tensors.iter().map(|(_, data)| data.as_bytes().len()).sum::<usize>();
         map.extend(tensors.iter().map(|(name, _)| (name.clone(), shard.into())));
         std::fs::write(folder.join(shard), safetensors::write(&tensors).unwrap()).unwrap();
@@ -408,18 +415,39 @@ fn weights_of_a_wrong_dtype_are_refused() {
     for case in checkpoints() {
         let parent = tempfile::tempdir().unwrap();
         let (file, out) = (parent.path().join("weights.safetensors"), parent.path().join("model"));
-        let mut source = files::open(&case.path("reference_safetensors")).unwrap();
-        let names: Vec<String> = source.entries().iter().map(|entry| entry.name.clone()).collect();
-        let read = |(i, name): (usize, &String)| (name.clone(), source.read(i).unwrap());
-        let mut tensors: Vec<(String, TensorData)> = names.iter().enumerate().map(read).collect();
-        let place = names.iter().position(|name| name == "word_embed.bias").unwrap();
-        tensors[place].1 = tensors[place].1.clone().convert_dtype(DType::I64);
+        let mut tensors = stored(&case.path("reference_safetensors"));
+        let (_, bias) = tensors.iter_mut().find(|(name, _)| name == "word_embed.bias").unwrap();
+        *bias = bias.clone().convert_dtype(DType::I64);
         std::fs::write(&file, safetensors::write(&tensors).unwrap()).unwrap();
         let message = complaint(&[&file, &"--out", &out], parent.path());
         assert!(
             message.contains("`word_embed.bias` is stored as I64") && message.contains("convert the file first"),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn a_failure_after_the_first_shards_leaves_nothing() {
+    for case in checkpoints() {
+        let parent = tempfile::tempdir().unwrap();
+        let (file, out) = (parent.path().join("weights.safetensors"), parent.path().join("model"));
+        for (value, dtype, expected) in [
+            (1e6f32, "f16", "does not fit into f16; choose bf16"),
+            (f32::NAN, "f32", "not a finite number"),
+        ] {
+            let mut tensors = stored(&case.path("reference_safetensors"));
+            let (_, bias) = tensors.iter_mut().find(|(name, _)| name == "head.bias").unwrap();
+            let mut values: Vec<f32> = bias.iter::<f32>().collect();
+            values[3] = value;
+            *bias = TensorData::new(values, bias.shape().to_vec());
+            std::fs::write(&file, safetensors::write(&tensors).unwrap()).unwrap();
+            let options: [&dyn AsRef<std::ffi::OsStr>; 7] =
+                [&file, &"--out", &out, &"--shard-mib", &"1", &"--dtype", &dtype];
+            let message = complaint(&options, parent.path());
+            assert!(message.contains("`transformer.head.bias`"), "{message}");
+            assert!(message.contains(expected), "{message}");
+        }
     }
 }
 
@@ -466,10 +494,7 @@ fn missing_and_unexpected_tensors_are_refused_by_name() {
     for case in checkpoints() {
         let parent = tempfile::tempdir().unwrap();
         let (file, out) = (parent.path().join("weights.safetensors"), parent.path().join("model"));
-        let mut source = files::open(&case.path("reference_safetensors")).unwrap();
-        let names: Vec<String> = source.entries().iter().map(|entry| entry.name.clone()).collect();
-        let read = |(i, name): (usize, &String)| (name.clone(), source.read(i).unwrap());
-        let tensors: Vec<(String, TensorData)> = names.iter().enumerate().map(read).collect();
+        let tensors = stored(&case.path("reference_safetensors"));
         let refuse = |tensors: &[(String, TensorData)]| {
             std::fs::write(&file, safetensors::write(tensors).unwrap()).unwrap();
             complaint(&[&file, &"--out", &out], parent.path())
