@@ -19,6 +19,11 @@ pub enum CliError {
     #[error("the {0} is given twice; leave one of the two away")]
     GivenTwice(&'static str),
     #[error(
+        "the transformer of {} was not trained on the tokenizer of {}; give the tokenizer run that it was trained on",
+        transformer.display(), tokenizer.display()
+    )]
+    OtherTokenizer { transformer: PathBuf, tokenizer: PathBuf },
+    #[error(
         "{} is not a tokenizer.json of Hugging Face ({reason}); take the one of the text encoder", path.display()
     )]
     Tokenizer { path: PathBuf, reason: String },

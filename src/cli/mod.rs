@@ -3,12 +3,14 @@
 mod convert;
 mod error;
 mod generate;
+mod pack;
 mod processor;
 mod train;
 
 pub use convert::Convert;
 pub use error::CliError;
 pub use generate::{Generate, GenerateError};
+pub use pack::Pack;
 pub use train::Train;
 
 use clap::Parser;
@@ -20,6 +22,7 @@ pub enum Cli {
     Convert(Convert),
     Generate(Generate),
     Train(Train),
+    Pack(Pack),
 }
 
 impl Cli {
@@ -28,6 +31,7 @@ impl Cli {
             Self::Convert(convert) => convert.run(),
             Self::Generate(generate) => Ok(generate.run()?),
             Self::Train(train) => train.run(),
+            Self::Pack(pack) => pack.run(),
         }
     }
 }

@@ -16,9 +16,8 @@ use crate::train::batch::Batches;
 use crate::train::init;
 use crate::train::optimizer::AdamWOptions;
 use crate::train::run::{CHECKPOINT, RunOptions, run};
-use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings};
+use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings, fingerprint};
 use crate::train::stages::{TokenizerStage, TransformerStage};
-use crate::weights::{export_module, shards};
 use burn::module::Module;
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
@@ -356,11 +355,3 @@ impl TrainTransformer {
         }
     }
 }
-
-/// SHA-256 over the weights in the order of their names.
-fn fingerprint(vae: &Vae) -> String {
-    let weights = export_module(vae, str::to_string);
-    let bytes: Vec<u8> = weights.into_iter().flat_map(|(_, data)| data.as_bytes().to_vec()).collect();
-    shards::sha256(&bytes)
-}
-

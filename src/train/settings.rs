@@ -9,7 +9,7 @@ use crate::model::config::{T5Config, TransformerConfig, VaeConfig};
 use crate::model::t5::T5Encoder;
 use crate::model::transformer::Transformer;
 use crate::model::vae::Vae;
-use crate::weights::load_module;
+use crate::weights::{export_module, load_module, shards};
 use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -96,3 +96,11 @@ fn averaged<M: Module>(mut checkpoint: Checkpoint, module: M, device: &Device) -
     ema.import(&checkpoint.ema, device);
     Ok(ema.apply(module))
 }
+
+/// SHA-256 over the weights of a tokenizer, by which a transformer knows the one it was trained on.
+pub fn fingerprint(vae: &Vae) -> String {
+    let weights = export_module(vae, str::to_string);
+    let bytes: Vec<u8> = weights.into_iter().flat_map(|(_, data)| data.as_bytes().to_vec()).collect();
+    shards::sha256(&bytes)
+}
+
