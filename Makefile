@@ -1,13 +1,14 @@
 # make serve   the page on http://localhost:8080
 # make test    every check and test
 # make build   the page into dist/
+# make parity  how far every golden case is from the official code, into docs/parity.md
 # Each installs what it lacks, says what it does and how long that took; a second run is quick.
 
 export TRUNK_SKIP_VERSION_CHECK := true
 STEP := @scripts/step.sh
 WASM := --target wasm32-unknown-unknown --no-default-features --lib
 
-.PHONY: serve test build page-tools test-tools lint unit tiny-model page size e2e
+.PHONY: serve test build parity page-tools test-tools lint unit tiny-model page size e2e
 
 serve: page-tools
 	$(STEP) "Building the page, then serving it on http://localhost:8080" trunk serve
@@ -15,6 +16,9 @@ serve: page-tools
 build: page-tools page size
 
 test: test-tools lint unit tiny-model page size e2e
+
+parity: test-tools
+	$(STEP) "Golden cases on the CPU and on wgpu, into docs/parity.md" scripts/parity.sh
 
 page-tools:
 	@scripts/setup.sh page

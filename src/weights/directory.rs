@@ -254,7 +254,10 @@ mod tests {
         };
         assert!(refuse(manifest(), networks(1e6)).contains("does not fit into f16"));
         assert!(refuse(manifest(), BTreeMap::new()).contains("lists no tensors"));
-        let absurd = Manifest { scales: 99, ..manifest() };
+        let absurd = Manifest {
+            scales: 99,
+            ..manifest()
+        };
         assert!(refuse(absurd, networks(1.0)).contains("scales is 99"));
 
         std::fs::create_dir(&folder).unwrap();

@@ -123,7 +123,7 @@ fn config(named: &Named) -> Result<VaeConfig, WeightsError> {
     for level in 0..levels {
         let name = format!("encoder.down.{level}.block.0.conv1.weight");
         let shape: [usize; 4] = named.shape(&name)?;
-        if base_ch == 0 || shape[0] % base_ch != 0 || shape[0] > 1 << 20 {
+        if base_ch == 0 || !shape[0].is_multiple_of(base_ch) || shape[0] > 1 << 20 {
             return Err(underivable("channel multiplier", &name, &shape));
         }
         ch_mult.push(shape[0] / base_ch);
