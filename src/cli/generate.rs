@@ -40,6 +40,9 @@ pub struct Generate {
     /// What the image should not show
     #[arg(long, value_name = "PROMPT")]
     negative: Option<String>,
+    /// Ask for good faces in prompts about people
+    #[arg(long)]
+    positive_prompt: bool,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = Processor::Cpu)]
     device: Processor,
@@ -97,6 +100,7 @@ impl Generate {
             tau: per_scale(&self.tau),
             top_p: self.top_p,
             negative_prompt: self.negative.clone(),
+            positive_prompt: self.positive_prompt,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::aspect;
 use super::protocol::Options;
 use crate::model::sampling::SamplingOptions;
 use crate::model::schedule::Schedule;
-use crate::model::text::TextError;
+use crate::model::text::{TextError, with_positive_prompt};
 
 /// Longest prompt that is even tokenised; the model's own limit is in tokens.
 pub const MAX_CHARACTERS: usize = 2000;
@@ -15,7 +15,10 @@ const MAX_SEED: f64 = 9_007_199_254_740_991.0;
 /// Options that can be drawn, the words of the prompt aside.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
+    /// The prompt as it was typed.
     pub prompt: String,
+    /// What the model hears of it.
+    pub text: String,
     pub negative_prompt: Option<String>,
     /// Name of the template.
     pub aspect: String,
@@ -45,8 +48,13 @@ impl Request {
         };
         sampling.validate(depth, scales)?;
         let aspect = options.aspect.unwrap_or_else(|| "1:1".to_string());
+        let typed = prompt(&options.prompt)?;
         Ok(Self {
-            prompt: prompt(&options.prompt)?,
+            text: match options.positive_prompt {
+                true => with_positive_prompt(&typed),
+                false => typed.clone(),
+            },
+            prompt: typed,
             negative_prompt: match options.negative_prompt.as_deref().map(str::trim) {
                 None | Some("") => None,
                 Some(negative) => Some(prompt(negative)?),
@@ -122,6 +130,21 @@ mod tests {
         assert_eq!(found.sampling.seed, (1 << 53) - 1);
         assert_eq!(found.negative_prompt, None);
         assert_eq!(found.schedule.image_size(), (80, 160));
+    }
+
+    #[test]
+    fn a_positive_prompt_is_heard_and_not_shown() {
+        let options = |positive_prompt, prompt: &str| Options {
+            prompt: prompt.into(),
+            positive_prompt,
+            ..good()
+        };
+        let plain = request(options(false, "a man")).unwrap();
+        assert_eq!((plain.prompt.as_str(), plain.text.as_str()), ("a man", "a man"));
+        let positive = request(options(true, "a man")).unwrap();
+        assert_eq!(positive.prompt, "a man");
+        assert!(positive.text.starts_with("a man. ") && positive.text.contains("smooth faces"));
+        assert_eq!(request(options(true, "a red apple")).unwrap().text, "a red apple");
     }
 
     #[test]
