@@ -24,14 +24,8 @@ apt_install() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# Unoptimised, as compiling the tool takes far longer than it runs. Published lock files first; when a pinned version has
-# left the registry, versions that fit its requirements.
-cargo_install() {
-  local crate=$1 version=$2
-  shift 2
-  cargo install "$crate" --version "$version" --debug --locked --quiet "$@" ||
-    cargo install "$crate" --version "$version" --debug --quiet "$@"
-}
+# Published lock files first; when a pinned version has left the registry, versions that fit its requirements.
+cargo_install() { cargo install "$@" --locked --quiet || cargo install "$@" --quiet; }
 
 has_node() { has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge "$NODE" ]; }
 node_from_npm() { npm install --prefix target/node --no-save --no-audit --no-fund --loglevel=error node@$NODE_FALLBACK; }
@@ -46,15 +40,17 @@ fi
 rustup target list --installed | grep -qx wasm32-unknown-unknown ||
   step "Rust's wasm32 target" rustup target add wasm32-unknown-unknown
 [ "$(trunk --version 2>/dev/null)" = "trunk $TRUNK" ] ||
-  step "trunk $TRUNK, which builds and serves the page" \
-    cargo_install trunk $TRUNK --no-default-features --features rustls
+  step "trunk $TRUNK, which builds and serves the page (unoptimised: it waits for others)" \
+    cargo_install trunk --version $TRUNK --debug
 [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $WASM_BINDGEN" ] ||
-  step "wasm-bindgen $WASM_BINDGEN" cargo_install wasm-bindgen-cli "$WASM_BINDGEN"
+  step "wasm-bindgen $WASM_BINDGEN" cargo_install wasm-bindgen-cli --version "$WASM_BINDGEN"
 has_node || has npm || step "Node.js" apt_install nodejs npm
 has_node || step "Node.js $NODE_FALLBACK (this system has an older one)" node_from_npm
 npm_fresh || step "npm packages" npm_packages
 
 if [ "${1:-page}" = tests ]; then
+  (cargo fmt --version && cargo clippy --version) >/dev/null 2>&1 ||
+    step "rustfmt and clippy" rustup component add rustfmt clippy
   has_vulkan || step "Mesa's software Vulkan" apt_install mesa-vulkan-drivers
   [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || step "Chromium" apt_install chromium
 fi

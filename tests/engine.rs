@@ -25,11 +25,7 @@ const STEPS: usize = 4;
 struct Memory(BTreeMap<String, Vec<u8>>);
 
 impl Files for Memory {
-    fn read(
-        &self,
-        path: &str,
-        progress: &mut dyn FnMut(u64),
-    ) -> impl Future<Output = Result<Vec<u8>, EngineError>> {
+    fn read(&self, path: &str, progress: &mut dyn FnMut(u64)) -> impl Future<Output = Result<Vec<u8>, EngineError>> {
         let found = self.0.get(path).cloned().ok_or(EngineError::Download {
             file: path.to_string(),
             reason: "there is no such file".to_string(),
@@ -53,7 +49,11 @@ impl Memory {
             tiny_model::write(&target, &tokenizer).unwrap();
             let entries = std::fs::read_dir(&target).unwrap().map(Result::unwrap);
             let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
-            Memory(entries.map(|entry| (name(&entry.path()), std::fs::read(entry.path()).unwrap())).collect())
+            Memory(
+                entries
+                    .map(|entry| (name(&entry.path()), std::fs::read(entry.path()).unwrap()))
+                    .collect(),
+            )
         };
         FILES.get_or_init(make).clone()
     }
@@ -61,7 +61,8 @@ impl Memory {
     fn with_manifest(mut self, change: impl FnOnce(&mut Value)) -> Self {
         let mut manifest: Value = serde_json::from_slice(&self.0["manifest.json"]).unwrap();
         change(&mut manifest);
-        self.0.insert("manifest.json".to_string(), serde_json::to_vec(&manifest).unwrap());
+        self.0
+            .insert("manifest.json".to_string(), serde_json::to_vec(&manifest).unwrap());
         self
     }
 
@@ -74,7 +75,13 @@ impl Memory {
     fn shard(&self) -> String {
         let manifest: Value = serde_json::from_slice(&self.0["manifest.json"]).unwrap();
         let shards = manifest["shards"].as_array().unwrap();
-        let ours = |shard: &&Value| shard["tensors"].as_object().unwrap().keys().any(|k| k.starts_with("transformer."));
+        let ours = |shard: &&Value| {
+            shard["tensors"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .any(|k| k.starts_with("transformer."))
+        };
         shards.iter().find(ours).unwrap()["file"].as_str().unwrap().to_string()
     }
 }
@@ -142,7 +149,9 @@ fn pictures(engine: &Engine, options: Options) -> Vec<Pixels> {
 fn wgpu() -> Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     let open = || Device::wgpu_options().device_kind(DeviceKind::DefaultDevice).init();
-    DEVICE.get_or_init(|| open().expect("a Vulkan adapter for the tests: install mesa-vulkan-drivers")).clone()
+    DEVICE
+        .get_or_init(|| open().expect("a Vulkan adapter for the tests: install mesa-vulkan-drivers"))
+        .clone()
 }
 
 /// The largest difference of two pictures in levels of 255.
@@ -157,12 +166,23 @@ fn loading_tells_how_far_it_is_and_what_the_model_is() {
     let (_, events) = load(&files, &Device::flex()).unwrap();
     let mut last = 0;
     for event in &events[..events.len() - 1] {
-        let Event::Progress { loaded, total, .. } = event else { panic!("{event:?}") };
+        let Event::Progress { loaded, total, .. } = event else {
+            panic!("{event:?}")
+        };
         assert!(last <= *loaded && loaded <= total, "{event:?} after {last}");
         last = *loaded;
     }
-    let Some(Event::Loaded { model }) = events.last() else { panic!("{events:?}") };
-    let ModelInfo { name, bytes, bits, aspects, words, .. } = model;
+    let Some(Event::Loaded { model }) = events.last() else {
+        panic!("{events:?}")
+    };
+    let ModelInfo {
+        name,
+        bytes,
+        bits,
+        aspects,
+        words,
+        ..
+    } = model;
     assert_eq!((name.as_str(), *bits, aspects.len()), ("Tiny random model", 16, 15));
     assert!(words.contains(&"apple".to_string()));
     let weights = files.0.iter().filter(|(name, _)| name.ends_with(".safetensors"));
@@ -172,15 +192,30 @@ fn loading_tells_how_far_it_is_and_what_the_model_is() {
 #[test]
 fn every_shape_is_drawn_scale_by_scale() {
     let (engine, events) = load(&Memory::tiny(), &Device::flex()).unwrap();
-    let Some(Event::Loaded { model }) = events.last() else { panic!("{events:?}") };
+    let Some(Event::Loaded { model }) = events.last() else {
+        panic!("{events:?}")
+    };
     for shape in &model.aspects {
-        let options = Options { aspect: Some(shape.name.clone()), ..apple(1.0) };
+        let options = Options {
+            aspect: Some(shape.name.clone()),
+            ..apple(1.0)
+        };
         let events = draw(&engine, options).unwrap();
         assert_eq!(events.len(), SCALES + 2);
         assert!(matches!(&events[0], Event::Started { aspect, seed: 1, .. } if aspect == shape));
         assert!(matches!(events[SCALES + 1], Event::Finished { seed: 1, .. }));
         for (i, event) in events[1..=SCALES].iter().enumerate() {
-            let Event::Scale { k, of, height, width, image, .. } = event else { panic!("{event:?}") };
+            let Event::Scale {
+                k,
+                of,
+                height,
+                width,
+                image,
+                ..
+            } = event
+            else {
+                panic!("{event:?}")
+            };
             assert_eq!((*k, *of, (*height, *width)), (i + 1, SCALES, shape.scales[i]));
             assert_eq!((image.width, image.height), (shape.width, shape.height));
             assert_eq!(image.rgba.len(), 4 * shape.width * shape.height);
@@ -206,10 +241,18 @@ fn a_seed_repeats_its_image_and_another_draws_another() {
 fn a_seed_draws_the_same_bits_on_both_devices() {
     let [flex, wgpu] = [Device::flex(), wgpu()].map(|device| tiny(&device));
     for (seed, aspect) in [(1.0, "1:1"), (2.0, "3:1"), (3.0, "4:5")] {
-        let options = Options { aspect: Some(aspect.to_string()), ..apple(seed) };
+        let options = Options {
+            aspect: Some(aspect.to_string()),
+            ..apple(seed)
+        };
         let expected = pictures(&flex, options.clone());
         for (k, (a, b)) in pictures(&wgpu, options).iter().zip(&expected).enumerate() {
-            assert!(difference(a, b) <= 1, "seed {seed}, scale {}: {} levels", k + 1, difference(a, b));
+            assert!(
+                difference(a, b) <= 1,
+                "seed {seed}, scale {}: {} levels",
+                k + 1,
+                difference(a, b)
+            );
         }
     }
 }
@@ -219,21 +262,54 @@ fn options_change_the_image() {
     let engine = tiny(&Device::flex());
     let plain = pictures(&engine, apple(1.0)).pop().unwrap();
     let differs = |options: Options| difference(&pictures(&engine, options).pop().unwrap(), &plain) > 16;
-    assert!(differs(Options { prompt: "a blue car".to_string(), ..apple(1.0) }));
-    assert!(differs(Options { negative_prompt: Some("green pear".to_string()), ..apple(1.0) }));
-    assert!(differs(Options { cfg: Some(PerScale::Each(vec![1.0, 2.0, 4.0, 6.0, 8.0])), ..apple(1.0) }));
-    assert!(differs(Options { tau: Some(PerScale::All(0.1)), ..apple(1.0) }));
-    assert!(differs(Options { top_p: Some(0.6), ..apple(1.0) }));
-    assert!(!differs(Options { cfg: Some(PerScale::All(3.0)), ..apple(1.0) }), "the model's own guidance");
+    assert!(differs(Options {
+        prompt: "a blue car".to_string(),
+        ..apple(1.0)
+    }));
+    assert!(differs(Options {
+        negative_prompt: Some("green pear".to_string()),
+        ..apple(1.0)
+    }));
+    assert!(differs(Options {
+        cfg: Some(PerScale::Each(vec![1.0, 2.0, 4.0, 6.0, 8.0])),
+        ..apple(1.0)
+    }));
+    assert!(differs(Options {
+        tau: Some(PerScale::All(0.1)),
+        ..apple(1.0)
+    }));
+    assert!(differs(Options {
+        top_p: Some(0.6),
+        ..apple(1.0)
+    }));
+    assert!(
+        !differs(Options {
+            cfg: Some(PerScale::All(3.0)),
+            ..apple(1.0)
+        }),
+        "the model's own guidance"
+    );
 }
 
 #[test]
 fn unknown_words_are_named_and_the_rest_is_drawn() {
     let engine = tiny(&Device::flex());
-    let options = Options { prompt: "a red zeppelin, apple man".to_string(), positive_prompt: true, ..apple(1.0) };
+    let options = Options {
+        prompt: "a red zeppelin, apple man".to_string(),
+        positive_prompt: true,
+        ..apple(1.0)
+    };
     let events = draw(&engine, options).unwrap();
-    let Event::Started { prompt, unknown_words, .. } = &events[0] else { panic!("{events:?}") };
-    assert_eq!((prompt.as_str(), unknown_words.join(" ")), ("a red zeppelin, apple man", "zeppelin man".to_string()));
+    let Event::Started {
+        prompt, unknown_words, ..
+    } = &events[0]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (prompt.as_str(), unknown_words.join(" ")),
+        ("a red zeppelin, apple man", "zeppelin man".to_string())
+    );
     assert!(matches!(events.last(), Some(Event::Finished { .. })));
 }
 
@@ -241,12 +317,30 @@ fn unknown_words_are_named_and_the_rest_is_drawn() {
 fn bad_options_are_refused_with_field_and_remedy_and_the_engine_goes_on() {
     let engine = tiny(&Device::flex());
     let expected = pictures(&engine, apple(1.0));
-    let prompt = |prompt: &str| Options { prompt: prompt.to_string(), ..apple(1.0) };
-    let cfg = |cfg: PerScale| Options { cfg: Some(cfg), ..apple(1.0) };
-    let tau = |tau: f64| Options { tau: Some(PerScale::All(tau)), ..apple(1.0) };
-    let top_p = |top_p: f64| Options { top_p: Some(top_p), ..apple(1.0) };
-    let aspect = |aspect: &str| Options { aspect: Some(aspect.to_string()), ..apple(1.0) };
-    let negative = |negative: &str| Options { negative_prompt: Some(negative.to_string()), ..apple(1.0) };
+    let prompt = |prompt: &str| Options {
+        prompt: prompt.to_string(),
+        ..apple(1.0)
+    };
+    let cfg = |cfg: PerScale| Options {
+        cfg: Some(cfg),
+        ..apple(1.0)
+    };
+    let tau = |tau: f64| Options {
+        tau: Some(PerScale::All(tau)),
+        ..apple(1.0)
+    };
+    let top_p = |top_p: f64| Options {
+        top_p: Some(top_p),
+        ..apple(1.0)
+    };
+    let aspect = |aspect: &str| Options {
+        aspect: Some(aspect.to_string()),
+        ..apple(1.0)
+    };
+    let negative = |negative: &str| Options {
+        negative_prompt: Some(negative.to_string()),
+        ..apple(1.0)
+    };
     let cases = [
         (prompt(""), "prompt", "prompt-empty"),
         (prompt(" \n\t"), "prompt", "prompt-empty"),
@@ -285,7 +379,9 @@ fn bad_options_are_refused_with_field_and_remedy_and_the_engine_goes_on() {
 /// One lower-case sentence with its remedy after a semicolon.
 fn check_sentence(error: &EngineError) {
     let message = error.to_string();
-    let (what, remedy) = message.split_once("; ").unwrap_or_else(|| panic!("no remedy: {message}"));
+    let (what, remedy) = message
+        .split_once("; ")
+        .unwrap_or_else(|| panic!("no remedy: {message}"));
     let plain = |text: &str| !text.is_empty() && !text.starts_with(|c: char| c.is_uppercase()) && !text.ends_with('.');
     assert!(plain(what) && plain(remedy), "{message}");
 }
@@ -296,23 +392,61 @@ fn bad_models_are_refused_by_name_and_a_good_one_still_loads() {
     let shard = files().shard();
     let unset = |name: &'static str| files().with_manifest(|m| drop(m.as_object_mut().unwrap().remove(name)));
     let cases = [
-        ("another d", files().with_manifest(|m| m["vae"]["codebook_dim"] = json!(32)), "32 channels"),
-        ("another text width", files().with_manifest(|m| m["text_encoder"]["d_model"] = json!(64)), "64 wide"),
-        ("another depth", files().with_manifest(|m| m["transformer"]["depth"] = json!(4)), "lacks"),
-        ("another format", files().with_manifest(|m| m["format"] = json!("infinity-manifest/9")), "infinity-manifest/9"),
+        (
+            "another d",
+            files().with_manifest(|m| m["vae"]["codebook_dim"] = json!(32)),
+            "32 channels",
+        ),
+        (
+            "another text width",
+            files().with_manifest(|m| m["text_encoder"]["d_model"] = json!(64)),
+            "64 wide",
+        ),
+        (
+            "another depth",
+            files().with_manifest(|m| m["transformer"]["depth"] = json!(4)),
+            "lacks",
+        ),
+        (
+            "another format",
+            files().with_manifest(|m| m["format"] = json!("infinity-manifest/9")),
+            "infinity-manifest/9",
+        ),
         ("no transformer", unset("transformer"), "transformer"),
         ("no VAE", unset("vae"), "VAE"),
         ("no tokenizer", unset("tokenizer"), "tokenizer"),
         ("no text encoder", unset("text_encoder"), "text encoder"),
-        ("no JSON", files().with_file("manifest.json", |bytes| bytes.truncate(100)), "JSON"),
-        ("a page instead", files().with_file("manifest.json", |bytes| *bytes = b"<!doctype html>".to_vec()), "JSON"),
-        ("a cut shard", files().with_file(&shard, |bytes| bytes.truncate(bytes.len() / 2)), shard.as_str()),
+        (
+            "no JSON",
+            files().with_file("manifest.json", |bytes| bytes.truncate(100)),
+            "JSON",
+        ),
+        (
+            "a page instead",
+            files().with_file("manifest.json", |bytes| *bytes = b"<!doctype html>".to_vec()),
+            "JSON",
+        ),
+        (
+            "a cut shard",
+            files().with_file(&shard, |bytes| bytes.truncate(bytes.len() / 2)),
+            shard.as_str(),
+        ),
         ("an empty shard", files().with_file(&shard, Vec::clear), shard.as_str()),
-        ("a flipped bit", files().with_file(&shard, |bytes| *bytes.last_mut().unwrap() ^= 1), shard.as_str()),
-        ("another tokenizer", files().with_file("tokenizer.json", |bytes| bytes.push(b' ')), "tokenizer.json"),
+        (
+            "a flipped bit",
+            files().with_file(&shard, |bytes| *bytes.last_mut().unwrap() ^= 1),
+            shard.as_str(),
+        ),
+        (
+            "another tokenizer",
+            files().with_file("tokenizer.json", |bytes| bytes.push(b' ')),
+            "tokenizer.json",
+        ),
     ];
     for (name, files, expected) in cases {
-        let error = load(&files, &Device::flex()).err().unwrap_or_else(|| panic!("{name} was accepted"));
+        let error = load(&files, &Device::flex())
+            .err()
+            .unwrap_or_else(|| panic!("{name} was accepted"));
         assert!(error.to_string().contains(expected), "{name}: {error}");
         assert_eq!((error.code(), error.field()), ("weights", None), "{name}");
         check_sentence(&error);
@@ -320,8 +454,13 @@ fn bad_models_are_refused_by_name_and_a_good_one_still_loads() {
     for gone in ["manifest.json", "tokenizer.json", &shard] {
         let mut files = files();
         files.0.remove(gone);
-        let error = load(&files, &Device::flex()).err().unwrap_or_else(|| panic!("{gone} was not missed"));
-        assert!(error.code() == "download" && error.to_string().contains(gone), "{error}");
+        let error = load(&files, &Device::flex())
+            .err()
+            .unwrap_or_else(|| panic!("{gone} was not missed"));
+        assert!(
+            error.code() == "download" && error.to_string().contains(gone),
+            "{error}"
+        );
         check_sentence(&error);
     }
     assert_eq!(pictures(&tiny(&Device::flex()), apple(1.0)).len(), SCALES);
@@ -331,13 +470,19 @@ fn bad_models_are_refused_by_name_and_a_good_one_still_loads() {
 fn cancelling_takes_effect_before_the_next_layer() {
     let engine = tiny(&Device::flex());
     for limit in (0..=2 * STEPS).chain([SCALES * STEPS - 1]) {
-        let listener = Listener { cancel_after: Some(limit), ..Listener::default() };
+        let listener = Listener {
+            cancel_after: Some(limit),
+            ..Listener::default()
+        };
         block_on(engine.generate(apple(1.0), &listener)).unwrap();
         assert_eq!(listener.breaths.get(), limit + 1);
         let events = listener.events.into_inner();
         let drawn = limit / STEPS;
         assert_eq!(events.len(), drawn + 2);
-        assert!(matches!(events[drawn + 1], Event::Cancelled { scales } if scales == drawn), "{limit}: {events:?}");
+        assert!(
+            matches!(events[drawn + 1], Event::Cancelled { scales } if scales == drawn),
+            "{limit}: {events:?}"
+        );
     }
     assert_eq!(pictures(&engine, apple(1.0)).len(), SCALES);
 }

@@ -119,11 +119,7 @@ fn write(path: &Path, image: &Pixels) -> Result<(), GenerateError> {
 struct Folder<'a>(&'a Path);
 
 impl Files for Folder<'_> {
-    fn read(
-        &self,
-        path: &str,
-        progress: &mut dyn FnMut(u64),
-    ) -> impl Future<Output = Result<Vec<u8>, EngineError>> {
+    fn read(&self, path: &str, progress: &mut dyn FnMut(u64)) -> impl Future<Output = Result<Vec<u8>, EngineError>> {
         let file = self.0.join(path);
         let bytes = std::fs::read(&file).map_err(|error| EngineError::Download {
             file: file.display().to_string(),
@@ -171,7 +167,14 @@ impl Host for Terminal {
             Event::Started { unknown_words, .. } if !unknown_words.is_empty() => {
                 println!("the model has not learned: {}", unknown_words.join(", "));
             }
-            Event::Scale { k, of, height, width, ms, image } => {
+            Event::Scale {
+                k,
+                of,
+                height,
+                width,
+                ms,
+                image,
+            } => {
                 println!("scale {k} of {of}: {height} x {width} tokens, {ms:.0} ms");
                 self.images.borrow_mut().push(image);
             }

@@ -18,7 +18,10 @@ impl Engine {
         let began = host.now();
         let unknown_words = self.prompts.encode(&request.prompt)?.unknown;
         let text = self.features(&request.text)?;
-        let negative = request.negative_prompt.as_deref().map(|negative| self.features(negative));
+        let negative = request
+            .negative_prompt
+            .as_deref()
+            .map(|negative| self.features(negative));
         let negative = negative.transpose()?;
         let seed = request.sampling.seed;
         let schedule = &request.schedule;

@@ -28,12 +28,7 @@ pub struct Request {
 
 impl Request {
     /// Completes `options` by the model's `defaults` and checks them for a model of `depth` blocks and `scales` scales.
-    pub fn new(
-        options: Options,
-        defaults: &SamplingOptions,
-        depth: usize,
-        scales: usize,
-    ) -> Result<Self, EngineError> {
+    pub fn new(options: Options, defaults: &SamplingOptions, depth: usize, scales: usize) -> Result<Self, EngineError> {
         let seed = options.seed;
         if !((0.0..=MAX_SEED).contains(&seed) && seed.fract() == 0.0) {
             return Err(EngineError::Seed(seed));
@@ -164,7 +159,10 @@ mod tests {
         }
         for cfg in [f64::NAN, f64::INFINITY, 0.0, -3.0, 1e9] {
             assert_eq!(bad(&|o| o.cfg = Some(PerScale::All(cfg))), "cfg");
-            assert_eq!(bad(&|o| o.cfg = Some(PerScale::Each(vec![1.0, 1.0, 1.0, 1.0, cfg]))), "cfg");
+            assert_eq!(
+                bad(&|o| o.cfg = Some(PerScale::Each(vec![1.0, 1.0, 1.0, 1.0, cfg]))),
+                "cfg"
+            );
         }
         for tau in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
             assert_eq!(bad(&|o| o.tau = Some(PerScale::All(tau))), "tau");

@@ -155,7 +155,11 @@ mod tests {
             "aspect": { "name": "1:1", "width": 32, "height": 32, "scales": [[1, 1], [2, 2]] },
         });
         assert_eq!(serde_json::to_value(started).unwrap(), expected);
-        let progress = Event::Progress { phase: Phase::Weights, loaded: 1, total: 2 };
+        let progress = Event::Progress {
+            phase: Phase::Weights,
+            loaded: 1,
+            total: 2,
+        };
         let expected = json!({ "type": "progress", "phase": "weights", "loaded": 1, "total": 2 });
         assert_eq!(serde_json::to_value(progress).unwrap(), expected);
     }

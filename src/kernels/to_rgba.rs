@@ -1,13 +1,13 @@
 //! From the decoder's values to pixels, on the device, so that a third of the bytes is read back.
 
 use burn::tensor::{DType, Int, Shape, Tensor};
+use burn_cubecl::Cube;
 use burn_cubecl::cubecl::prelude::{CubeCount, KernelId};
 use burn_cubecl::cubecl::server::KernelArguments;
 use burn_cubecl::cubecl::{CubeDim, Device};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::template::{KernelSource, SourceKernel, SourceTemplate};
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{Cube, kernel_source};
 
 /// One decoded image `[1, 3, H, W]` in [-1, 1] as pixels `[H, W]`: the 32 bits of each are red, green, blue and alpha from the
 /// lowest byte up, and alpha is 255. What lies outside the range is cut off.
@@ -30,8 +30,6 @@ fn twin(image: Tensor<4>) -> Tensor<2, Int> {
     plane(0) + plane(1) * 256 + plane(2) * 65536 + ALPHA
 }
 
-kernel_source!(Shader, "../../shaders/to_rgba.wgsl");
-
 /// The shader for images of one size.
 struct ToRgba {
     height: usize,
@@ -46,8 +44,7 @@ impl ToRgba {
 impl KernelSource for ToRgba {
     fn source(&self) -> SourceTemplate {
         let Self { height, width } = self;
-        Shader
-            .source()
+        SourceTemplate::new(include_str!("../../shaders/to_rgba.wgsl"))
             .register("height", height.to_string())
             .register("width", width.to_string())
             .register("side", Self::SIDE.to_string())
@@ -75,7 +72,10 @@ fn launch(planes: CubeTensor) -> CubeTensor {
     );
     let groups = |pixels: usize| pixels.div_ceil(ToRgba::SIDE as usize) as u32;
     client.launch(
-        Box::new(SourceKernel::new(ToRgba { height, width }, CubeDim::new_2d(ToRgba::SIDE, ToRgba::SIDE))),
+        Box::new(SourceKernel::new(
+            ToRgba { height, width },
+            CubeDim::new_2d(ToRgba::SIDE, ToRgba::SIDE),
+        )),
         CubeCount::Static(groups(width), groups(height), 1),
         KernelArguments::new()
             .with_buffer(planes.handle.binding())
@@ -95,7 +95,13 @@ mod tests {
     fn image(height: usize, width: usize) -> TensorData {
         let between = |i: usize| (i % 512) as f32 / 255.0 - 1.0;
         let anywhere = |i: usize| (3.0 * uniform(1, Stream::Noise, 0, i as u64) - 1.5) as f32;
-        let value = |i: usize| if i.is_multiple_of(3) { between(i / 3) } else { anywhere(i) };
+        let value = |i: usize| {
+            if i.is_multiple_of(3) {
+                between(i / 3)
+            } else {
+                anywhere(i)
+            }
+        };
         let values: Vec<f32> = (0..3 * height * width).map(value).collect();
         TensorData::new(values, [1, 3, height, width])
     }
