@@ -5,9 +5,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, TensorData};
-use infinity::model::config::{
-    Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig,
-};
+use infinity::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
 use infinity::model::random::{Stream, normal};
 use infinity::model::t5::{self, T5Encoder};
 use infinity::model::text::vocabulary;
@@ -99,7 +97,10 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
         }),
         vocabulary: Some(vocabulary),
         words,
-        examples: vec!["a red apple".to_string(), "a green pear on a blue background".to_string()],
+        examples: vec![
+            "a red apple".to_string(),
+            "a green pear on a blue background".to_string(),
+        ],
         scales: SCALES,
         sampling: Sampling {
             cfg: vec![3.0],
@@ -114,14 +115,26 @@ fn tensors(manifest: &Manifest) -> Result<Tensors, Box<dyn Error>> {
     let device = Device::flex();
     let mut tensors = Tensors::new();
     if let Some(config) = &manifest.text_encoder {
-        fill(&mut tensors, &T5Encoder::new(config, &device)?, Component::TextEncoder, t5::official_name);
+        fill(
+            &mut tensors,
+            &T5Encoder::new(config, &device)?,
+            Component::TextEncoder,
+            t5::official_name,
+        );
     }
     if let Some(config) = &manifest.transformer {
         let transformer = Transformer::new(config, &device)?;
-        fill(&mut tensors, &transformer, Component::Transformer, transformer::official_name);
+        fill(
+            &mut tensors,
+            &transformer,
+            Component::Transformer,
+            transformer::official_name,
+        );
     }
     if let Some(config) = &manifest.vae {
-        fill(&mut tensors, &Decoder::new(config, &device)?, Component::Vae, |path| format!("decoder.{path}"));
+        fill(&mut tensors, &Decoder::new(config, &device)?, Component::Vae, |path| {
+            format!("decoder.{path}")
+        });
     }
     Ok(tensors)
 }

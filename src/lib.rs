@@ -4,11 +4,12 @@
 //! (Han et al., CVPR 2025). An image is a pyramid of residual maps `R_1 .. R_K`; every position of every map is a
 //! vector of `d` bits; a transformer predicts all bits of one map at a time from the text and the maps before it.
 //!
-//! The modules read in that order: [`model`] is the mathematics, [`weights`] brings checkpoints in and out,
-//! [`train`] fits the two networks, [`data`] composes captioned images, `eval` scores what is drawn, [`engine`] turns commands into a stream of
-//! events for the page and the command line alike.
+//! The modules read in that order: [`model`] is the mathematics, [`kernels`] the shaders written by hand, [`weights`] brings
+//! checkpoints in and out, [`train`] fits the two networks, [`data`] composes captioned images, [`eval`] scores what is
+//! drawn, [`engine`] turns commands into a stream of events for the page and the command line alike.
 
 pub mod engine;
+pub mod kernels;
 pub mod model;
 pub mod train;
 pub mod weights;

@@ -8,13 +8,13 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
 /**
  * @param {import("./protocol.js").EngineChoice} wanted
  * @returns {Promise<Choice>}
- * @throws {Error} when WebGPU is asked for by name and cannot run; the message is for the visitor
+ * @throws {Error} when WebGPU is asked for by name and cannot run; the message is a sentence as the engine writes them
  */
 export async function chooseDevice(wanted) {
   if (wanted === "cpu") return { engine: "cpu", reason: "as chosen" };
   const { usable, software, reason } = await inspect();
   if (wanted === "webgpu") {
-    if (!usable) throw new Error(`WebGPU cannot run here: ${reason}. Choose the CPU engine instead.`);
+    if (!usable) throw new Error(`WebGPU cannot run here (${reason}); choose the CPU engine`);
     return { engine: "webgpu", reason: software ? `as chosen, on a software adapter` : "as chosen" };
   }
   return usable && !software ? { engine: "webgpu", reason } : { engine: "cpu", reason };

@@ -6,7 +6,7 @@ import { PROTOCOL } from "./protocol.js";
 /** @typedef {import("./protocol.js").Command} Command */
 /** @typedef {(event: EngineEvent) => void} Listener */
 
-/** What went wrong, in a sentence for the visitor; `field` names the option at fault, if one is. */
+/** What went wrong and, after a semicolon, what to do; `field` names the option at fault, if one is. */
 export class EngineError extends Error {
   /**
    * @param {string} code
@@ -68,7 +68,7 @@ export class EngineClient {
   /** Ends the worker; frees all memory that the model holds. */
   dispose() {
     this.#worker.terminate();
-    this.#fail(new EngineError("disposed", "The engine was stopped."));
+    this.#fail(new EngineError("disposed", "the engine was stopped; start another"));
   }
 
   /**
@@ -77,7 +77,7 @@ export class EngineClient {
    * @returns {Promise<any>}
    */
   async #run(command, listen) {
-    if (this.#job) throw new EngineError("busy", "The engine is at work; stop it first.");
+    if (this.#job) throw new EngineError("busy", "the engine is at work; stop it first");
     const finished = new Promise((resolve, reject) => {
       this.#job = { listen, resolve, reject };
     });
@@ -98,7 +98,7 @@ export class EngineClient {
     switch (event.type) {
       case "ready":
         if (event.protocol === PROTOCOL) this.#ready.resolve();
-        else this.#fail(new EngineError("protocol", "Page and engine differ in version; reload without the cache."));
+        else this.#fail(new EngineError("protocol", "page and engine are of different versions; reload the page without its cache"));
         break;
       case "loaded":
       case "finished":

@@ -14,6 +14,14 @@ export function duration(ms) {
   return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
 
+/**
+ * The engine's lower-case sentence as one of the page: "the prompt is empty; .." becomes "The prompt is empty; ..".
+ * @param {string} text
+ */
+export function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
 /** @param {number} n */
 export function count(n) {
   return n.toLocaleString("en");

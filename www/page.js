@@ -2,7 +2,7 @@
 
 import { EngineClient, EngineError } from "./engine-client.js";
 import { OptionsForm } from "./form.js";
-import { duration, count, megabytes } from "./format.js";
+import { count, duration, megabytes, sentence } from "./format.js";
 import { Stage, element } from "./stage.js";
 
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
@@ -16,6 +16,7 @@ const address = new URLSearchParams(location.search);
 const stage = new Stage();
 const form = new OptionsForm();
 const status = element("status", HTMLElement);
+const unlearned = element("note", HTMLElement);
 const engineLine = element("engine", HTMLElement);
 const generate = element("generate", HTMLButtonElement);
 const stop = element("stop", HTMLButtonElement);
@@ -58,7 +59,7 @@ async function start(choice, note) {
     }
     stage.veil("The model is not loaded");
     retry.hidden = false;
-    form.showError(null, sentence(error));
+    form.showError(null, explain(error));
     status.textContent = "";
     work("failed");
   }
@@ -83,7 +84,8 @@ function onDrawing(event) {
     stage.begin(event);
     document.title = `${event.prompt} · Infinity`;
     const words = event.unknownWords.map((word) => `“${word}”`).join(", ");
-    status.textContent = words ? `The model has not learned ${words}; the rest is drawn.` : "Drawing.";
+    unlearned.textContent = words && `The model has not learned ${words}; it draws the rest.`;
+    status.textContent = "Drawing.";
   } else if (event.type === "scale") {
     stage.add(event);
     save.disabled = false;
@@ -94,6 +96,7 @@ function onDrawing(event) {
 async function draw() {
   if (!client || generate.disabled) return;
   form.clearErrors();
+  unlearned.textContent = "";
   work("drawing");
   const engine = running;
   try {
@@ -110,7 +113,7 @@ async function draw() {
       return start(chosen, "The engine stopped unexpectedly and has been started again.");
     }
     if (error instanceof EngineError && error.code === "disposed") return;
-    form.showError(error instanceof EngineError ? error.field : null, sentence(error));
+    form.showError(error instanceof EngineError ? error.field : null, explain(error));
     work("idle");
   }
 }
@@ -134,9 +137,9 @@ function isCrash(error) {
 }
 
 /** @param {unknown} error */
-function sentence(error) {
-  if (isCrash(error)) return "The engine stopped unexpectedly. Try again, or choose the other engine under Advanced.";
-  return error instanceof Error ? error.message : String(error);
+function explain(error) {
+  if (isCrash(error)) return "The engine stopped unexpectedly; try again, or choose the other engine under Advanced.";
+  return sentence(error instanceof Error ? error.message : String(error));
 }
 
 form.onaspect = (aspect) => stage.expect(aspect);

@@ -14,6 +14,7 @@ export const PROTOCOL = 1;
  * @property {number | number[]} [tau] temperature, one value or one per scale
  * @property {number} [topP] nucleus of each bit's two values, 0 turns it off
  * @property {string} [negativePrompt]
+ * @property {boolean} [positivePrompt] prompts about people ask for good faces besides
  */
 
 /** @typedef {{ name: string, width: number, height: number, scales: [number, number][] }} Aspect */

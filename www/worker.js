@@ -45,7 +45,7 @@ async function obey(command) {
     case "load":
       return load(command.manifest, command.engine);
     case "generate":
-      if (!engine) return fail("not-loaded", "The model is not loaded yet; wait for it.");
+      if (!engine) return fail("not-loaded", "the model is not loaded yet; wait for it");
       return engine.generate(command.options, host);
     case "cancel":
       return engine?.cancel();
@@ -71,12 +71,12 @@ async function load(manifest, wanted) {
     return fail(
       "engine-download",
       simd
-        ? "This browser cannot run the engine: it lacks WebAssembly SIMD. Update the browser."
-        : `The engine could not be downloaded. Check the connection and try again. (${error})`,
+        ? "this browser cannot run the engine, as it lacks WebAssembly SIMD; update the browser"
+        : `the engine could not be downloaded (${error}); check the connection and try again`,
     );
   }
   if (protocol() !== PROTOCOL) {
-    return fail("protocol", "Page and engine are of different versions. Reload the page without its cache.");
+    return fail("protocol", "page and engine are of different versions; reload the page without its cache");
   }
   engine = await WebEngine.load(manifest, device.engine, host);
 }

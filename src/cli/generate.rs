@@ -40,6 +40,9 @@ pub struct Generate {
     /// What the image should not show
     #[arg(long, value_name = "PROMPT")]
     negative: Option<String>,
+    /// Ask for good faces in prompts about people
+    #[arg(long)]
+    positive_prompt: bool,
     /// Where to compute
     #[arg(long, value_enum, default_value_t = Processor::Cpu)]
     device: Processor,
@@ -92,6 +95,7 @@ impl Generate {
             tau: per_scale(&self.tau),
             top_p: self.top_p,
             negative_prompt: self.negative.clone(),
+            positive_prompt: self.positive_prompt,
         }
     }
 }
@@ -119,11 +123,7 @@ fn write(path: &Path, image: &Pixels) -> Result<(), GenerateError> {
 pub(super) struct Folder<'a>(pub(super) &'a Path);
 
 impl Files for Folder<'_> {
-    fn read(
-        &self,
-        path: &str,
-        progress: &mut dyn FnMut(u64),
-    ) -> impl Future<Output = Result<Vec<u8>, EngineError>> {
+    fn read(&self, path: &str, progress: &mut dyn FnMut(u64)) -> impl Future<Output = Result<Vec<u8>, EngineError>> {
         let file = self.0.join(path);
         let bytes = std::fs::read(&file).map_err(|error| EngineError::Download {
             file: file.display().to_string(),
@@ -171,7 +171,14 @@ impl Host for Terminal {
             Event::Started { unknown_words, .. } if !unknown_words.is_empty() => {
                 println!("the model has not learned: {}", unknown_words.join(", "));
             }
-            Event::Scale { k, of, height, width, ms, image } => {
+            Event::Scale {
+                k,
+                of,
+                height,
+                width,
+                ms,
+                image,
+            } => {
                 println!("scale {k} of {of}: {height} x {width} tokens, {ms:.0} ms");
                 self.images.borrow_mut().push(image);
             }

@@ -170,6 +170,9 @@ struct TrainTokenizer {
     /// Weight of the edge loss beside L1
     #[arg(long, default_value_t = 1.0)]
     edge_weight: f64,
+    /// Steps over which the decoder goes over from features to bits
+    #[arg(long, default_value_t = 400)]
+    quantizer_warmup: usize,
 }
 
 impl TrainTokenizer {
@@ -185,6 +188,7 @@ impl TrainTokenizer {
                 stem_patch: self.stem_patch,
             },
             edge_weight: self.edge_weight,
+            quantizer_warmup: self.quantizer_warmup,
             data: common.settings(),
         };
         let options = common.options(&settings)?;
@@ -197,6 +201,7 @@ impl TrainTokenizer {
         let stage = TokenizerStage {
             batches: common.batches(&*source),
             edge_weight: self.edge_weight,
+            quantizer_warmup: self.quantizer_warmup,
             device: device.clone(),
         };
         println!("tokenizer of {} parameters", model.num_params());

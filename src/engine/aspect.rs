@@ -1,7 +1,7 @@
 //! Names that people know for the model's fifteen shapes.
 
-use super::protocol::Aspect;
 use super::EngineError;
+use super::protocol::Aspect;
 use crate::model::ModelError;
 use crate::model::schedule::{Schedule, TEMPLATES, Template};
 

@@ -4,7 +4,6 @@ use super::options::Request;
 use super::protocol::{Event, Options};
 use super::{Engine, EngineError, Host, aspect, picture};
 use crate::model::sampling::{Noise, Sampler, ScaleOutput, Step};
-use crate::model::text::Prompt;
 use crate::model::text_features::TextFeatures;
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -17,9 +16,13 @@ impl Engine {
         let depth = self.transformer.config().depth;
         let request = Request::new(options, &self.defaults, depth, self.scales)?;
         let began = host.now();
-        let (text, unknown_words) = self.encode(&request.prompt)?;
-        let negative = request.negative_prompt.as_deref().map(|negative| self.encode(negative));
-        let negative = negative.transpose()?.map(|(text, _)| text);
+        let unknown_words = self.prompts.encode(&request.prompt)?.unknown;
+        let text = self.features(&request.text)?;
+        let negative = request
+            .negative_prompt
+            .as_deref()
+            .map(|negative| self.features(negative));
+        let negative = negative.transpose()?;
         let seed = request.sampling.seed;
         let schedule = &request.schedule;
         let mut sampler = Sampler::new(
@@ -80,14 +83,14 @@ impl Engine {
         })
     }
 
-    /// What the transformer hears of a prompt, and the words in it that the model never learned.
-    fn encode(&self, prompt: &str) -> Result<(TextFeatures, Vec<String>), EngineError> {
-        let Prompt { ids, unknown } = self.prompts.encode(prompt)?;
+    /// What the transformer hears of a text.
+    fn features(&self, text: &str) -> Result<TextFeatures, EngineError> {
+        let ids = self.prompts.encode(text)?.ids;
         let n = ids.len();
         let ids: Vec<i32> = ids.into_iter().map(|id| id as i32).collect();
         let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, n]), &self.device);
         let lens = vec![n];
         let features = self.text_encoder.forward(ids, &lens);
-        Ok((TextFeatures { features, lens }, unknown))
+        Ok(TextFeatures { features, lens })
     }
 }

@@ -21,9 +21,5 @@ pub trait Host {
 /// A model's files: a folder, or an address to download from.
 pub trait Files {
     /// A whole file by its path from the manifest's folder; `progress` hears how many bytes have come so far.
-    fn read(
-        &self,
-        path: &str,
-        progress: &mut dyn FnMut(u64),
-    ) -> impl Future<Output = Result<Vec<u8>, EngineError>>;
+    fn read(&self, path: &str, progress: &mut dyn FnMut(u64)) -> impl Future<Output = Result<Vec<u8>, EngineError>>;
 }

@@ -41,7 +41,11 @@ impl Engine {
         let tensors = &mut download.component(&manifest, Component::TextEncoder).await?;
         let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, t5::official_name)?;
         let tensors = &mut download.component(&manifest, Component::Transformer).await?;
-        let transformer = load_module(Transformer::new(transformer, device)?, tensors, transformer::official_name)?;
+        let transformer = load_module(
+            Transformer::new(transformer, device)?,
+            tensors,
+            transformer::official_name,
+        )?;
         let tensors = &mut download.component(&manifest, Component::Vae).await?;
         let decoder = load_module(Decoder::new(vae, device)?, tensors, |path| format!("decoder.{path}"))?;
 
@@ -66,7 +70,9 @@ impl Engine {
             name: manifest.name.clone(),
             licence: manifest.licence.clone(),
             bytes: manifest.total_bytes(),
-            parameters: tensors.map(|tensor| tensor.shape.iter().product::<usize>() as u64).sum(),
+            parameters: tensors
+                .map(|tensor| tensor.shape.iter().product::<usize>() as u64)
+                .sum(),
             bits: self.transformer.config().bits,
             aspects: aspect::all(self.scales)?,
             examples: manifest.examples.clone(),
@@ -109,7 +115,12 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
     }
 
     async fn read(&mut self, path: &str, phase: Phase) -> Result<Vec<u8>, EngineError> {
-        let Self { files, host, loaded, total } = *self;
+        let Self {
+            files,
+            host,
+            loaded,
+            total,
+        } = *self;
         let tell = |bytes| {
             let loaded = loaded + bytes;
             host.emit(Event::Progress { phase, loaded, total });

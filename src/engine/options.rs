@@ -5,7 +5,7 @@ use super::aspect;
 use super::protocol::Options;
 use crate::model::sampling::SamplingOptions;
 use crate::model::schedule::Schedule;
-use crate::model::text::TextError;
+use crate::model::text::{TextError, with_positive_prompt};
 
 /// Longest prompt that is even tokenised; the model's own limit is in tokens.
 pub const MAX_CHARACTERS: usize = 2000;
@@ -15,7 +15,10 @@ const MAX_SEED: f64 = 9_007_199_254_740_991.0;
 /// Options that can be drawn, the words of the prompt aside.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
+    /// The prompt as it was typed.
     pub prompt: String,
+    /// What the model hears of it.
+    pub text: String,
     pub negative_prompt: Option<String>,
     /// Name of the template.
     pub aspect: String,
@@ -25,12 +28,7 @@ pub struct Request {
 
 impl Request {
     /// Completes `options` by the model's `defaults` and checks them for a model of `depth` blocks and `scales` scales.
-    pub fn new(
-        options: Options,
-        defaults: &SamplingOptions,
-        depth: usize,
-        scales: usize,
-    ) -> Result<Self, EngineError> {
+    pub fn new(options: Options, defaults: &SamplingOptions, depth: usize, scales: usize) -> Result<Self, EngineError> {
         let seed = options.seed;
         if !((0.0..=MAX_SEED).contains(&seed) && seed.fract() == 0.0) {
             return Err(EngineError::Seed(seed));
@@ -45,8 +43,13 @@ impl Request {
         };
         sampling.validate(depth, scales)?;
         let aspect = options.aspect.unwrap_or_else(|| "1:1".to_string());
+        let typed = prompt(&options.prompt)?;
         Ok(Self {
-            prompt: prompt(&options.prompt)?,
+            text: match options.positive_prompt {
+                true => with_positive_prompt(&typed),
+                false => typed.clone(),
+            },
+            prompt: typed,
             negative_prompt: match options.negative_prompt.as_deref().map(str::trim) {
                 None | Some("") => None,
                 Some(negative) => Some(prompt(negative)?),
@@ -125,6 +128,21 @@ mod tests {
     }
 
     #[test]
+    fn a_positive_prompt_is_heard_and_not_shown() {
+        let options = |positive_prompt, prompt: &str| Options {
+            prompt: prompt.into(),
+            positive_prompt,
+            ..good()
+        };
+        let plain = request(options(false, "a man")).unwrap();
+        assert_eq!((plain.prompt.as_str(), plain.text.as_str()), ("a man", "a man"));
+        let positive = request(options(true, "a man")).unwrap();
+        assert_eq!(positive.prompt, "a man");
+        assert!(positive.text.starts_with("a man. ") && positive.text.contains("smooth faces"));
+        assert_eq!(request(options(true, "a red apple")).unwrap().text, "a red apple");
+    }
+
+    #[test]
     fn every_bad_option_is_answered_with_its_field_and_a_remedy() {
         let bad = |change: &dyn Fn(&mut Options)| {
             let mut options = good();
@@ -141,7 +159,10 @@ mod tests {
         }
         for cfg in [f64::NAN, f64::INFINITY, 0.0, -3.0, 1e9] {
             assert_eq!(bad(&|o| o.cfg = Some(PerScale::All(cfg))), "cfg");
-            assert_eq!(bad(&|o| o.cfg = Some(PerScale::Each(vec![1.0, 1.0, 1.0, 1.0, cfg]))), "cfg");
+            assert_eq!(
+                bad(&|o| o.cfg = Some(PerScale::Each(vec![1.0, 1.0, 1.0, 1.0, cfg]))),
+                "cfg"
+            );
         }
         for tau in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
             assert_eq!(bad(&|o| o.tau = Some(PerScale::All(tau))), "tau");

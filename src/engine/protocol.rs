@@ -26,6 +26,9 @@ pub struct Options {
     pub top_p: Option<f64>,
     /// What the image should not show; takes the place of the unconditional embedding.
     pub negative_prompt: Option<String>,
+    /// Whether prompts about people ask for good faces besides, as the official tools can.
+    #[serde(default)]
+    pub positive_prompt: bool,
 }
 
 /// What the engine says while it works.
@@ -152,7 +155,11 @@ mod tests {
             "aspect": { "name": "1:1", "width": 32, "height": 32, "scales": [[1, 1], [2, 2]] },
         });
         assert_eq!(serde_json::to_value(started).unwrap(), expected);
-        let progress = Event::Progress { phase: Phase::Weights, loaded: 1, total: 2 };
+        let progress = Event::Progress {
+            phase: Phase::Weights,
+            loaded: 1,
+            total: 2,
+        };
         let expected = json!({ "type": "progress", "phase": "weights", "loaded": 1, "total": 2 });
         assert_eq!(serde_json::to_value(progress).unwrap(), expected);
     }
@@ -161,7 +168,7 @@ mod tests {
     fn options_may_be_short_but_not_misspelled() {
         let read = |value| serde_json::from_value::<Options>(value);
         let short = read(json!({ "prompt": "a red apple", "seed": 1 })).unwrap();
-        assert_eq!(short.cfg, None);
+        assert_eq!((short.cfg, short.positive_prompt), (None, false));
         let lists = read(json!({ "prompt": "", "seed": 1, "cfg": [1, 2.5], "tau": 1, "topP": 0.9 })).unwrap();
         assert_eq!(lists.cfg, Some(PerScale::Each(vec![1.0, 2.5])));
         assert_eq!(lists.tau, Some(PerScale::All(1.0)));

@@ -362,6 +362,7 @@ mod tests {
         let stage = TokenizerStage {
             batches: batches(&world),
             edge_weight: 1.0,
+            quantizer_warmup: 4,
             device: device.clone(),
         };
         resumes_exactly(&stage, || init::vae(Vae::new(&vae_config(), &device).unwrap(), 3), &device);

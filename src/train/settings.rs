@@ -33,6 +33,7 @@ pub struct DataSettings {
 pub struct TokenizerSettings {
     pub vae: VaeConfig,
     pub edge_weight: f64,
+    pub quantizer_warmup: usize,
     pub data: DataSettings,
 }
 

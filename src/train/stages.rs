@@ -21,6 +21,8 @@ use image::RgbImage;
 pub struct TokenizerStage<'a> {
     pub batches: Batches<'a>,
     pub edge_weight: f64,
+    /// Steps over which the decoder goes over from features to their bits, see [`tokenizer::loss`].
+    pub quantizer_warmup: usize,
     pub device: Device,
 }
 
@@ -30,7 +32,8 @@ impl Stage for TokenizerStage<'_> {
     fn loss(&self, model: &Vae, step: usize) -> Result<StageLoss, TrainError> {
         let batch = self.batches.get(step)?;
         let images = batch.images(&self.device);
-        let loss = tokenizer::loss(model, images, batch.schedule.grids(), self.edge_weight);
+        let quantised = ((step + 1) as f64 / self.quantizer_warmup.max(1) as f64).min(1.0);
+        let loss = tokenizer::loss(model, images, batch.schedule.grids(), self.edge_weight, quantised);
         Ok(StageLoss {
             total: loss.total,
             details: vec![

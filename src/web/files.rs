@@ -25,7 +25,9 @@ impl Download {
     async fn fetch(&self, path: &str, progress: &mut dyn FnMut(u64)) -> Result<Vec<u8>, JsValue> {
         let url = Url::new_with_base(path, &self.manifest.href())?;
         let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
-        let response: Response = JsFuture::from(scope.fetch_with_str(&url.href())).await?.unchecked_into();
+        let response: Response = JsFuture::from(scope.fetch_with_str(&url.href()))
+            .await?
+            .unchecked_into();
         if !response.ok() {
             return Err(format!("the server answers {}", response.status()).into());
         }
@@ -58,6 +60,10 @@ impl Files for Download {
 
 /// The text of whatever JavaScript threw.
 fn reason(error: &JsValue) -> String {
-    let message = error.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
-    message.or_else(|| error.as_string()).unwrap_or_else(|| "the connection failed".to_string())
+    let message = error
+        .dyn_ref::<js_sys::Error>()
+        .map(|error| String::from(error.message()));
+    message
+        .or_else(|| error.as_string())
+        .unwrap_or_else(|| "the connection failed".to_string())
 }

@@ -1,8 +1,9 @@
 // What a visitor does, in headless Chromium, on both engines, with the tiny random model.
 
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { serve } from "./site.js";
+import { page as folder, serve } from "./site.js";
 import { checkAllScales, draw, launch, open, pixels, reach, screenshot } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json";
@@ -54,6 +55,61 @@ test("the WebGPU engine draws every scale, and what the CPU engine draws", async
   assert.ok(difference < 2, `the engines differ by ${difference} of 255 in the mean`);
 });
 
+test("every scale is shown as it arrives, not all at the end", async () => {
+  const { page, errors } = await visit("&engine=cpu");
+  await page.evaluate(() => {
+    const seen = /** @type {string[]} */ ([]);
+    Object.assign(window, { seen });
+    const status = document.querySelector("#status");
+    if (!status) throw new Error("no status");
+    const look = () => {
+      const arrived = document.querySelectorAll("#strip .arrived").length;
+      seen.push(`${arrived} of ${document.querySelectorAll("#strip li").length}: ${status.textContent}`);
+    };
+    new MutationObserver(look).observe(status, { childList: true });
+  });
+  await draw(page, "a red apple");
+  const seen = /** @type {string[]} */ (await page.evaluate(() => Reflect.get(window, "seen")));
+  const scales = seen.filter((line) => line.includes("Scale"));
+  assert.equal(scales.length, await page.locator("#strip button").count(), seen.join("\n"));
+  scales.forEach((line, i) => {
+    const [k, of] = [i + 1, scales.length];
+    assert.match(line, new RegExp(`^${k} of ${of}: Scale ${k} of ${of} in [\\d.]+ m?s$`));
+  });
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("guidance and temperature say their value and change the image", async () => {
+  const { page, errors } = await visit("&engine=cpu");
+  await page.getByText("Advanced").click();
+  assert.equal(await page.locator("#cfg-value").textContent(), "3.0");
+  assert.equal(await page.locator("#tau-value").textContent(), "1.00");
+  const seen = [];
+  for (const [label, value, shown] of [["", "", ""], ["Guidance", "1", "1.0"], ["Temperature", "0.1", "0.10"]]) {
+    if (label && value) await page.getByLabel(label).fill(value);
+    if (label) assert.ok((await page.locator("output").allTextContents()).includes(shown ?? ""), label);
+    await draw(page, "a red apple");
+    seen.push((await pixels(page, "#canvas")).colours);
+  }
+  assert.notDeepEqual(seen[0], seen[1]);
+  assert.notDeepEqual(seen[1], seen[2]);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("a word the model has not learned is named, and the rest is drawn", async () => {
+  const { page, errors } = await visit("&engine=cpu");
+  await page.getByLabel("Prompt").fill("a red zeppelin apple");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.locator("#note").filter({ hasText: "“zeppelin”" }).waitFor();
+  await reach(page, "idle");
+  await checkAllScales(page);
+  await screenshot(page, "unknown-word");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test("a seed repeats its image, another seed does not", async () => {
   const { page } = await visit("&engine=cpu");
   const seen = [];
@@ -100,7 +156,9 @@ test("bad input is answered beside its field, and the image before it stays", as
   /** @type {[string, string, string, RegExp][]} label, input, where the answer stands, the answer */
   const cases = [
     ["Prompt", "   ", "#prompt-error", /prompt is empty/],
-    ["Prompt", "apple ".repeat(1700), "#prompt-error", /too long/],
+    ["Prompt", "apple ".repeat(1700), "#prompt-error", /^The prompt has 10199 characters .*; shorten it\.$/],
+    ["Prompt", "apple ".repeat(300), "#prompt-error", /tokens long .*; shorten it\.$/],
+    ["Prompt", "quantum flux", "#prompt-error", /not learned any of these words: quantum, flux;/],
     ["Seed", "", "#seed-error", /whole number/],
     ["Seed", "-1", "#seed-error", /whole number/],
     ["Seed", "1.5", "#seed-error", /whole number/],
@@ -213,4 +271,18 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
       await page.close();
     }
   }
+});
+
+test("the shipped model draws on the CPU engine", { skip: !existsSync(`${folder}/models/default/manifest.json`) }, async () => {
+  const { page, errors } = await open(browser, `${site.url}?engine=cpu`);
+  await reach(page, "idle");
+  await page.locator("#examples button").first().click();
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.locator("#strip button.arrived").nth(2).waitFor({ timeout: 240_000 });
+  await screenshot(page, "default-drawing");
+  await reach(page, "idle");
+  await checkAllScales(page);
+  await screenshot(page, "default-finished");
+  assert.deepEqual(errors, []);
+  await page.close();
 });

@@ -1,12 +1,14 @@
-// Serves the built page on a free port, with the tiny random model beside the shipped one.
+// Serves the built page ($PAGE, or dist) on a free port, with the tiny random model beside the shipped one.
 
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
-import { extname, join, normalize } from "node:path";
+import { extname, join, normalize, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+/** The folder of the built page. */
+export const page = resolve(root, process.env.PAGE ?? "dist");
 const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
@@ -23,7 +25,7 @@ export async function serve() {
     const tiny = "/models/tiny/";
     const file = path.startsWith(tiny)
       ? join(root, "target/tiny-model", path.slice(tiny.length))
-      : join(root, "dist", path.endsWith("/") ? `${path}index.html` : path);
+      : join(page, path.endsWith("/") ? `${path}index.html` : path);
     try {
       const { size } = await stat(file);
       const type = /** @type {Record<string, string>} */ (TYPES)[extname(file)] ?? "application/octet-stream";

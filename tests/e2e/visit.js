@@ -24,7 +24,7 @@ export function launch() {
 }
 
 /**
- * Opens the page and waits until the model is loaded. Every console error and every failed request is collected.
+ * Opens the page and waits until the model is loaded. Every console error or warning and every failed request is collected.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
  * @param {import("playwright-core").BrowserContextOptions} [options]
@@ -34,7 +34,7 @@ export async function open(browser, url, options) {
   /** @type {string[]} */
   const errors = [];
   page.on("console", (message) => {
-    if (message.type() === "error") errors.push(message.text());
+    if (["error", "warning"].includes(message.type())) errors.push(message.text());
   });
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("requestfailed", (request) => errors.push(`${request.url()}: ${request.failure()?.errorText}`));

@@ -1,0 +1,137 @@
+//! From the decoder's values to pixels, on the device, so that a third of the bytes is read back.
+
+use burn::tensor::{DType, Int, Shape, Tensor};
+use burn_cubecl::Cube;
+use burn_cubecl::cubecl::prelude::{CubeCount, KernelId};
+use burn_cubecl::cubecl::server::KernelArguments;
+use burn_cubecl::cubecl::{CubeDim, Device};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::template::{KernelSource, SourceKernel, SourceTemplate};
+use burn_cubecl::tensor::CubeTensor;
+
+/// One decoded image `[1, 3, H, W]` in [-1, 1] as pixels `[H, W]`: the 32 bits of each are red, green, blue and alpha from the
+/// lowest byte up, and alpha is 255. What lies outside the range is cut off.
+pub fn to_rgba(image: Tensor<4>) -> Tensor<2, Int> {
+    match image.clone().try_into_primitive::<Cube>() {
+        Ok(planes) if matches!(planes.device, Device::Wgpu(_)) && planes.dtype == DType::F32 => {
+            Tensor::from_primitive::<Cube>(launch(planes))
+        }
+        _ => twin(image),
+    }
+}
+
+/// The same in plain tensor operations.
+fn twin(image: Tensor<4>) -> Tensor<2, Int> {
+    /// The highest byte, as the sign of a 32-bit integer has it.
+    const ALPHA: i32 = 0xff00_0000_u32 as i32;
+    let [_, _, height, width] = image.dims();
+    let levels = ((image + 1.0) * 127.5 + 0.5).floor().clamp(0.0, 255.0).int();
+    let plane = |i: usize| levels.clone().narrow(1, i, 1).reshape([height, width]);
+    plane(0) + plane(1) * 256 + plane(2) * 65536 + ALPHA
+}
+
+/// The shader for images of one size.
+struct ToRgba {
+    height: usize,
+    width: usize,
+}
+
+impl ToRgba {
+    /// A workgroup is a square of this many pixels a side.
+    const SIDE: u32 = 16;
+}
+
+impl KernelSource for ToRgba {
+    fn source(&self) -> SourceTemplate {
+        let Self { height, width } = self;
+        SourceTemplate::new(include_str!("../../shaders/to_rgba.wgsl"))
+            .register("height", height.to_string())
+            .register("width", width.to_string())
+            .register("side", Self::SIDE.to_string())
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info((self.height, self.width))
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+fn launch(planes: CubeTensor) -> CubeTensor {
+    let planes = into_contiguous(planes);
+    let (height, width) = (planes.meta.shape()[2], planes.meta.shape()[3]);
+    let client = planes.client.clone();
+    let pixels = CubeTensor::new_contiguous(
+        client.clone(),
+        planes.device.clone(),
+        Shape::new([height, width]),
+        client.empty(height * width * size_of::<u32>()),
+        DType::I32,
+    );
+    let groups = |pixels: usize| pixels.div_ceil(ToRgba::SIDE as usize) as u32;
+    client.launch(
+        Box::new(SourceKernel::new(
+            ToRgba { height, width },
+            CubeDim::new_2d(ToRgba::SIDE, ToRgba::SIDE),
+        )),
+        CubeCount::Static(groups(width), groups(height), 1),
+        KernelArguments::new()
+            .with_buffer(planes.handle.binding())
+            .with_buffer(pixels.handle.clone().binding()),
+    );
+    pixels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden;
+    use crate::model::random::{Stream, uniform};
+    use burn::tensor::TensorData;
+
+    /// Values from -1.5 to 1.5, and what stands between two levels.
+    fn image(height: usize, width: usize) -> TensorData {
+        let between = |i: usize| (i % 512) as f32 / 255.0 - 1.0;
+        let anywhere = |i: usize| (3.0 * uniform(1, Stream::Noise, 0, i as u64) - 1.5) as f32;
+        let value = |i: usize| {
+            if i.is_multiple_of(3) {
+                between(i / 3)
+            } else {
+                anywhere(i)
+            }
+        };
+        let values: Vec<f32> = (0..3 * height * width).map(value).collect();
+        TensorData::new(values, [1, 3, height, width])
+    }
+
+    fn values(pixels: Tensor<2, Int>) -> Vec<i32> {
+        pixels.into_data().iter::<i32>().collect()
+    }
+
+    #[test]
+    fn shader_and_twin_agree_on_every_bit() {
+        for (height, width) in [(1, 1), (16, 16), (33, 7), (128, 192), (1, 300)] {
+            let data = image(height, width);
+            let [flex, wgpu] = golden::devices().map(|(_, device)| Tensor::from_data(data.clone(), &device));
+            let expected = values(twin(flex));
+            assert_eq!(values(to_rgba(wgpu.clone())), expected, "{height} x {width}");
+            // A view whose rows do not follow each other in memory.
+            let turned = values(to_rgba(wgpu.swap_dims(2, 3)));
+            let at = |y: usize, x: usize| expected[y * width + x];
+            let transposed: Vec<i32> = (0..width).flat_map(|x| (0..height).map(move |y| at(y, x))).collect();
+            assert_eq!(turned, transposed, "{width} x {height}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_red_green_blue_alpha() {
+        for (name, device) in golden::devices() {
+            let colours = TensorData::new(vec![-1.0f32, 1.0, 0.0, 2.0, -3.0, 0.5], [1, 3, 1, 2]);
+            let found = values(to_rgba(Tensor::from_data(colours, &device)));
+            let bytes: Vec<u8> = found.iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
+            assert_eq!(bytes, [0, 128, 0, 255, 255, 255, 191, 255], "{name}");
+        }
+    }
+}

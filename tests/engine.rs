@@ -1,0 +1,488 @@
+//! The engine as the page and the command line use it: loads the tiny random model, draws, refuses, is cancelled.
+
+use burn::tensor::{Device, DeviceKind};
+use infinity::engine::protocol::{Event, ModelInfo, Options, Pixels};
+use infinity::engine::{Engine, EngineError, Files, Host};
+use infinity::model::sampling::PerScale;
+use pollster::block_on;
+use serde_json::{Value, json};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::path::Path;
+use std::sync::OnceLock;
+
+#[path = "../examples/tiny_model.rs"]
+#[allow(dead_code, reason = "the example's own main")]
+mod tiny_model;
+
+const SCALES: usize = 5;
+/// Steps of a scale: three blocks, then the head.
+const STEPS: usize = 4;
+
+/// A model's files in memory.
+#[derive(Clone)]
+struct Memory(BTreeMap<String, Vec<u8>>);
+
+impl Files for Memory {
+    fn read(&self, path: &str, progress: &mut dyn FnMut(u64)) -> impl Future<Output = Result<Vec<u8>, EngineError>> {
+        let found = self.0.get(path).cloned().ok_or(EngineError::Download {
+            file: path.to_string(),
+            reason: "there is no such file".to_string(),
+        });
+        if let Ok(bytes) = &found {
+            progress(bytes.len() as u64);
+        }
+        ready(found)
+    }
+}
+
+impl Memory {
+    /// The tiny model.
+    fn tiny() -> Self {
+        static FILES: OnceLock<Memory> = OnceLock::new();
+        let make = || {
+            let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let tokenizer = std::fs::read(root.join("models/t5_tokenizer.json")).unwrap();
+            let folder = tempfile::tempdir().unwrap();
+            let target = folder.path().join("tiny");
+            tiny_model::write(&target, &tokenizer).unwrap();
+            let entries = std::fs::read_dir(&target).unwrap().map(Result::unwrap);
+            let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
+            Memory(
+                entries
+                    .map(|entry| (name(&entry.path()), std::fs::read(entry.path()).unwrap()))
+                    .collect(),
+            )
+        };
+        FILES.get_or_init(make).clone()
+    }
+
+    fn with_manifest(mut self, change: impl FnOnce(&mut Value)) -> Self {
+        let mut manifest: Value = serde_json::from_slice(&self.0["manifest.json"]).unwrap();
+        change(&mut manifest);
+        self.0
+            .insert("manifest.json".to_string(), serde_json::to_vec(&manifest).unwrap());
+        self
+    }
+
+    fn with_file(mut self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Self {
+        change(self.0.get_mut(name).unwrap());
+        self
+    }
+
+    /// The first shard that holds tensors of the transformer.
+    fn shard(&self) -> String {
+        let manifest: Value = serde_json::from_slice(&self.0["manifest.json"]).unwrap();
+        let shards = manifest["shards"].as_array().unwrap();
+        let ours = |shard: &&Value| {
+            shard["tensors"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .any(|k| k.starts_with("transformer."))
+        };
+        shards.iter().find(ours).unwrap()["file"].as_str().unwrap().to_string()
+    }
+}
+
+/// Keeps every event; cancels after so many breaths.
+#[derive(Default)]
+struct Listener {
+    events: RefCell<Vec<Event>>,
+    breaths: Cell<usize>,
+    cancel_after: Option<usize>,
+}
+
+impl Host for Listener {
+    fn emit(&self, event: Event) {
+        self.events.borrow_mut().push(event);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancel_after.is_some_and(|limit| self.breaths.get() > limit)
+    }
+
+    fn breathe(&self) -> impl Future<Output = ()> {
+        self.breaths.set(self.breaths.get() + 1);
+        ready(())
+    }
+
+    fn now(&self) -> f64 {
+        0.0
+    }
+}
+
+fn load(files: &Memory, device: &Device) -> Result<(Engine, Vec<Event>), EngineError> {
+    let listener = Listener::default();
+    let engine = block_on(Engine::load("manifest.json", files, device, &listener))?;
+    Ok((engine, listener.events.into_inner()))
+}
+
+fn tiny(device: &Device) -> Engine {
+    load(&Memory::tiny(), device).unwrap().0
+}
+
+fn draw(engine: &Engine, options: Options) -> Result<Vec<Event>, EngineError> {
+    let listener = Listener::default();
+    block_on(engine.generate(options, &listener))?;
+    Ok(listener.events.into_inner())
+}
+
+fn apple(seed: f64) -> Options {
+    Options {
+        prompt: "a red apple".to_string(),
+        seed,
+        ..Options::default()
+    }
+}
+
+/// The image after every scale.
+fn pictures(engine: &Engine, options: Options) -> Vec<Pixels> {
+    let picture = |event| match event {
+        Event::Scale { image, .. } => Some(image),
+        _ => None,
+    };
+    draw(engine, options).unwrap().into_iter().filter_map(picture).collect()
+}
+
+fn wgpu() -> Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    let open = || Device::wgpu_options().device_kind(DeviceKind::DefaultDevice).init();
+    DEVICE
+        .get_or_init(|| open().expect("a Vulkan adapter for the tests: install mesa-vulkan-drivers"))
+        .clone()
+}
+
+/// The largest difference of two pictures in levels of 255.
+fn difference(a: &Pixels, b: &Pixels) -> u8 {
+    assert_eq!((a.width, a.height), (b.width, b.height));
+    a.rgba.iter().zip(&b.rgba).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+}
+
+#[test]
+fn loading_tells_how_far_it_is_and_what_the_model_is() {
+    let files = Memory::tiny();
+    let (_, events) = load(&files, &Device::flex()).unwrap();
+    let mut last = 0;
+    for event in &events[..events.len() - 1] {
+        let Event::Progress { loaded, total, .. } = event else {
+            panic!("{event:?}")
+        };
+        assert!(last <= *loaded && loaded <= total, "{event:?} after {last}");
+        last = *loaded;
+    }
+    let Some(Event::Loaded { model }) = events.last() else {
+        panic!("{events:?}")
+    };
+    let ModelInfo {
+        name,
+        bytes,
+        bits,
+        aspects,
+        words,
+        ..
+    } = model;
+    assert_eq!((name.as_str(), *bits, aspects.len()), ("Tiny random model", 16, 15));
+    assert!(words.contains(&"apple".to_string()));
+    let weights = files.0.iter().filter(|(name, _)| name.ends_with(".safetensors"));
+    assert_eq!(*bytes, weights.map(|(_, bytes)| bytes.len() as u64).sum::<u64>());
+}
+
+#[test]
+fn every_shape_is_drawn_scale_by_scale() {
+    let (engine, events) = load(&Memory::tiny(), &Device::flex()).unwrap();
+    let Some(Event::Loaded { model }) = events.last() else {
+        panic!("{events:?}")
+    };
+    for shape in &model.aspects {
+        let options = Options {
+            aspect: Some(shape.name.clone()),
+            ..apple(1.0)
+        };
+        let events = draw(&engine, options).unwrap();
+        assert_eq!(events.len(), SCALES + 2);
+        assert!(matches!(&events[0], Event::Started { aspect, seed: 1, .. } if aspect == shape));
+        assert!(matches!(events[SCALES + 1], Event::Finished { seed: 1, .. }));
+        for (i, event) in events[1..=SCALES].iter().enumerate() {
+            let Event::Scale {
+                k,
+                of,
+                height,
+                width,
+                image,
+                ..
+            } = event
+            else {
+                panic!("{event:?}")
+            };
+            assert_eq!((*k, *of, (*height, *width)), (i + 1, SCALES, shape.scales[i]));
+            assert_eq!((image.width, image.height), (shape.width, shape.height));
+            assert_eq!(image.rgba.len(), 4 * shape.width * shape.height);
+        }
+    }
+}
+
+#[test]
+fn a_seed_repeats_its_image_and_another_draws_another() {
+    let engine = tiny(&Device::flex());
+    let first = pictures(&engine, apple(7.0));
+    assert_eq!(pictures(&engine, apple(7.0)), first);
+    let last = |seed| pictures(&engine, apple(seed)).pop().unwrap();
+    let others = [last(0.0), last(8.0), last(9_007_199_254_740_991.0)];
+    for (i, other) in others.iter().enumerate() {
+        assert!(difference(other, &first[SCALES - 1]) > 16, "seed {i}");
+    }
+    assert!(difference(&others[0], &others[1]) > 16 && difference(&others[1], &others[2]) > 16);
+}
+
+/// A single bit drawn otherwise would change its part of the picture by far more than rounding does.
+#[test]
+fn a_seed_draws_the_same_bits_on_both_devices() {
+    let [flex, wgpu] = [Device::flex(), wgpu()].map(|device| tiny(&device));
+    for (seed, aspect) in [(1.0, "1:1"), (2.0, "3:1"), (3.0, "4:5")] {
+        let options = Options {
+            aspect: Some(aspect.to_string()),
+            ..apple(seed)
+        };
+        let expected = pictures(&flex, options.clone());
+        for (k, (a, b)) in pictures(&wgpu, options).iter().zip(&expected).enumerate() {
+            assert!(
+                difference(a, b) <= 1,
+                "seed {seed}, scale {}: {} levels",
+                k + 1,
+                difference(a, b)
+            );
+        }
+    }
+}
+
+#[test]
+fn options_change_the_image() {
+    let engine = tiny(&Device::flex());
+    let plain = pictures(&engine, apple(1.0)).pop().unwrap();
+    let differs = |options: Options| difference(&pictures(&engine, options).pop().unwrap(), &plain) > 16;
+    assert!(differs(Options {
+        prompt: "a blue car".to_string(),
+        ..apple(1.0)
+    }));
+    assert!(differs(Options {
+        negative_prompt: Some("green pear".to_string()),
+        ..apple(1.0)
+    }));
+    assert!(differs(Options {
+        cfg: Some(PerScale::Each(vec![1.0, 2.0, 4.0, 6.0, 8.0])),
+        ..apple(1.0)
+    }));
+    assert!(differs(Options {
+        tau: Some(PerScale::All(0.1)),
+        ..apple(1.0)
+    }));
+    assert!(differs(Options {
+        top_p: Some(0.6),
+        ..apple(1.0)
+    }));
+    assert!(
+        !differs(Options {
+            cfg: Some(PerScale::All(3.0)),
+            ..apple(1.0)
+        }),
+        "the model's own guidance"
+    );
+}
+
+#[test]
+fn unknown_words_are_named_and_the_rest_is_drawn() {
+    let engine = tiny(&Device::flex());
+    let options = Options {
+        prompt: "a red zeppelin, apple man".to_string(),
+        positive_prompt: true,
+        ..apple(1.0)
+    };
+    let events = draw(&engine, options).unwrap();
+    let Event::Started {
+        prompt, unknown_words, ..
+    } = &events[0]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (prompt.as_str(), unknown_words.join(" ")),
+        ("a red zeppelin, apple man", "zeppelin man".to_string())
+    );
+    assert!(matches!(events.last(), Some(Event::Finished { .. })));
+}
+
+#[test]
+fn bad_options_are_refused_with_field_and_remedy_and_the_engine_goes_on() {
+    let engine = tiny(&Device::flex());
+    let expected = pictures(&engine, apple(1.0));
+    let prompt = |prompt: &str| Options {
+        prompt: prompt.to_string(),
+        ..apple(1.0)
+    };
+    let cfg = |cfg: PerScale| Options {
+        cfg: Some(cfg),
+        ..apple(1.0)
+    };
+    let tau = |tau: f64| Options {
+        tau: Some(PerScale::All(tau)),
+        ..apple(1.0)
+    };
+    let top_p = |top_p: f64| Options {
+        top_p: Some(top_p),
+        ..apple(1.0)
+    };
+    let aspect = |aspect: &str| Options {
+        aspect: Some(aspect.to_string()),
+        ..apple(1.0)
+    };
+    let negative = |negative: &str| Options {
+        negative_prompt: Some(negative.to_string()),
+        ..apple(1.0)
+    };
+    let cases = [
+        (prompt(""), "prompt", "prompt-empty"),
+        (prompt(" \n\t"), "prompt", "prompt-empty"),
+        (prompt(".,!"), "prompt", "prompt-empty"),
+        (prompt(&"x".repeat(10_000)), "prompt", "prompt-too-long"),
+        (prompt(&"apple ".repeat(100)), "prompt", "prompt-too-long"),
+        (prompt("quantum flux"), "prompt", "prompt-unknown"),
+        (prompt("日本 🍎"), "prompt", "prompt-unknown"),
+        (negative("quantum flux"), "prompt", "prompt-unknown"),
+        (apple(f64::NAN), "seed", "options"),
+        (apple(-1.0), "seed", "options"),
+        (apple(1e99), "seed", "options"),
+        (cfg(PerScale::All(0.0)), "cfg", "options"),
+        (cfg(PerScale::All(1e9)), "cfg", "options"),
+        (cfg(PerScale::All(f64::NAN)), "cfg", "options"),
+        (cfg(PerScale::Each(vec![3.0; SCALES - 1])), "cfg", "options"),
+        (cfg(PerScale::Each(Vec::new())), "cfg", "options"),
+        (tau(0.0), "tau", "options"),
+        (tau(f64::NAN), "tau", "options"),
+        (top_p(f64::NAN), "topP", "options"),
+        (top_p(1.5), "topP", "options"),
+        (aspect("0:0"), "aspect", "options"),
+        (aspect("100000:1"), "aspect", "options"),
+        (aspect(""), "aspect", "options"),
+    ];
+    for (options, field, code) in cases {
+        let listener = Listener::default();
+        let error = block_on(engine.generate(options.clone(), &listener)).expect_err(field);
+        assert_eq!((error.field(), error.code()), (Some(field), code), "{error}");
+        assert!(listener.events.borrow().is_empty(), "{error}: something was drawn");
+        check_sentence(&error);
+    }
+    assert_eq!(pictures(&engine, apple(1.0)), expected);
+}
+
+/// One lower-case sentence with its remedy after a semicolon.
+fn check_sentence(error: &EngineError) {
+    let message = error.to_string();
+    let (what, remedy) = message
+        .split_once("; ")
+        .unwrap_or_else(|| panic!("no remedy: {message}"));
+    let plain = |text: &str| !text.is_empty() && !text.starts_with(|c: char| c.is_uppercase()) && !text.ends_with('.');
+    assert!(plain(what) && plain(remedy), "{message}");
+}
+
+#[test]
+fn bad_models_are_refused_by_name_and_a_good_one_still_loads() {
+    let files = Memory::tiny;
+    let shard = files().shard();
+    let unset = |name: &'static str| files().with_manifest(|m| drop(m.as_object_mut().unwrap().remove(name)));
+    let cases = [
+        (
+            "another d",
+            files().with_manifest(|m| m["vae"]["codebook_dim"] = json!(32)),
+            "32 channels",
+        ),
+        (
+            "another text width",
+            files().with_manifest(|m| m["text_encoder"]["d_model"] = json!(64)),
+            "64 wide",
+        ),
+        (
+            "another depth",
+            files().with_manifest(|m| m["transformer"]["depth"] = json!(4)),
+            "lacks",
+        ),
+        (
+            "another format",
+            files().with_manifest(|m| m["format"] = json!("infinity-manifest/9")),
+            "infinity-manifest/9",
+        ),
+        ("no transformer", unset("transformer"), "transformer"),
+        ("no VAE", unset("vae"), "VAE"),
+        ("no tokenizer", unset("tokenizer"), "tokenizer"),
+        ("no text encoder", unset("text_encoder"), "text encoder"),
+        (
+            "no JSON",
+            files().with_file("manifest.json", |bytes| bytes.truncate(100)),
+            "JSON",
+        ),
+        (
+            "a page instead",
+            files().with_file("manifest.json", |bytes| *bytes = b"<!doctype html>".to_vec()),
+            "JSON",
+        ),
+        (
+            "a cut shard",
+            files().with_file(&shard, |bytes| bytes.truncate(bytes.len() / 2)),
+            shard.as_str(),
+        ),
+        ("an empty shard", files().with_file(&shard, Vec::clear), shard.as_str()),
+        (
+            "a flipped bit",
+            files().with_file(&shard, |bytes| *bytes.last_mut().unwrap() ^= 1),
+            shard.as_str(),
+        ),
+        (
+            "another tokenizer",
+            files().with_file("tokenizer.json", |bytes| bytes.push(b' ')),
+            "tokenizer.json",
+        ),
+    ];
+    for (name, files, expected) in cases {
+        let error = load(&files, &Device::flex())
+            .err()
+            .unwrap_or_else(|| panic!("{name} was accepted"));
+        assert!(error.to_string().contains(expected), "{name}: {error}");
+        assert_eq!((error.code(), error.field()), ("weights", None), "{name}");
+        check_sentence(&error);
+    }
+    for gone in ["manifest.json", "tokenizer.json", &shard] {
+        let mut files = files();
+        files.0.remove(gone);
+        let error = load(&files, &Device::flex())
+            .err()
+            .unwrap_or_else(|| panic!("{gone} was not missed"));
+        assert!(
+            error.code() == "download" && error.to_string().contains(gone),
+            "{error}"
+        );
+        check_sentence(&error);
+    }
+    assert_eq!(pictures(&tiny(&Device::flex()), apple(1.0)).len(), SCALES);
+}
+
+#[test]
+fn cancelling_takes_effect_before_the_next_layer() {
+    let engine = tiny(&Device::flex());
+    for limit in (0..=2 * STEPS).chain([SCALES * STEPS - 1]) {
+        let listener = Listener {
+            cancel_after: Some(limit),
+            ..Listener::default()
+        };
+        block_on(engine.generate(apple(1.0), &listener)).unwrap();
+        assert_eq!(listener.breaths.get(), limit + 1);
+        let events = listener.events.into_inner();
+        let drawn = limit / STEPS;
+        assert_eq!(events.len(), drawn + 2);
+        assert!(
+            matches!(events[drawn + 1], Event::Cancelled { scales } if scales == drawn),
+            "{limit}: {events:?}"
+        );
+    }
+    assert_eq!(pictures(&engine, apple(1.0)).len(), SCALES);
+}
