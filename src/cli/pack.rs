@@ -92,8 +92,14 @@ impl Pack {
         let collect = |tensors: Vec<(String, _)>| tensors.into_iter().collect();
         let networks = BTreeMap::from([
             (Component::Vae, collect(export_module(&vae, str::to_string))),
-            (Component::Transformer, collect(export_module(&model.transformer, transformer::official_name))),
-            (Component::TextEncoder, collect(export_module(&model.text_encoder, t5::official_name))),
+            (
+                Component::Transformer,
+                collect(export_module(&model.transformer, transformer::official_name)),
+            ),
+            (
+                Component::TextEncoder,
+                collect(export_module(&model.text_encoder, t5::official_name)),
+            ),
         ]);
         let options = PackOptions {
             max_bytes: self.shard_mib << 20,

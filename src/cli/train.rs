@@ -2,10 +2,10 @@
 
 use super::CliError;
 use super::processor::Processor;
+use crate::data::Source;
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
-use crate::data::Source;
 use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
 use crate::model::correction::{Correction, Flips};
 use crate::model::text::{PromptEncoder, vocabulary};
@@ -308,7 +308,11 @@ impl TrainTransformer {
             correction: Correction {
                 strength: self.flips,
                 layers: common.scales,
-                flips: if self.inputs_only { Flips::InputsOnly } else { Flips::Requantise },
+                flips: if self.inputs_only {
+                    Flips::InputsOnly
+                } else {
+                    Flips::Requantise
+                },
             },
             condition_dropout: self.condition_dropout,
             show: self.show.clone(),

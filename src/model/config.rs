@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Sizes and variants of the bitwise autoregressive transformer (SPEC names in brackets).
+/// Sizes and variants of the bitwise autoregressive transformer (official names in brackets).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransformerConfig {

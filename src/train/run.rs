@@ -1,9 +1,9 @@
 //! The training loop, the same for both networks: step, log, sample, save, resume.
 
+use super::TrainError;
 use super::checkpoint::{Checkpoint, io_error};
 use super::ema::Ema;
 use super::optimizer::{AdamWOptions, Optimizer};
-use super::TrainError;
 use crate::weights::{export_module, load_module};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -59,10 +59,18 @@ impl RunOptions {
             return refuse("lr", self.lr.to_string(), "use a positive number such as 1e-3");
         }
         if !(0.0..=1.0).contains(&self.final_lr_ratio) {
-            return refuse("final-lr-ratio", self.final_lr_ratio.to_string(), "use a number from 0 to 1");
+            return refuse(
+                "final-lr-ratio",
+                self.final_lr_ratio.to_string(),
+                "use a number from 0 to 1",
+            );
         }
         if !(0.0..1.0).contains(&self.ema) {
-            return refuse("ema", self.ema.to_string(), "use a number from 0 up to, not including, 1");
+            return refuse(
+                "ema",
+                self.ema.to_string(),
+                "use a number from 0 up to, not including, 1",
+            );
         }
         Ok(())
     }
@@ -127,7 +135,9 @@ pub fn run<S: Stage>(
             let average = state.average();
             let path = options.out.join(format!("samples/step-{:06}.png", state.step));
             let picture = stage.picture(&average)?;
-            picture.save(&path).map_err(|e| TrainError::Data(format!("{}: {e}", path.display())))?;
+            picture
+                .save(&path)
+                .map_err(|e| TrainError::Data(format!("{}: {e}", path.display())))?;
         }
         if state.step.is_multiple_of(options.save_every) || last {
             state.save(options)?;
@@ -263,7 +273,10 @@ impl Metrics {
         }
         let values: Vec<String> = columns.iter().map(|(_, value)| value.to_string()).collect();
         writeln!(self.file, "{step},{lr},{seconds:.3},{}", values.join(",")).map_err(io)?;
-        let parts: Vec<String> = columns.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        let parts: Vec<String> = columns
+            .iter()
+            .map(|(name, value)| format!("{name} {value:.4}"))
+            .collect();
         Ok(parts.join("  "))
     }
 }
@@ -343,15 +356,24 @@ mod tests {
         let (one, two) = (losses(&whole), losses(&halves));
         assert_eq!(one.len(), 7);
         assert_eq!(one, two);
-        let (one, two) = (Checkpoint::load(&whole.join(CHECKPOINT)), Checkpoint::load(&halves.join(CHECKPOINT)));
+        let (one, two) = (
+            Checkpoint::load(&whole.join(CHECKPOINT)),
+            Checkpoint::load(&halves.join(CHECKPOINT)),
+        );
         let (one, two) = (one.unwrap(), two.unwrap());
         assert_eq!((one.step, &one.model, &one.ema), (6, &two.model, &two.ema));
         assert_eq!(one.optimizer, two.optimizer);
         // Training did something, and another configuration is not resumed.
         let start = export_module(&model(), str::to_string).into_iter().collect();
         assert_ne!(one.model, start);
-        let other = RunOptions { config: "other".into(), ..options(&halves, 9) };
-        assert!(matches!(run(stage, model(), device, &other), Err(TrainError::Checkpoint(..))));
+        let other = RunOptions {
+            config: "other".into(),
+            ..options(&halves, 9)
+        };
+        assert!(matches!(
+            run(stage, model(), device, &other),
+            Err(TrainError::Checkpoint(..))
+        ));
         assert!(halves.join("samples/step-000006.png").exists());
     }
 
@@ -365,7 +387,11 @@ mod tests {
             quantizer_warmup: 4,
             device: device.clone(),
         };
-        resumes_exactly(&stage, || init::vae(Vae::new(&vae_config(), &device).unwrap(), 3), &device);
+        resumes_exactly(
+            &stage,
+            || init::vae(Vae::new(&vae_config(), &device).unwrap(), 3),
+            &device,
+        );
     }
 
     #[test]
@@ -449,13 +475,30 @@ mod tests {
 
     #[test]
     fn the_learning_rate_rises_and_falls() {
-        let options = RunOptions { final_lr_ratio: 0.1, ..options(Path::new(""), 12) };
+        let options = RunOptions {
+            final_lr_ratio: 0.1,
+            ..options(Path::new(""), 12)
+        };
         assert_eq!(options.lr_at(0), 1e-3);
         assert_eq!(options.lr_at(1), 2e-3);
         assert!((options.lr_at(7) - 2e-3 * 0.55).abs() < 1e-12);
         assert!((options.lr_at(12) - 2e-4).abs() < 1e-12);
-        assert!(RunOptions { lr: f64::NAN, ..options.clone() }.validate().is_err());
-        assert!(RunOptions { steps: 0, ..options.clone() }.validate().is_err());
+        assert!(
+            RunOptions {
+                lr: f64::NAN,
+                ..options.clone()
+            }
+            .validate()
+            .is_err()
+        );
+        assert!(
+            RunOptions {
+                steps: 0,
+                ..options.clone()
+            }
+            .validate()
+            .is_err()
+        );
         assert!(RunOptions { ema: 1.0, ..options }.validate().is_err());
     }
 }

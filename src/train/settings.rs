@@ -101,7 +101,9 @@ fn averaged<M: Module>(mut checkpoint: Checkpoint, module: M, device: &Device) -
 /// SHA-256 over the weights of a tokenizer, by which a transformer knows the one it was trained on.
 pub fn fingerprint(vae: &Vae) -> String {
     let weights = export_module(vae, str::to_string);
-    let bytes: Vec<u8> = weights.into_iter().flat_map(|(_, data)| data.as_bytes().to_vec()).collect();
+    let bytes: Vec<u8> = weights
+        .into_iter()
+        .flat_map(|(_, data)| data.as_bytes().to_vec())
+        .collect();
     shards::sha256(&bytes)
 }
-

@@ -1,4 +1,4 @@
-//! The tokenizer's training losses (SPEC section 12).
+//! The tokenizer's training losses (Sec. 3.2 and the released tokenizer's recipe).
 //!
 //! `L1 + w_edge * edges + 4 mean_k(aux_k)`: reconstruction, a perceptual term (edges in place of LPIPS, which would need a
 //! downloaded VGG16; no adversarial term) and the quantiser's entropy and commitment.
@@ -25,8 +25,8 @@ pub struct TokenizerLoss {
 /// Encodes, quantises straight-through and decodes `images [B, 3, H, W]` in [-1, 1].
 ///
 /// The decoder reads `(1 - a) F + a F_K` with `a = quantised` from 0 to 1. A run starts near 0, as a plain autoencoder, and
-/// soon reaches 1, the tokenizer proper: from random weights the bits carry nothing, and a decoder that never saw the image
-/// gives the encoder no reason to put something into them. On our data this saves several thousand steps.
+/// soon reaches 1, the tokenizer proper. Random bits say next to nothing about an image, so a decoder that starts on them
+/// learns to ignore them, and the encoder gets no reason to put something in.
 pub fn loss(vae: &Vae, images: Tensor<4>, grids: &[Grid], edge_weight: f64, quantised: f64) -> TokenizerLoss {
     let features = vae.encode(images.clone());
     let pyramid = Quantizer::default().train(features.clone(), grids, ResidualGradient::Keep);
