@@ -16,7 +16,7 @@ use crate::train::batch::Batches;
 use crate::train::init;
 use crate::train::optimizer::AdamWOptions;
 use crate::train::run::{CHECKPOINT, RunOptions, run};
-use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings, fingerprint};
+use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings, fingerprint, start_from};
 use crate::train::stages::{TokenizerStage, TransformerStage};
 use burn::module::Module;
 use clap::{Args, Subcommand};
@@ -167,6 +167,9 @@ struct TrainTokenizer {
     /// Space-to-depth before the encoder; 1 is the official architecture
     #[arg(long, default_value_t = 4)]
     stem_patch: usize,
+    /// Most groups of a group norm; 32 is the official architecture
+    #[arg(long, default_value_t = 4)]
+    norm_groups: usize,
     /// Weight of the edge loss beside L1
     #[arg(long, default_value_t = 1.0)]
     edge_weight: f64,
@@ -186,6 +189,7 @@ impl TrainTokenizer {
                 num_res_blocks: self.res_blocks,
                 patch_size: self.patch_size,
                 stem_patch: self.stem_patch,
+                norm_groups: self.norm_groups,
             },
             edge_weight: self.edge_weight,
             quantizer_warmup: self.quantizer_warmup,
@@ -194,9 +198,10 @@ impl TrainTokenizer {
         let options = common.options(&settings)?;
         let device = common.device.open()?.autodiff();
         let source = common.source()?;
+        let model = Vae::new(&settings.vae, &device).map_err(TrainError::from)?;
         let model = match &common.init_from {
-            Some(run) => TokenizerSettings::load(&run.join(CHECKPOINT), &device)?.1,
-            None => init::vae(Vae::new(&settings.vae, &device).map_err(TrainError::from)?, common.seed),
+            Some(run) => start_from(&run.join(CHECKPOINT), model, &device)?,
+            None => init::vae(model, common.seed),
         };
         let stage = TokenizerStage {
             batches: common.batches(&*source),
@@ -288,15 +293,14 @@ impl TrainTransformer {
             data: common.settings(),
         };
         let options = common.options(&settings)?;
-        let model = match &common.init_from {
-            Some(run) => TransformerSettings::load(&run.join(CHECKPOINT), &device)?.1,
+        let mut model = settings.module(&device)?;
+        match &common.init_from {
+            Some(run) => model = start_from(&run.join(CHECKPOINT), model, &device)?,
             None => {
-                let mut model = settings.module(&device)?;
                 model.transformer = init::transformer(model.transformer, &settings.transformer, common.seed);
                 model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, common.seed + 1);
-                model
             }
-        };
+        }
         let stage = TransformerStage {
             batches: common.batches(&*source),
             vae,

@@ -322,6 +322,7 @@ mod tests {
             num_res_blocks: 1,
             patch_size: 16,
             stem_patch: 16,
+            norm_groups: 32,
         }
     }
 

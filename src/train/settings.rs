@@ -91,6 +91,11 @@ fn read<S: DeserializeOwned>(path: &Path) -> Result<(S, Checkpoint), TrainError>
     Ok((settings, checkpoint))
 }
 
+/// The averaged weights of another run's checkpoint in `module`, which may differ in whatever has no weights.
+pub fn start_from<M: Module>(path: &Path, module: M, device: &Device) -> Result<M, TrainError> {
+    averaged(Checkpoint::load(path)?, module, device)
+}
+
 fn averaged<M: Module>(mut checkpoint: Checkpoint, module: M, device: &Device) -> Result<M, TrainError> {
     let module = load_module(module, &mut checkpoint.model, str::to_string)?;
     let mut ema = Ema::new(0.0);

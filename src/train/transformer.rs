@@ -130,6 +130,7 @@ mod tests {
                 num_res_blocks: number("num_res_blocks"),
                 patch_size: number("patch_size"),
                 stem_patch: 1,
+                norm_groups: 32,
             };
             let options: Value = case.get("optimizer");
             let float = |key: &str| options[key].as_f64().unwrap();

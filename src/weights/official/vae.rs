@@ -2,6 +2,7 @@
 
 use super::{Named, Plan, underivable};
 use crate::model::config::VaeConfig;
+use crate::model::vae::OFFICIAL_GROUPS;
 use crate::weights::WeightsError;
 use crate::weights::source::Entry;
 
@@ -140,6 +141,7 @@ fn config(named: &Named) -> Result<VaeConfig, WeightsError> {
         num_res_blocks: named.count(|block| format!("encoder.down.0.block.{block}.conv1.weight")),
         patch_size: stem_patch << halvings,
         stem_patch,
+        norm_groups: OFFICIAL_GROUPS,
     })
 }
 
@@ -157,6 +159,7 @@ mod tests {
             num_res_blocks: 2,
             patch_size: 4,
             stem_patch: 1,
+            norm_groups: OFFICIAL_GROUPS,
         }
     }
 
