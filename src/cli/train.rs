@@ -200,7 +200,7 @@ impl TrainTokenizer {
         let source = common.source()?;
         let model = Vae::new(&settings.vae, &device).map_err(TrainError::from)?;
         let model = match &common.init_from {
-            Some(run) => start_from(&run.join(CHECKPOINT), model, &device)?,
+            Some(run) => start_from(&run.join(CHECKPOINT), model)?,
             None => init::vae(model, common.seed),
         };
         let stage = TokenizerStage {
@@ -295,7 +295,7 @@ impl TrainTransformer {
         let options = common.options(&settings)?;
         let mut model = settings.module(&device)?;
         match &common.init_from {
-            Some(run) => model = start_from(&run.join(CHECKPOINT), model, &device)?,
+            Some(run) => model = start_from(&run.join(CHECKPOINT), model)?,
             None => {
                 model.transformer = init::transformer(model.transformer, &settings.transformer, common.seed);
                 model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, common.seed + 1);

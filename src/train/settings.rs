@@ -3,7 +3,6 @@
 
 use super::TrainError;
 use super::checkpoint::Checkpoint;
-use super::ema::Ema;
 use super::transformer::TextToBits;
 use crate::model::config::{T5Config, TransformerConfig, VaeConfig};
 use crate::model::t5::T5Encoder;
@@ -11,7 +10,7 @@ use crate::model::transformer::Transformer;
 use crate::model::vae::Vae;
 use crate::weights::{export_module, load_module, shards};
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{DType, Device, TensorData};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::Path;
 
@@ -61,7 +60,7 @@ impl TokenizerSettings {
     pub fn load(path: &Path, device: &Device) -> Result<(Self, Vae), TrainError> {
         let (settings, checkpoint) = read::<Self>(path)?;
         let vae = Vae::new(&settings.vae, device)?;
-        let vae = averaged(checkpoint, vae, device)?;
+        let vae = averaged(checkpoint, vae)?;
         Ok((settings, vae))
     }
 }
@@ -77,7 +76,7 @@ impl TransformerSettings {
     /// The networks of a run's checkpoint, with averaged weights.
     pub fn load(path: &Path, device: &Device) -> Result<(Self, TextToBits), TrainError> {
         let (settings, checkpoint) = read::<Self>(path)?;
-        let model = averaged(checkpoint, settings.module(device)?, device)?;
+        let model = averaged(checkpoint, settings.module(device)?)?;
         Ok((settings, model))
     }
 }
@@ -92,15 +91,19 @@ fn read<S: DeserializeOwned>(path: &Path) -> Result<(S, Checkpoint), TrainError>
 }
 
 /// The averaged weights of another run's checkpoint in `module`, which may differ in whatever has no weights.
-pub fn start_from<M: Module>(path: &Path, module: M, device: &Device) -> Result<M, TrainError> {
-    averaged(Checkpoint::load(path)?, module, device)
+pub fn start_from<M: Module>(path: &Path, module: M) -> Result<M, TrainError> {
+    averaged(Checkpoint::load(path)?, module)
 }
 
-fn averaged<M: Module>(mut checkpoint: Checkpoint, module: M, device: &Device) -> Result<M, TrainError> {
-    let module = load_module(module, &mut checkpoint.model, str::to_string)?;
-    let mut ema = Ema::new(0.0);
-    ema.import(&checkpoint.ema, device);
-    Ok(ema.apply(module))
+fn averaged<M: Module>(checkpoint: Checkpoint, module: M) -> Result<M, TrainError> {
+    let Checkpoint { mut model, mut ema, .. } = checkpoint;
+    for (name, data) in &mut model {
+        if let Some(average) = ema.remove(name) {
+            // Averages are kept flat.
+            *data = TensorData::from_bytes(average.into_bytes(), data.shape().clone(), DType::F32);
+        }
+    }
+    Ok(load_module(module, &mut model, str::to_string)?)
 }
 
 /// SHA-256 over the weights of a tokenizer, by which a transformer knows the one it was trained on.
