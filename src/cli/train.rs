@@ -17,6 +17,7 @@ use crate::train::init;
 use crate::train::optimizer::AdamWOptions;
 use crate::train::run::{CHECKPOINT, RunOptions, run};
 use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings, fingerprint, start_from};
+use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
 use crate::train::stages::{TokenizerStage, TransformerStage};
 use burn::module::Module;
 use clap::{Args, Subcommand};
@@ -176,6 +177,9 @@ struct TrainTokenizer {
     /// Steps over which the decoder goes over from features to bits
     #[arg(long, default_value_t = 400)]
     quantizer_warmup: usize,
+    /// Gradient past the signs: around the whole pyramid, or around every scale as in the released recipe
+    #[arg(long, value_enum, default_value_t)]
+    straight_through: StraightThrough,
 }
 
 impl TrainTokenizer {
@@ -191,8 +195,11 @@ impl TrainTokenizer {
                 stem_patch: self.stem_patch,
                 norm_groups: self.norm_groups,
             },
-            edge_weight: self.edge_weight,
-            quantizer_warmup: self.quantizer_warmup,
+            options: TokenizerOptions {
+                edge_weight: self.edge_weight,
+                straight_through: self.straight_through,
+                quantizer_warmup: self.quantizer_warmup,
+            },
             data: common.settings(),
         };
         let options = common.options(&settings)?;
@@ -205,8 +212,7 @@ impl TrainTokenizer {
         };
         let stage = TokenizerStage {
             batches: common.batches(&*source),
-            edge_weight: self.edge_weight,
-            quantizer_warmup: self.quantizer_warmup,
+            options: settings.options,
             device: device.clone(),
         };
         println!("tokenizer of {} parameters", model.num_params());

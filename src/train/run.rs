@@ -294,6 +294,7 @@ mod tests {
     use crate::train::batch::Batches;
     use crate::train::init;
     use crate::train::settings::{DataSettings, TransformerSettings};
+    use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
     use crate::train::stages::{TokenizerStage, TransformerStage};
 
     const SCALES: usize = 2;
@@ -384,8 +385,11 @@ mod tests {
         let device = Device::flex().autodiff();
         let stage = TokenizerStage {
             batches: batches(&world),
-            edge_weight: 1.0,
-            quantizer_warmup: 4,
+            options: TokenizerOptions {
+                edge_weight: 1.0,
+                straight_through: StraightThrough::Pyramid,
+                quantizer_warmup: 4,
+            },
             device: device.clone(),
         };
         resumes_exactly(

@@ -3,6 +3,7 @@
 
 use super::TrainError;
 use super::checkpoint::Checkpoint;
+use super::tokenizer::TokenizerOptions;
 use super::transformer::TextToBits;
 use crate::model::config::{T5Config, TransformerConfig, VaeConfig};
 use crate::model::t5::T5Encoder;
@@ -31,8 +32,7 @@ pub struct DataSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenizerSettings {
     pub vae: VaeConfig,
-    pub edge_weight: f64,
-    pub quantizer_warmup: usize,
+    pub options: TokenizerOptions,
     pub data: DataSettings,
 }
 

@@ -4,7 +4,7 @@ use super::TrainError;
 use super::batch::{Batch, Batches};
 use super::picture::{grid, pictures};
 use super::run::{Stage, StageLoss};
-use super::tokenizer;
+use super::tokenizer::{self, TokenizerOptions};
 use super::transformer::{Example, TextToBits, forward};
 use crate::model::correction::Correction;
 use crate::model::quantizer::Quantizer;
@@ -20,9 +20,7 @@ use image::RgbImage;
 /// Stage 1: the tokenizer.
 pub struct TokenizerStage<'a> {
     pub batches: Batches<'a>,
-    pub edge_weight: f64,
-    /// Steps over which the decoder goes over from features to their bits, see [`tokenizer::loss`].
-    pub quantizer_warmup: usize,
+    pub options: TokenizerOptions,
     pub device: Device,
 }
 
@@ -32,8 +30,8 @@ impl Stage for TokenizerStage<'_> {
     fn loss(&self, model: &Vae, step: usize) -> Result<StageLoss, TrainError> {
         let batch = self.batches.get(step)?;
         let images = batch.images(&self.device);
-        let quantised = ((step + 1) as f64 / self.quantizer_warmup.max(1) as f64).min(1.0);
-        let loss = tokenizer::loss(model, images, batch.schedule.grids(), self.edge_weight, quantised);
+        let quantised = ((step + 1) as f64 / self.options.quantizer_warmup.max(1) as f64).min(1.0);
+        let loss = tokenizer::loss(model, images, batch.schedule.grids(), &self.options, quantised);
         Ok(StageLoss {
             total: loss.total,
             details: vec![

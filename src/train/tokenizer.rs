@@ -8,9 +8,19 @@ use crate::model::quantizer::{Quantizer, ResidualGradient};
 use crate::model::schedule::Grid;
 use crate::model::vae::Vae;
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 /// Weight of the mean auxiliary loss in the released recipe.
 const AUXILIARY_WEIGHT: f64 = 4.0;
+
+/// What a run may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TokenizerOptions {
+    pub edge_weight: f64,
+    pub straight_through: StraightThrough,
+    /// Steps over which the decoder goes over from features to their bits, see [`loss`].
+    pub quantizer_warmup: usize,
+}
 
 /// The losses of one batch, each `[1]`.
 pub struct TokenizerLoss {
@@ -22,24 +32,49 @@ pub struct TokenizerLoss {
     pub mse: Tensor<1>,
 }
 
+/// How the decoder's gradient reaches the encoder past the signs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(clap::ValueEnum))]
+#[serde(rename_all = "snake_case")]
+pub enum StraightThrough {
+    /// Once, around all scales: `F + sg(F_K - F)`, with `MSE(F, sg(F_K))` to keep the two together (as in VAR, Tian et al.
+    /// 2024). Its gradient does not grow where a residual is short, so short runs get further with it.
+    #[default]
+    Pyramid,
+    /// Around every scale's sign, through the normalisation of every residual: the released recipe.
+    Scale,
+}
+
 /// Encodes, quantises straight-through and decodes `images [B, 3, H, W]` in [-1, 1].
 ///
 /// The decoder reads `(1 - a) F + a F_K` with `a = quantised` from 0 to 1. A run starts near 0, as a plain autoencoder, and
 /// soon reaches 1, the tokenizer proper. Random bits say next to nothing about an image, so a decoder that starts on them
 /// learns to ignore them, and the encoder gets no reason to put something in.
-pub fn loss(vae: &Vae, images: Tensor<4>, grids: &[Grid], edge_weight: f64, quantised: f64) -> TokenizerLoss {
+pub fn loss(vae: &Vae, images: Tensor<4>, grids: &[Grid], options: &TokenizerOptions, quantised: f64) -> TokenizerLoss {
     let features = vae.encode(images.clone());
-    let pyramid = Quantizer::default().train(features.clone(), grids, ResidualGradient::Keep);
+    let residuals = match options.straight_through {
+        StraightThrough::Scale => ResidualGradient::Keep,
+        StraightThrough::Pyramid => ResidualGradient::Detach,
+    };
+    let pyramid = Quantizer::default().train(features.clone(), grids, residuals);
+    let mut auxiliary = pyramid.losses.mean() * AUXILIARY_WEIGHT;
+    let sum = match options.straight_through {
+        StraightThrough::Scale => pyramid.sum,
+        StraightThrough::Pyramid => {
+            let sum = pyramid.sum.detach();
+            auxiliary = auxiliary + (features.clone() - sum.clone()).square().mean();
+            features.clone() + (sum - features.clone()).detach()
+        }
+    };
     let rebuilt = vae.decode_unclamped(match quantised < 1.0 {
-        true => features * (1.0 - quantised) + pyramid.sum * quantised,
-        false => pyramid.sum,
+        true => features * (1.0 - quantised) + sum * quantised,
+        false => sum,
     });
     let l1 = (rebuilt.clone() - images.clone()).abs().mean();
     let edges = edge_loss(rebuilt.clone(), images.clone());
-    let auxiliary = pyramid.losses.mean();
     let clamped = rebuilt.detach().clamp(-1.0, 1.0);
     TokenizerLoss {
-        total: l1.clone() + edges.clone() * edge_weight + auxiliary.clone() * AUXILIARY_WEIGHT,
+        total: l1.clone() + edges.clone() * options.edge_weight + auxiliary.clone(),
         l1,
         edges,
         auxiliary,
