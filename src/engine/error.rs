@@ -18,7 +18,7 @@ pub enum EngineError {
     Aspect { name: String, known: String },
     #[error("the options cannot be read ({0}); check their names and types")]
     Options(String),
-    #[error("{file} could not be loaded ({reason}); check the connection and try again")]
+    #[error("{file} could not be loaded ({reason}); check its address and the connection, and try again")]
     Download { file: String, reason: String },
     #[error("this model lacks its {0}, so it cannot draw; convert it again with all three networks and the tokenizer")]
     Incomplete(&'static str),
