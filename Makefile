@@ -1,6 +1,7 @@
 # make serve   the page on http://localhost:8080
 # make test    every check and test
 # make build   the page into dist/, and what a visitor downloads of it
+# make parity  how far every golden case is from the official code, into docs/parity.md
 # Each installs what it lacks, says what it does and how long that took; a second run is quick.
 
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ WASM := --target wasm32-unknown-unknown --no-default-features --lib
 # The tests' page is built quickly instead of small, with overflow checks, and apart from the shipped one.
 TEST_PAGE := target/test-page
 
-.PHONY: serve test build page-tools test-tools lint unit tiny-model test-page page size e2e
+.PHONY: serve test build parity page-tools test-tools lint unit tiny-model test-page page size e2e
 
 serve: page-tools
 	$(STEP) "Building the page (the first time takes a quarter of an hour), then serving it on http://localhost:8080" \
@@ -22,6 +23,9 @@ serve: page-tools
 build: page-tools page size
 
 test: test-tools lint unit tiny-model test-page e2e
+
+parity: test-tools
+	$(STEP) "Golden cases on the CPU and on wgpu, into docs/parity.md" scripts/parity.sh
 
 page-tools:
 	@scripts/setup.sh page

@@ -78,6 +78,7 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
             num_res_blocks: 1,
             patch_size: 16,
             stem_patch: 8,
+            norm_groups: 32,
         }),
         text_encoder: Some(T5Config {
             vocab_size: vocabulary.len(),

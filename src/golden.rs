@@ -66,8 +66,14 @@ fn wgpu() -> Device {
         .clone()
 }
 
-/// Reads a safetensors file into named data, whatever the dtype.
+/// Reads a file of tensors (safetensors, or weights that `torch.save` wrote) into named data, whatever the dtype.
 pub fn read_tensors(path: &Path) -> BTreeMap<String, TensorData> {
+    if path.extension().is_some_and(|e| e == "pth") {
+        let mut file = crate::weights::files::open(path).unwrap();
+        let names: Vec<String> = file.entries().iter().map(|entry| entry.name.clone()).collect();
+        let read = |(i, name)| (name, file.read(i).unwrap());
+        return names.into_iter().enumerate().map(read).collect();
+    }
     let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let file = SafeTensors::deserialize(&bytes).unwrap();
     file.iter()
@@ -174,22 +180,41 @@ impl Case {
         let number = |key: &str| tol[key].as_f64().unwrap_or(0.0) as f32;
         let (atol, rtol) = (number("atol"), number("rtol"));
         let allowed = (number("max_fraction_differing") * expected.len() as f32) as usize;
-        let mut worst = 0.0f32;
+        let (mut worst, mut share) = (0.0f32, 0.0f32);
         let mut outside = 0;
         for (a, b) in found.iter().zip(&expected) {
             let error = (a - b).abs();
-            worst = worst.max(if error.is_nan() { f32::INFINITY } else { error });
-            if error.is_nan() || error > atol + rtol * b.abs() {
-                outside += 1;
-            }
+            let error = if error.is_nan() { f32::INFINITY } else { error };
+            let limit = atol + rtol * b.abs();
+            worst = worst.max(error);
+            share = share.max(if error == 0.0 { 0.0 } else { error / limit });
+            outside += (error > limit) as usize;
         }
-        record(&self.name, device, name, worst);
+        self.record(device, name, worst, share);
         assert!(
             outside <= allowed,
             "{} on {device}: {name}: {outside} of {} outside tolerance {tol}, worst error {worst:e}",
             self.name,
             expected.len()
         );
+    }
+
+    /// Appends to `target/golden.tsv`, from which `make parity` writes docs/parity.md: the worst error, and the largest
+    /// share of its tolerance that an error takes.
+    fn record(&self, device: &str, tensor: &str, worst: f32, share: f32) {
+        use std::io::Write;
+        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+        std::fs::create_dir_all(&target).unwrap();
+        let kind = self.manifest["kind"].as_str().unwrap();
+        // One write a line, so that tests that run side by side do not mix theirs.
+        let line = format!("{}\t{kind}\t{device}\t{tensor}\t{worst:e}\t{share:e}\n", self.name);
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options
+            .create(true)
+            .append(true)
+            .open(target.join("golden.tsv"))
+            .unwrap();
+        file.write_all(line.as_bytes()).unwrap();
     }
 
     fn spec(&self, name: &str) -> &Value {
@@ -200,14 +225,56 @@ impl Case {
     }
 }
 
-/// Appends to `target/golden.tsv`, from which `make parity` writes the table of docs/parity.md.
-fn record(case: &str, device: &str, tensor: &str, worst: f32) {
-    use std::io::Write;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/golden.tsv");
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .unwrap();
-    writeln!(file, "{case}\t{device}\t{tensor}\t{worst:e}").unwrap();
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Every kind of case that a test asks for.
+    const KINDS: [&str; 15] = [
+        "bitwise_self_correction",
+        "bsq_entropy",
+        "checkpoint_conversion",
+        "labels",
+        "lfq",
+        "multiscale_bsq_training_loss",
+        "quantizer_bsq",
+        "resize",
+        "rope2d_apply",
+        "rope2d_tables",
+        "t5_encoder",
+        "train_step",
+        "transformer_ar_inference",
+        "transformer_teacher_forcing",
+        "vae_roundtrip",
+    ];
+
+    /// The shipped cases are whole: every kind, every file a manifest names, and no file that none names.
+    #[test]
+    fn the_shipped_directory_is_complete() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+        let read = |name: &str| -> Value { serde_json::from_slice(&std::fs::read(dir.join(name)).unwrap()).unwrap() };
+        let mut kinds = BTreeSet::new();
+        let mut named = BTreeSet::from(["INDEX.json".to_string(), "README.md".to_string()]);
+        for entry in read("INDEX.json")["cases"].as_array().unwrap() {
+            let file = entry["manifest"].as_str().unwrap();
+            let manifest = read(file);
+            assert_eq!((&manifest["case"], &manifest["kind"]), (&entry["case"], &entry["kind"]));
+            kinds.insert(manifest["kind"].as_str().unwrap().to_string());
+            named.insert(file.to_string());
+            let files = manifest["files"].as_object().unwrap().values();
+            named.extend(files.map(|name| name.as_str().unwrap().to_string()));
+            if let Some(io) = manifest["files"]["io"].as_str() {
+                let tensors = manifest["tensors"].as_array().unwrap();
+                let listed: BTreeSet<&str> = tensors.iter().map(|t| t["name"].as_str().unwrap()).collect();
+                let stored = read_tensors(&dir.join(io));
+                assert_eq!(listed, stored.keys().map(String::as_str).collect(), "{file}");
+            }
+        }
+        assert_eq!(kinds, KINDS.map(String::from).into());
+        let entries = std::fs::read_dir(&dir).unwrap();
+        let present: BTreeSet<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(present, named);
+    }
 }

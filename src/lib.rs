@@ -5,8 +5,8 @@
 //! vector of `d` bits; a transformer predicts all bits of one map at a time from the text and the maps before it.
 //!
 //! The modules read in that order: [`model`] is the mathematics, [`kernels`] the shaders written by hand, [`weights`] brings
-//! checkpoints in and out, [`train`] fits the two networks, [`data`] composes captioned images, [`engine`] turns commands
-//! into a stream of events for the page and the command line alike.
+//! checkpoints in and out, [`train`] fits the two networks, [`data`] composes captioned images, [`eval`] scores what is
+//! drawn, [`engine`] turns commands into a stream of events for the page and the command line alike.
 
 pub mod engine;
 pub mod kernels;
@@ -18,6 +18,8 @@ pub mod weights;
 pub mod cli;
 #[cfg(not(target_family = "wasm"))]
 pub mod data;
+#[cfg(not(target_family = "wasm"))]
+pub mod eval;
 #[cfg(target_family = "wasm")]
 mod web;
 

@@ -1,11 +1,13 @@
 //! `infinity convert` as a user runs it: every layout of the golden checkpoints, options, and inputs that must fail.
 
-use burn::tensor::{DType, TensorData};
+use burn::tensor::{DType, Device, TensorData};
+use infinity::model::config::VaeConfig;
+use infinity::model::vae::Vae;
 use infinity::weights::directory::load_tokenizer;
 use infinity::weights::official::{transformer, vae};
 use infinity::weights::source::Source;
-use infinity::weights::{Manifest, Tensors, files, load_directory, safetensors};
-use serde_json::Value;
+use infinity::weights::{Manifest, Tensors, export_module, files, load_directory, safetensors};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -39,12 +41,37 @@ impl Case {
         self.directory.join(self.manifest["files"][key].as_str().unwrap())
     }
 
-    /// The layouts that are here, by key.
+    /// The containers it comes in, by key.
     fn layouts(&self) -> BTreeMap<String, PathBuf> {
         let keys = self.manifest["layouts"].as_object().unwrap().keys();
-        let paths = keys.map(|key| (key.clone(), self.path(key)));
-        paths.filter(|(_, path)| path.exists()).collect()
+        keys.map(|key| (key.clone(), self.path(key))).collect()
     }
+}
+
+/// Every tensor of a file, under its own name.
+fn stored(path: &Path) -> Vec<(String, TensorData)> {
+    let mut source = files::open(path).unwrap();
+    let names: Vec<String> = source.entries().iter().map(|entry| entry.name.clone()).collect();
+    let read = |(i, name)| (name, source.read(i).unwrap());
+    names.into_iter().enumerate().map(read).collect()
+}
+
+/// A folder of two shards with an index, the second in bf16, as the 8B model comes.
+fn write_sharded(case: &Case, folder: &Path) {
+    let all = stored(&case.path("reference_safetensors"));
+    let (mut map, mut total) = (serde_json::Map::new(), 0);
+    for (shard, dtype, part) in [
+        ("a.safetensors", DType::F32, &all[..all.len() / 2]),
+        ("b.safetensors", DType::BF16, &all[all.len() / 2..]),
+    ] {
+        let tensors = part.iter().map(|(name, data)| (name.clone(), rounded(data, dtype)));
+        let tensors: Vec<(String, TensorData)> = tensors.collect();
+        total += tensors.iter().map(|(_, data)| data.as_bytes().len()).sum::<usize>();
+        map.extend(tensors.iter().map(|(name, _)| (name.clone(), shard.into())));
+        std::fs::write(folder.join(shard), safetensors::write(&tensors).unwrap()).unwrap();
+    }
+    let index = json!({"metadata": {"total_size": total}, "weight_map": map});
+    std::fs::write(folder.join("model.safetensors.index.json"), index.to_string()).unwrap();
 }
 
 fn checkpoints() -> Vec<Case> {
@@ -73,7 +100,10 @@ fn complaint(arguments: &[&dyn AsRef<std::ffi::OsStr>], parent: &Path) -> String
     let output = convert(arguments);
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.starts_with("error: "), "{message}");
+    assert!(
+        message.starts_with("error: ") && message.lines().count() == 1,
+        "{message}"
+    );
     assert_eq!(listing(parent), before, "{message}");
     message
 }
@@ -109,8 +139,12 @@ fn rounded(data: &TensorData, dtype: DType) -> TensorData {
 fn every_layout_becomes_the_same_folder() {
     for case in checkpoints() {
         let expected = reference(&mut *files::open(&case.path("reference_safetensors")).unwrap());
-        let mut checked = 0;
-        for (key, path) in case.layouts() {
+        let sharded = tempfile::tempdir().unwrap();
+        write_sharded(&case, sharded.path());
+        let mut layouts = case.layouts();
+        layouts.insert("shards made here".to_string(), sharded.path().to_path_buf());
+        layouts.insert("reference".to_string(), case.path("reference_safetensors"));
+        for (key, path) in layouts {
             let parent = tempfile::tempdir().unwrap();
             let out = parent.path().join("model");
             let (manifest, tensors) = converted(&[&path, &"--out", &out], &out);
@@ -124,9 +158,7 @@ fn every_layout_becomes_the_same_folder() {
                 assert_eq!(data, &rounded(&expected[name], data.dtype()), "{key}: {name}");
             }
             assert!(!tensors.keys().any(|name| name.ends_with("zero_k_bias")));
-            checked += 1;
         }
-        assert!(checked >= 2, "only {checked} transformer layouts");
     }
 }
 
@@ -134,13 +166,10 @@ fn every_layout_becomes_the_same_folder() {
 fn transformer_and_vae_make_one_model() {
     for case in checkpoints() {
         let parent = tempfile::tempdir().unwrap();
-        let (slim, vae_file) = (case.path("slim_pth"), case.path("vae_pth"));
-        if !slim.exists() || !vae_file.exists() {
-            continue;
-        }
+        let (model, vae_file) = (case.path("training_pth"), case.path("vae_pth"));
         let out = parent.path().join("nested/model");
         let options: [&dyn AsRef<std::ffi::OsStr>; 12] = [
-            &slim,
+            &model,
             &"--out",
             &out,
             &"--vae",
@@ -160,7 +189,7 @@ fn transformer_and_vae_make_one_model() {
         assert_eq!(manifest.scales, 5);
         assert!(manifest.shards.len() >= 2);
         assert!(manifest.shards.iter().all(|shard| shard.bytes <= 1 << 20));
-        let mut expected = reference(&mut *files::open(&slim).unwrap());
+        let mut expected = reference(&mut *files::open(&model).unwrap());
         expected.extend(reference(&mut *files::open(&vae_file).unwrap()));
         assert_eq!(tensors, expected);
 
@@ -351,8 +380,149 @@ fn damaged_and_foreign_files_are_refused() {
 }
 
 #[test]
+fn safetensors_with_impossible_headers_are_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let (file, out) = (parent.path().join("weights.safetensors"), parent.path().join("model"));
+    let refuse = |length: Option<u64>, header: Value, data: usize| {
+        let header = header.to_string();
+        let mut bytes = length.unwrap_or(header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.resize(bytes.len() + data, 0);
+        std::fs::write(&file, bytes).unwrap();
+        let message = complaint(&[&file, &"--out", &out], parent.path());
+        assert!(message.contains("weights.safetensors: "), "{message}");
+        message
+    };
+    let tensor =
+        |dtype: &str, shape: Value, range: [u64; 2]| json!({"dtype": dtype, "shape": shape, "data_offsets": range});
+    let whole = json!({"cfg_uncond": tensor("F32", json!([4]), [0, 16])});
+    assert!(refuse(Some(u64::MAX), whole.clone(), 16).contains("check which file you picked"));
+    assert!(refuse(Some(1 << 20), whole.clone(), 16).contains("download it again"));
+    assert!(refuse(None, whole, 12).contains("cut short: download it again"));
+    let overlapping = json!({
+        "cfg_uncond": tensor("F32", json!([4]), [0, 16]),
+        "pos_start": tensor("F32", json!([4]), [8, 24]),
+    });
+    assert!(refuse(None, overlapping, 24).contains("share bytes; the file is damaged: download it again"));
+    let too_many = json!({"cfg_uncond": tensor("F32", json!([1u64 << 40, 1u64 << 40]), [0, 16])});
+    assert!(refuse(None, too_many, 16).contains("`cfg_uncond` claims the impossible shape"));
+    let foreign = json!({"cfg_uncond": tensor("F7", json!([4]), [0, 16])});
+    assert!(refuse(None, foreign, 16).contains("has dtype `F7`, which is not read here; convert the file"));
+}
+
+#[test]
+fn weights_of_a_wrong_dtype_are_refused() {
+    for case in checkpoints() {
+        let parent = tempfile::tempdir().unwrap();
+        let (file, out) = (parent.path().join("weights.safetensors"), parent.path().join("model"));
+        let mut tensors = stored(&case.path("reference_safetensors"));
+        let (_, bias) = tensors.iter_mut().find(|(name, _)| name == "word_embed.bias").unwrap();
+        *bias = bias.clone().convert_dtype(DType::I64);
+        std::fs::write(&file, safetensors::write(&tensors).unwrap()).unwrap();
+        let message = complaint(&[&file, &"--out", &out], parent.path());
+        assert!(
+            message.contains("`word_embed.bias` is stored as I64") && message.contains("convert the file first"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_failure_after_the_first_shards_leaves_nothing() {
+    for case in checkpoints() {
+        let parent = tempfile::tempdir().unwrap();
+        let (file, out) = (parent.path().join("weights.safetensors"), parent.path().join("model"));
+        for (value, dtype, expected) in [
+            (1e6f32, "f16", "does not fit into f16; choose bf16"),
+            (f32::NAN, "f32", "not a finite number"),
+        ] {
+            let mut tensors = stored(&case.path("reference_safetensors"));
+            let (_, bias) = tensors.iter_mut().find(|(name, _)| name == "head.bias").unwrap();
+            let mut values: Vec<f32> = bias.iter::<f32>().collect();
+            values[3] = value;
+            *bias = TensorData::new(values, bias.shape().to_vec());
+            std::fs::write(&file, safetensors::write(&tensors).unwrap()).unwrap();
+            let options: [&dyn AsRef<std::ffi::OsStr>; 7] =
+                [&file, &"--out", &out, &"--shard-mib", &"1", &"--dtype", &dtype];
+            let message = complaint(&options, parent.path());
+            assert!(message.contains("`transformer.head.bias`"), "{message}");
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_vae_of_another_width_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let (file, out) = (parent.path().join("vae.safetensors"), parent.path().join("model"));
+    let config = VaeConfig {
+        codebook_dim: 6,
+        base_ch: 32,
+        ch_mult: vec![1, 1],
+        num_res_blocks: 1,
+        patch_size: 2,
+        stem_patch: 1,
+        norm_groups: 32,
+    };
+    let vae = Vae::new(&config, &Device::flex()).unwrap();
+    let tensors = export_module(&vae, str::to_string);
+    std::fs::write(&file, safetensors::write(&tensors).unwrap()).unwrap();
+    for case in checkpoints() {
+        let model = case.path("reference_safetensors");
+        let message = complaint(&[&model, &"--out", &out, &"--vae", &file], parent.path());
+        assert!(
+            message.contains("the VAE has 6 channels") && message.contains("take the VAE"),
+            "{message}"
+        );
+
+        // The same in a folder that somebody put together.
+        converted(&[&model, &"--out", &out, &"--vae", &case.path("vae_pth")], &out);
+        let path = out.join("manifest.json");
+        let mut manifest: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        manifest["vae"]["codebook_dim"] = json!(6);
+        std::fs::write(&path, manifest.to_string()).unwrap();
+        let message = load_directory(&out).unwrap_err().to_string();
+        assert!(
+            message.contains("the VAE has 6 channels") && message.contains("take the VAE"),
+            "{message}"
+        );
+        std::fs::remove_dir_all(&out).unwrap();
+    }
+}
+
+#[test]
+fn missing_and_unexpected_tensors_are_refused_by_name() {
+    for case in checkpoints() {
+        let parent = tempfile::tempdir().unwrap();
+        let (file, out) = (parent.path().join("weights.safetensors"), parent.path().join("model"));
+        let tensors = stored(&case.path("reference_safetensors"));
+        let refuse = |tensors: &[(String, TensorData)]| {
+            std::fs::write(&file, safetensors::write(tensors).unwrap()).unwrap();
+            complaint(&[&file, &"--out", &out], parent.path())
+        };
+        let without: Vec<_> = tensors
+            .iter()
+            .filter(|(name, _)| name != "head.bias")
+            .cloned()
+            .collect();
+        let message = refuse(&without);
+        assert!(
+            message.contains("lacks 1 of the tensors") && message.contains("`head.bias`"),
+            "{message}"
+        );
+        let mut with = tensors;
+        with.push(("head.scale".to_string(), TensorData::new(vec![1.0f32], [1])));
+        let message = refuse(&with);
+        assert!(
+            message.contains("no place for 1 of the checkpoint's tensors"),
+            "{message}"
+        );
+        assert!(message.contains("`head.scale`"), "{message}");
+    }
+}
+
+#[test]
 fn a_pickle_that_calls_the_system_is_refused_unexecuted() {
-    use std::io::Write;
     let parent = tempfile::tempdir().unwrap();
     let (file, out) = (parent.path().join("evil.pth"), parent.path().join("model"));
     let trace = parent.path().join("executed");
@@ -361,15 +531,28 @@ fn a_pickle_that_calls_the_system_is_refused_unexecuted() {
     pickle.extend((command.len() as u32).to_le_bytes());
     pickle.extend(command.as_bytes());
     pickle.extend(b"tR.");
-    let mut archive = zip::ZipWriter::new(std::fs::File::create(&file).unwrap());
-    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    archive.start_file("evil/data.pkl", stored).unwrap();
-    archive.write_all(&pickle).unwrap();
-    archive.finish().unwrap();
+    write_pth(&file, &pickle);
     let message = complaint(&[&file, &"--out", &out], parent.path());
     assert!(
         message.contains("`os.system`") && message.contains("evil.pth"),
         "{message}"
     );
     assert!(!trace.exists());
+    // The opcode NEXT_BUFFER, which no weights need.
+    write_pth(&file, b"\x80\x02\x97.");
+    let message = complaint(&[&file, &"--out", &out], parent.path());
+    assert!(
+        message.contains("opcode 0x97") && message.contains("nothing was executed"),
+        "{message}"
+    );
+}
+
+/// An archive as torch.save makes it, of this pickle and no tensors.
+fn write_pth(path: &Path, pickle: &[u8]) {
+    use std::io::Write;
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    archive.start_file("evil/data.pkl", stored).unwrap();
+    archive.write_all(pickle).unwrap();
+    archive.finish().unwrap();
 }

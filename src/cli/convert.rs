@@ -3,7 +3,7 @@
 use super::CliError;
 use crate::model::config::{LevelEmbedding, Positions};
 use crate::weights::directory::DirectoryWriter;
-use crate::weights::manifest::{FORMAT, FloatType, MAX_SCALES, Manifest, Sampling, TokenizerFile};
+use crate::weights::manifest::{FORMAT, FloatType, MAX_SCALES, Manifest, Sampling};
 use crate::weights::official::{Component, Plan, Planned, t5, transformer, vae};
 use crate::weights::source::Source;
 use crate::weights::{WeightsError, files, shards};
@@ -96,20 +96,11 @@ impl Convert {
     pub fn run(self) -> Result<(), CliError> {
         let (manifest, parts) = self.plan()?;
         let tokenizer = self.tokenizer.as_deref().map(read_tokenizer).transpose()?;
-        let manifest = Manifest {
-            tokenizer: tokenizer.as_deref().map(|bytes| TokenizerFile {
-                file: "tokenizer.json".to_string(),
-                bytes: bytes.len() as u64,
-                sha256: shards::sha256(bytes),
-            }),
-            ..manifest
-        };
         manifest.check_networks().map_err(WeightsError::from)?;
 
         let writer = DirectoryWriter::create(&self.out)?;
-        if let Some(bytes) = &tokenizer {
-            writer.write("tokenizer.json", bytes)?;
-        }
+        let tokenizer = tokenizer.map(|bytes| writer.write_tokenizer(&bytes)).transpose()?;
+        let manifest = Manifest { tokenizer, ..manifest };
         let manifest = self.write_shards(&writer, manifest, parts)?;
         writer.finish(&manifest)?;
         println!("{}", summary(&self.out, &manifest));

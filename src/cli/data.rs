@@ -75,7 +75,11 @@ impl Build {
         std::fs::write(&self.out, &bytes).map_err(DataError::io(&self.out))?;
         let sprites = SpriteBank::from_bytes(&bytes)?.sprites.len();
         let hash = hex(&Sha256::digest(&bytes));
-        println!("wrote {}: {sprites} sprites, {} bytes, SHA-256 {hash}", self.out.display(), bytes.len());
+        println!(
+            "wrote {}: {sprites} sprites, {} bytes, SHA-256 {hash}",
+            self.out.display(),
+            bytes.len()
+        );
         Ok(())
     }
 }
@@ -87,7 +91,11 @@ impl Preview {
     fn run(self) -> Result<(), CliError> {
         match &self.folder {
             Some(folder) => self.draw(&Folder::open(folder)?),
-            None => self.draw(&EmojiWorld::bundled(if self.held_out { Split::HeldOut } else { Split::Train })?),
+            None => self.draw(&EmojiWorld::bundled(if self.held_out {
+                Split::HeldOut
+            } else {
+                Split::Train
+            })?),
         }
     }
 

@@ -19,9 +19,18 @@ pub enum CliError {
     #[error("the {0} is given twice; leave one of the two away")]
     GivenTwice(&'static str),
     #[error(
+        "the transformer of {} was not trained on the tokenizer of {}; give the tokenizer run that it was trained on",
+        transformer.display(), tokenizer.display()
+    )]
+    OtherTokenizer { transformer: PathBuf, tokenizer: PathBuf },
+    #[error(
         "{} is not a tokenizer.json of Hugging Face ({reason}); take the one of the text encoder", path.display()
     )]
     Tokenizer { path: PathBuf, reason: String },
+    #[error("cannot write {}: {source}; check the folder and that the name ends in .png", path.display())]
+    Picture { path: PathBuf, source: image::ImageError },
+    #[error("cannot write {}: {source}; check the folder", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Generate(#[from] super::GenerateError),
     #[error(transparent)]

@@ -87,11 +87,6 @@ impl Generate {
     }
 
     fn options(&self) -> Options {
-        let per_scale = |list: &[f64]| match list {
-            [] => None,
-            [value] => Some(PerScale::All(*value)),
-            list => Some(PerScale::Each(list.to_vec())),
-        };
         Options {
             prompt: self.prompt.clone(),
             seed: self.seed as f64,
@@ -102,6 +97,15 @@ impl Generate {
             negative_prompt: self.negative.clone(),
             positive_prompt: self.positive_prompt,
         }
+    }
+}
+
+/// One value for all scales, or one each; nothing leaves it to the model.
+pub(super) fn per_scale(list: &[f64]) -> Option<PerScale> {
+    match list {
+        [] => None,
+        [value] => Some(PerScale::All(*value)),
+        list => Some(PerScale::Each(list.to_vec())),
     }
 }
 
@@ -116,7 +120,7 @@ fn write(path: &Path, image: &Pixels) -> Result<(), GenerateError> {
 }
 
 /// A model's folder on disk.
-struct Folder<'a>(&'a Path);
+pub(super) struct Folder<'a>(pub(super) &'a Path);
 
 impl Files for Folder<'_> {
     fn read(&self, path: &str, progress: &mut dyn FnMut(u64)) -> impl Future<Output = Result<Vec<u8>, EngineError>> {
@@ -133,14 +137,14 @@ impl Files for Folder<'_> {
 }
 
 /// Prints what the engine says and keeps the images.
-struct Terminal {
+pub(super) struct Terminal {
     began: Instant,
     bar: ProgressBar,
     images: RefCell<Vec<Pixels>>,
 }
 
 impl Terminal {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = ProgressBar::new(0);
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {bytes} of {total_bytes}") {
             bar.set_style(style);

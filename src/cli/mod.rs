@@ -1,14 +1,20 @@
 //! The command line: one subcommand a file, each on the same engine as the page.
 
 mod convert;
+mod data;
 mod error;
+mod eval;
 mod generate;
+mod pack;
 mod processor;
 mod train;
 
 pub use convert::Convert;
+pub use data::Data;
 pub use error::CliError;
+pub use eval::Eval;
 pub use generate::{Generate, GenerateError};
+pub use pack::Pack;
 pub use train::Train;
 
 use clap::Parser;
@@ -18,16 +24,22 @@ use clap::Parser;
 #[command(name = "infinity", version, about)]
 pub enum Cli {
     Convert(Convert),
+    Data(Data),
+    Eval(Eval),
     Generate(Generate),
     Train(Train),
+    Pack(Pack),
 }
 
 impl Cli {
     pub fn run(self) -> Result<(), CliError> {
         match self {
             Self::Convert(convert) => convert.run(),
+            Self::Data(data) => data.run(),
+            Self::Eval(eval) => eval.run(),
             Self::Generate(generate) => Ok(generate.run()?),
             Self::Train(train) => train.run(),
+            Self::Pack(pack) => pack.run(),
         }
     }
 }

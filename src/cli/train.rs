@@ -2,10 +2,10 @@
 
 use super::CliError;
 use super::processor::Processor;
+use crate::data::Source;
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
-use crate::data::Source;
 use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
 use crate::model::correction::{Correction, Flips};
 use crate::model::text::{PromptEncoder, vocabulary};
@@ -16,9 +16,8 @@ use crate::train::batch::Batches;
 use crate::train::init;
 use crate::train::optimizer::AdamWOptions;
 use crate::train::run::{CHECKPOINT, RunOptions, run};
-use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings};
+use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings, fingerprint, start_from};
 use crate::train::stages::{TokenizerStage, TransformerStage};
-use crate::weights::{export_module, shards};
 use burn::module::Module;
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
@@ -168,9 +167,15 @@ struct TrainTokenizer {
     /// Space-to-depth before the encoder; 1 is the official architecture
     #[arg(long, default_value_t = 4)]
     stem_patch: usize,
+    /// Most groups of a group norm; 32 is the official architecture
+    #[arg(long, default_value_t = 4)]
+    norm_groups: usize,
     /// Weight of the edge loss beside L1
     #[arg(long, default_value_t = 1.0)]
     edge_weight: f64,
+    /// Steps over which the decoder goes over from features to bits
+    #[arg(long, default_value_t = 400)]
+    quantizer_warmup: usize,
 }
 
 impl TrainTokenizer {
@@ -184,20 +189,24 @@ impl TrainTokenizer {
                 num_res_blocks: self.res_blocks,
                 patch_size: self.patch_size,
                 stem_patch: self.stem_patch,
+                norm_groups: self.norm_groups,
             },
             edge_weight: self.edge_weight,
+            quantizer_warmup: self.quantizer_warmup,
             data: common.settings(),
         };
         let options = common.options(&settings)?;
         let device = common.device.open()?.autodiff();
         let source = common.source()?;
+        let model = Vae::new(&settings.vae, &device).map_err(TrainError::from)?;
         let model = match &common.init_from {
-            Some(run) => TokenizerSettings::load(&run.join(CHECKPOINT), &device)?.1,
-            None => init::vae(Vae::new(&settings.vae, &device).map_err(TrainError::from)?, common.seed),
+            Some(run) => start_from(&run.join(CHECKPOINT), model, &device)?,
+            None => init::vae(model, common.seed),
         };
         let stage = TokenizerStage {
             batches: common.batches(&*source),
             edge_weight: self.edge_weight,
+            quantizer_warmup: self.quantizer_warmup,
             device: device.clone(),
         };
         println!("tokenizer of {} parameters", model.num_params());
@@ -284,15 +293,14 @@ impl TrainTransformer {
             data: common.settings(),
         };
         let options = common.options(&settings)?;
-        let model = match &common.init_from {
-            Some(run) => TransformerSettings::load(&run.join(CHECKPOINT), &device)?.1,
+        let mut model = settings.module(&device)?;
+        match &common.init_from {
+            Some(run) => model = start_from(&run.join(CHECKPOINT), model, &device)?,
             None => {
-                let mut model = settings.module(&device)?;
                 model.transformer = init::transformer(model.transformer, &settings.transformer, common.seed);
                 model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, common.seed + 1);
-                model
             }
-        };
+        }
         let stage = TransformerStage {
             batches: common.batches(&*source),
             vae,
@@ -304,7 +312,11 @@ impl TrainTransformer {
             correction: Correction {
                 strength: self.flips,
                 layers: common.scales,
-                flips: if self.inputs_only { Flips::InputsOnly } else { Flips::Requantise },
+                flips: if self.inputs_only {
+                    Flips::InputsOnly
+                } else {
+                    Flips::Requantise
+                },
             },
             condition_dropout: self.condition_dropout,
             show: self.show.clone(),
@@ -356,11 +368,3 @@ impl TrainTransformer {
         }
     }
 }
-
-/// SHA-256 over the weights in the order of their names.
-fn fingerprint(vae: &Vae) -> String {
-    let weights = export_module(vae, str::to_string);
-    let bytes: Vec<u8> = weights.into_iter().flat_map(|(_, data)| data.as_bytes().to_vec()).collect();
-    shards::sha256(&bytes)
-}
-

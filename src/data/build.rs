@@ -50,7 +50,7 @@ struct Icon {
 pub fn build(package: &Path) -> Result<SpriteBank, DataError> {
     let archive = File::open(package).map_err(DataError::io(package))?;
     let json = icons(archive)
-        .map_err(DataError::io(package))?
+        .map_err(|error| DataError::BadPackage(error.to_string()))?
         .ok_or_else(|| DataError::BadPackage(format!("it has no file `{ICONS}`")))?;
     let found = hex(&Sha256::digest(&json));
     if found != ICONS_SHA256 {
@@ -260,7 +260,7 @@ mod tests {
         let error = || build(&path).map(|_| ()).unwrap_err();
         assert!(matches!(error(), DataError::Io { .. }), "no such file");
         std::fs::write(&path, "no archive").unwrap();
-        assert!(matches!(error(), DataError::Io { .. }), "{}", error());
+        assert!(matches!(error(), DataError::BadPackage(_)), "{}", error());
         std::fs::write(&path, archive("package/index.js", b"")).unwrap();
         assert!(matches!(error(), DataError::BadPackage(_)), "{}", error());
         std::fs::write(&path, archive(ICONS, b"{}")).unwrap();

@@ -58,6 +58,16 @@ pub fn caption(entry: &Entry, colour: Option<Colour>, background: Colour, rng: &
         .replace("{}", &object)
 }
 
+/// The request that says all: "a red apple on a blue background".
+pub fn full_prompt(entry: &Entry, colour: Option<Colour>, background: Colour) -> String {
+    let background = background.name();
+    format!(
+        "{} on {} {background} background",
+        prompt(entry, colour),
+        article(background)
+    )
+}
+
 /// The shortest full request: "a red apple", "grapes".
 pub fn prompt(entry: &Entry, colour: Option<Colour>) -> String {
     let object = match colour {
@@ -163,6 +173,8 @@ mod tests {
         assert_eq!(prompt(&unicorn, None), "a unicorn");
         assert_eq!(prompt(&unicorn, Some(Colour::Orange)), "an orange unicorn");
         assert_eq!(prompt(&entry("grapes", "", &[]), Some(Colour::Red)), "red grapes");
+        let full = full_prompt(&unicorn, Some(Colour::Blue), Colour::Orange);
+        assert_eq!(full, "a blue unicorn on an orange background");
     }
 
     #[test]

@@ -27,7 +27,10 @@ pub enum DataError {
     BadBank(String),
     #[error("an image of {width}x{height} pixels cannot be composed; ask for sides between 16 and 4096")]
     BadSize { width: usize, height: usize },
-    #[error("{} holds no image; put .png or .jpg files into it, each beside a .txt file with its caption", path.display())]
+    #[error(
+        "{} holds no image; put .png or .jpg files into it, each beside a .txt file with its caption",
+        path.display()
+    )]
     NoImages { path: PathBuf },
     #[error(
         "{} has no caption; write one into a .txt file of the same name, or add its line to metadata.jsonl",

@@ -1,7 +1,7 @@
 //! A folder of one's own images with captions.
 //!
 //! The caption of `apple.png` (or `.jpg`, `.jpeg`) is what `apple.txt` beside it says. Where there is a
-//! `metadata.jsonl`, as data sets on Hugging Face have it, its lines `{"file_name": "apple.png", "text": "a red apple"}`
+//! `metadata.jsonl`, as data sets on Hugging Face have it, its lines `{"file_name": "apple.png", "text": "an apple"}`
 //! name the images and the captions instead, and images it leaves out are not used.
 
 use std::collections::HashSet;
@@ -56,8 +56,8 @@ impl Folder {
         self.images.is_empty()
     }
 
-    /// Which image is the `index`-th of the run `seed`: each comes up once in every [`Folder::len`] indices, in an order
-    /// `(a i + b) mod n` that changes from one such round to the next.
+    /// Which image is the `index`-th of the run `seed`: each comes up once in every [`Folder::len`] indices, in an
+    /// order `(a i + b) mod n` that changes from one such round to the next.
     fn place(&self, seed: u64, index: u64) -> usize {
         let n = self.images.len() as u64;
         let mut rng = Rng::new(seed, index / n);

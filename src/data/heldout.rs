@@ -4,6 +4,7 @@
 //! order and no later addition to the bank moves a combination from one side to the other. Every object and every
 //! colour stays seen singly; what a held-out prompt tests is their combination.
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::colour::Colour;
@@ -13,7 +14,8 @@ use super::sprites::{Entry, SpriteBank};
 const ONE_IN: u64 = 10;
 
 /// A side of the division.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Split {
     Train,
     HeldOut,

@@ -54,7 +54,12 @@ pub fn unpack(words: Tensor<3, Int>, d: usize) -> Tensor<3, Int> {
 
 /// Packs host bits (0 or 1, `d` per token) into words, token after token.
 pub fn pack_words(bits: &[u8], d: usize) -> Vec<u32> {
-    let word = |chunk: &[u8]| chunk.iter().enumerate().fold(0, |w, (p, &bit)| w | u32::from(bit & 1) << p);
+    let word = |chunk: &[u8]| {
+        chunk
+            .iter()
+            .enumerate()
+            .fold(0, |w, (p, &bit)| w | u32::from(bit & 1) << p)
+    };
     bits.chunks(d).flat_map(|token| token.chunks(WORD).map(word)).collect()
 }
 
@@ -138,7 +143,10 @@ mod tests {
         for case in golden::cases("labels") {
             let d: usize = case.get("d");
             let bits: Vec<u8> = case.ints("bits").iter().map(|&b| b as u8).collect();
-            let both = [(BitOrder::Official, "int_label_official"), (BitOrder::Paper, "int_label_paper_eq5")];
+            let both = [
+                (BitOrder::Official, "int_label_official"),
+                (BitOrder::Paper, "int_label_paper_eq5"),
+            ];
             for (order, name) in both {
                 let expected = case.ints(name);
                 for (token, &expected) in bits.chunks(d).zip(&expected) {
@@ -167,7 +175,10 @@ mod tests {
                 let found: Vec<i64> = packed.clone().into_data().convert::<i64>().try_to_vec().unwrap();
                 let found: Vec<u32> = found.iter().map(|&w| w as u32).collect();
                 assert_eq!(found, words, "d = {d}");
-                assert_eq!(unpack(packed, d).into_data().convert::<i32>(), bits.into_data().convert::<i32>());
+                assert_eq!(
+                    unpack(packed, d).into_data().convert::<i32>(),
+                    bits.into_data().convert::<i32>()
+                );
             }
         }
     }
@@ -178,7 +189,9 @@ mod tests {
         let bits = Tensor::<1, Int>::arange(0..2 * 4 * 6 * 3, &device).reshape([2, 4, 6, 3]);
         let tokens = to_tokens(bits.clone(), true);
         assert_eq!(tokens.dims(), [2, 6, 12]);
-        from_tokens(tokens, (2, 3), true).into_data().assert_eq(&bits.into_data(), true);
+        from_tokens(tokens, (2, 3), true)
+            .into_data()
+            .assert_eq(&bits.into_data(), true);
     }
 
     use burn::tensor::Device;

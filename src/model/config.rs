@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Sizes and variants of the bitwise autoregressive transformer (SPEC names in brackets).
+/// Sizes and variants of the bitwise autoregressive transformer (official names in brackets).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransformerConfig {
@@ -94,6 +94,14 @@ pub struct VaeConfig {
     /// 1 is the official architecture. The levels halve the resolution `log2(patch_size / stem_patch)` times.
     #[serde(default = "default_stem_patch")]
     pub stem_patch: usize,
+    /// Most groups of a group norm. The official 32 leave a narrow model two channels in a group, whose statistics then
+    /// wipe out the level of a plain surface; fewer groups keep it.
+    #[serde(default = "default_norm_groups")]
+    pub norm_groups: usize,
+}
+
+fn default_norm_groups() -> usize {
+    super::vae::OFFICIAL_GROUPS
 }
 
 fn default_stem_patch() -> usize {

@@ -23,7 +23,9 @@ pub enum ModelError {
         found: usize,
         scales: usize,
     },
-    #[error("the packed text features are inconsistent: {0}; pack them as rows of all prompts with offsets starting at 0")]
+    #[error(
+        "the packed text features are inconsistent: {0}; pack them as rows of all prompts with offsets starting at 0"
+    )]
     Packing(String),
     #[error("the model configuration is inconsistent: {0}; use the configuration the checkpoint was trained with")]
     Config(String),

@@ -66,7 +66,10 @@ impl Pyramid {
 /// Running sums resized to the grids after them.
 pub fn inputs(sums: &[Tensor<4>], grids: &[Grid], resize: Resize) -> Vec<Tensor<4>> {
     let next = grids.iter().skip(1);
-    sums.iter().zip(next).map(|(sum, &grid)| resize.apply(sum.clone(), grid)).collect()
+    sums.iter()
+        .zip(next)
+        .map(|(sum, &grid)| resize.apply(sum.clone(), grid))
+        .collect()
 }
 
 impl Quantizer {
@@ -301,7 +304,10 @@ mod tests {
                 let rows = |x: Tensor<4>| x.flatten::<3>(2, 3).swap_dims(1, 2);
                 let inputs: Vec<_> = pyramid.inputs(&grids).into_iter().map(rows).collect();
                 case.check(name, "x_BLC_wo_prefix", Tensor::cat(inputs, 1));
-                for (k, map) in super::inputs(&pyramid.sums, &grids, Resize::Area).into_iter().enumerate() {
+                for (k, map) in super::inputs(&pyramid.sums, &grids, Resize::Area)
+                    .into_iter()
+                    .enumerate()
+                {
                     let stored = format!("area_inputs.{k}");
                     if case.has(&stored) {
                         case.check(name, &stored, map);
@@ -348,7 +354,10 @@ mod tests {
         for case in golden::cases("multiscale_bsq_training_loss") {
             let grids: Vec<Grid> = case.get("schedule");
             let weight: f64 = case.get("lfq_weight");
-            let variants = [("detach", ResidualGradient::Detach), ("keepgrad", ResidualGradient::Keep)];
+            let variants = [
+                ("detach", ResidualGradient::Detach),
+                ("keepgrad", ResidualGradient::Keep),
+            ];
             for (name, device) in golden::devices() {
                 for (variant, gradient) in variants {
                     let features = case.float::<4>("features", &device.clone().autodiff()).require_grad();
@@ -360,7 +369,11 @@ mod tests {
                     assert!((found - expected).abs() < 1e-5, "{found} {expected}");
                     let grads = total.backward();
                     case.check(name, &format!("losses.{variant}"), trained.losses.inner());
-                    case.check(name, &format!("grad_features.{variant}"), features.grad(&grads).unwrap());
+                    case.check(
+                        name,
+                        &format!("grad_features.{variant}"),
+                        features.grad(&grads).unwrap(),
+                    );
                     case.check(name, "z", trained.sum.inner());
                 }
             }
@@ -388,8 +401,15 @@ mod tests {
                 case.check_values(name, "aux", &[], &scalar(total));
                 case.check(name, "grad_x_of_aux", x.grad(&grads).unwrap());
                 let d = x.dims()[1];
-                let bits = bits::from_signs(x.inner()).into_data().convert::<u8>().try_to_vec::<u8>().unwrap();
-                let indices: Vec<i64> = bits.chunks(d).map(|t| bits::label(t, BitOrder::Official) as i64).collect();
+                let bits = bits::from_signs(x.inner())
+                    .into_data()
+                    .convert::<u8>()
+                    .try_to_vec::<u8>()
+                    .unwrap();
+                let indices: Vec<i64> = bits
+                    .chunks(d)
+                    .map(|t| bits::label(t, BitOrder::Official) as i64)
+                    .collect();
                 assert_eq!(indices, case.ints("indices"));
             }
         }

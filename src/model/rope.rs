@@ -98,7 +98,11 @@ fn interpolated((h, w): Grid, (reference_h, reference_w): Grid) -> (Vec<f32>, Ve
         (shorter(reference_w, reference_h), WIDEST)
     };
     let axis = |size: usize, from: usize| {
-        let scale = if size > 1 { (from - 1) as f32 / (size - 1) as f32 } else { 0.0 };
+        let scale = if size > 1 {
+            (from - 1) as f32 / (size - 1) as f32
+        } else {
+            0.0
+        };
         (0..size).map(|i| i as f32 * scale).collect()
     };
     (axis(h, grid_h), axis(w, grid_w))

@@ -1,4 +1,4 @@
-//! Cached sampling, scale by scale (SPEC section 6).
+//! Cached sampling, scale by scale (the official `autoregressive_infer_cfg`).
 //!
 //! The sampler is a state machine of small steps, one block at a time, so that a caller can stop or draw between any two.
 //! Everything stays on the device; the caller reads back what it shows.
@@ -118,16 +118,26 @@ impl SamplingOptions {
     pub fn validate(&self, depth: usize, scales: usize) -> Result<(), ModelError> {
         let finite = |ok: fn(f64) -> bool| move |value: f64| value.is_finite() && ok(value);
         let cfg = "use a number above 0 and up to 100; 1 turns guidance off, 3 to 5 is usual";
-        self.cfg.validate("cfg", scales, finite(|v| v > 0.0 && v <= MAX_CFG), cfg)?;
+        self.cfg
+            .validate("cfg", scales, finite(|v| v > 0.0 && v <= MAX_CFG), cfg)?;
         let tau = "use a number from 0.01 to 100; 1 is neutral, and greedy decoding is an option of its own";
-        self.tau.validate("tau", scales, finite(|v| (0.01..=100.0).contains(&v)), tau)?;
+        self.tau
+            .validate("tau", scales, finite(|v| (0.01..=100.0).contains(&v)), tau)?;
         let refuse = |option, value: String, remedy| Err(ModelError::Option { option, value, remedy });
         if !(0.0..=1.0).contains(&self.top_p) {
-            return refuse("top_p", self.top_p.to_string(), "use a number from 0 to 1; 0 turns it off");
+            return refuse(
+                "top_p",
+                self.top_p.to_string(),
+                "use a number from 0 to 1; 0 turns it off",
+            );
         }
         // After the first block at the earliest, as the official code demands.
         match self.guidance.layers_from_end.iter().find(|&&i| i == 0 || i >= depth) {
-            Some(layer) => refuse("guidance layer", layer.to_string(), "count from 1, the last block, up to the second"),
+            Some(layer) => refuse(
+                "guidance layer",
+                layer.to_string(),
+                "count from 1, the last block, up to the second",
+            ),
             None => Ok(()),
         }
     }
@@ -331,7 +341,11 @@ impl Sampler {
         let config = self.model.config();
         let latent = self.schedule.latent_grids(config.patchify);
         let (height, width) = latent[latent.len() - 1];
-        let codes = self.quantizer.codes(bits::from_tokens(drawn.clone(), self.schedule.grids()[k], config.patchify));
+        let codes = self.quantizer.codes(bits::from_tokens(
+            drawn.clone(),
+            self.schedule.grids()[k],
+            config.patchify,
+        ));
         self.sum = self.sum.clone() + Resize::Bilinear.apply(codes, (height, width));
         let next_input = latent.get(k + 1).map(|&grid| {
             let next = Resize::Bilinear.apply(self.sum.clone(), grid);
@@ -343,7 +357,11 @@ impl Sampler {
         self.drop_unconditional();
         if let Some(next) = next_input.clone() {
             let x = self.model.embed(next);
-            self.x = if self.doubled { Tensor::cat(vec![x.clone(), x], 0) } else { x };
+            self.x = if self.doubled {
+                Tensor::cat(vec![x.clone(), x], 0)
+            } else {
+                x
+            };
         }
         ScaleOutput {
             k,

@@ -201,8 +201,7 @@ mod tests {
     #[test]
     fn every_official_table_and_prefix() {
         let official = official();
-        let order: Vec<f64> =
-            serde_json::from_value(official["h_div_w_templates_in_order"].clone()).unwrap();
+        let order: Vec<f64> = serde_json::from_value(official["h_div_w_templates_in_order"].clone()).unwrap();
         assert_eq!(order, TEMPLATES.map(|t| t.ratio));
         for (name, budgets) in official["ratios"].as_object().unwrap() {
             let ratio: f64 = name.parse().unwrap();
@@ -234,7 +233,13 @@ mod tests {
 
     #[test]
     fn impossible_sizes_are_refused() {
-        for (h, w) in [(0.0, 1.0), (1.0, 0.0), (f64::NAN, 1.0), (-1.0, 1.0), (1.0, f64::INFINITY)] {
+        for (h, w) in [
+            (0.0, 1.0),
+            (1.0, 0.0),
+            (f64::NAN, 1.0),
+            (-1.0, 1.0),
+            (1.0, f64::INFINITY),
+        ] {
             assert!(Template::nearest(h, w).is_err(), "{h}x{w}");
         }
         assert!(TEMPLATES[0].schedule(0).is_err());

@@ -1,4 +1,4 @@
-//! The T5 encoder in the gated-GELU layout of Flan-T5 (SPEC section 4): what turns piece ids into text features.
+//! The T5 encoder in the gated-GELU layout of Flan-T5: what turns piece ids into text features.
 //!
 //! Raffel et al. 2020; unlike most transformers it scales no scores, has no biases in its matrices and knows positions
 //! only from a learned bias of the attention scores, one table for all layers.
@@ -58,9 +58,14 @@ pub fn official_name(path: &str) -> String {
 
 impl T5Encoder {
     pub fn new(config: &T5Config, device: &Device) -> Result<Self, ModelError> {
-        let T5Config { vocab_size, d_model, num_heads, .. } = *config;
+        let T5Config {
+            vocab_size,
+            d_model,
+            num_heads,
+            ..
+        } = *config;
         let buckets = config.relative_attention_num_buckets;
-        if buckets < 4 || buckets % 4 != 0 || config.relative_attention_max_distance <= buckets / 4 {
+        if buckets < 4 || !buckets.is_multiple_of(4) || config.relative_attention_max_distance <= buckets / 4 {
             let distance = config.relative_attention_max_distance;
             let what = format!("{buckets} position buckets up to a distance of {distance} cannot be laid out");
             return Err(ModelError::Config(what));
@@ -89,7 +94,10 @@ impl T5Encoder {
             None => bias,
         };
         let x = rows.reshape([b, l, self.config.d_model]);
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(x, bias.clone(), &self.config));
+        let x = self
+            .blocks
+            .iter()
+            .fold(x, |x, block| block.forward(x, bias.clone(), &self.config));
         rms_norm(x, self.final_layer_norm.val(), self.config.layer_norm_epsilon)
     }
 
@@ -131,7 +139,9 @@ impl T5Block {
         let mixed = softmax(scores, 3).matmul(heads(&self.v));
         let x = x + self.o.forward(mixed.swap_dims(1, 2).reshape([b, l, h * width]));
         let normed = rms_norm(x.clone(), self.ffn_norm.val(), config.layer_norm_epsilon);
-        x + self.wo.forward(gelu(self.wi_0.forward(normed.clone())) * self.wi_1.forward(normed))
+        x + self
+            .wo
+            .forward(gelu(self.wi_0.forward(normed.clone())) * self.wi_1.forward(normed))
     }
 }
 
@@ -186,14 +196,21 @@ mod tests {
                 assert!(tensors.is_empty(), "{:?}", tensors.keys());
                 let ids = case.int::<2>("input_ids", &device);
                 let features = model.forward(ids.clone(), &lens);
-                let text = TextFeatures { features, lens: lens.clone() };
+                let text = TextFeatures {
+                    features,
+                    lens: lens.clone(),
+                };
                 let (rows, _) = text.to_compact();
                 case.check(name, "kv_compact", rows);
                 // A prompt alone, without padding, gives the same rows.
                 let last = lens.len() - 1;
                 let alone = ids.slice([last..last + 1, 0..lens[last]]);
                 let alone = model.forward(alone, &lens[last..]).squeeze_dim::<2>(0);
-                let padded = text.features.narrow(0, last, 1).narrow(1, 0, lens[last]).squeeze_dim::<2>(0);
+                let padded = text
+                    .features
+                    .narrow(0, last, 1)
+                    .narrow(1, 0, lens[last])
+                    .squeeze_dim::<2>(0);
                 let difference = (alone - padded).abs().max().into_scalar::<f32>();
                 assert!(difference < 1e-4, "{name}: {difference}");
             }

@@ -1,4 +1,4 @@
-//! From a prompt to piece ids: the Flan-T5 tokenizer, and small models' own vocabulary on top of it (SPEC section 4).
+//! From a prompt to piece ids: the Flan-T5 tokenizer, and small models' own vocabulary on top of it (Sec. 3.1).
 //!
 //! A small model learned a few hundred words. Its embedding table holds only the rows of the pieces in those words; other
 //! words are skipped and reported, since a row that was never trained would only disturb.
@@ -53,7 +53,9 @@ impl PromptEncoder {
         let mut tokenizer = Tokenizer::from_bytes(tokenizer).map_err(|e| TextError::Tokenizer(e.to_string()))?;
         // The limit is ours: a prompt that is cut or padded unseen would surprise.
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|e| TextError::Tokenizer(e.to_string()))?;
+        tokenizer
+            .with_truncation(None)
+            .map_err(|e| TextError::Tokenizer(e.to_string()))?;
         Ok(Self {
             tokenizer,
             vocabulary: None,
@@ -75,7 +77,10 @@ impl PromptEncoder {
             rows,
         };
         for word in words {
-            let known = encoder.pieces(word)?.iter().all(|piece| vocabulary.rows.contains_key(piece));
+            let known = encoder
+                .pieces(word)?
+                .iter()
+                .all(|piece| vocabulary.rows.contains_key(piece));
             if !known || *word != normalised(word) {
                 return Err(TextError::Vocabulary(word.clone()));
             }
@@ -86,7 +91,10 @@ impl PromptEncoder {
 
     /// The words known, in order; empty for a model of free text.
     pub fn words(&self) -> Vec<String> {
-        self.vocabulary.iter().flat_map(|vocabulary| vocabulary.words.iter().cloned()).collect()
+        self.vocabulary
+            .iter()
+            .flat_map(|vocabulary| vocabulary.words.iter().cloned())
+            .collect()
     }
 
     /// Encodes a prompt; one that is empty, too long or of unknown words alone is refused.
@@ -116,8 +124,10 @@ impl PromptEncoder {
 
     fn encode_known(&self, prompt: &str, vocabulary: &Vocabulary) -> Result<Prompt, TextError> {
         let text = normalised(prompt);
-        let (known, unknown): (Vec<&str>, Vec<&str>) =
-            text.split(' ').filter(|word| !word.is_empty()).partition(|word| vocabulary.words.contains(*word));
+        let (known, unknown): (Vec<&str>, Vec<&str>) = text
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .partition(|word| vocabulary.words.contains(*word));
         let row = |piece: u32| {
             let missing = || TextError::Vocabulary(self.tokenizer.id_to_token(piece).unwrap_or_default());
             vocabulary.rows.get(&piece).copied().ok_or_else(missing)
@@ -149,7 +159,12 @@ pub fn vocabulary<'a>(
     let encoder = PromptEncoder::new(tokenizer, usize::MAX)?;
     let mut words = BTreeSet::new();
     for caption in captions {
-        words.extend(normalised(caption).split(' ').filter(|word| !word.is_empty()).map(str::to_string));
+        words.extend(
+            normalised(caption)
+                .split(' ')
+                .filter(|word| !word.is_empty())
+                .map(str::to_string),
+        );
     }
     let mut pieces = BTreeSet::from(SPECIAL);
     for word in &words {
@@ -176,16 +191,34 @@ fn normalised(text: &str) -> String {
 
 /// Words that set off [`with_positive_prompt`], matched anywhere in the text as the official tools do ("many" holds "man").
 const PEOPLE: [&str; 22] = [
-    "man", "woman", "men", "women", "boy", "girl", "child", "person", "human", "adult", "teenager", "employee",
-    "employer", "worker", "mother", "father", "sister", "brother", "grandmother", "grandfather", "son", "daughter",
+    "man",
+    "woman",
+    "men",
+    "women",
+    "boy",
+    "girl",
+    "child",
+    "person",
+    "human",
+    "adult",
+    "teenager",
+    "employee",
+    "employer",
+    "worker",
+    "mother",
+    "father",
+    "sister",
+    "brother",
+    "grandmother",
+    "grandfather",
+    "son",
+    "daughter",
 ];
 
 /// The official tools' optional augmentation: prompts about people ask for good faces besides.
 pub fn with_positive_prompt(prompt: &str) -> String {
     match PEOPLE.iter().any(|word| prompt.contains(word)) {
-        true => format!(
-            "{prompt}. very smooth faces, good looking faces, face to the camera, perfect facial features"
-        ),
+        true => format!("{prompt}. very smooth faces, good looking faces, face to the camera, perfect facial features"),
         false => prompt.to_string(),
     }
 }
@@ -209,7 +242,10 @@ mod tests {
     fn pieces_are_flan_t5s() {
         let encoder = PromptEncoder::new(&tokenizer(), 512).unwrap();
         // The example every T5 tutorial shows.
-        let ids = encoder.encode("translate English to German: That is good.").unwrap().ids;
+        let ids = encoder
+            .encode("translate English to German: That is good.")
+            .unwrap()
+            .ids;
         assert_eq!(ids, [13959, 1566, 12, 2968, 10, 466, 19, 207, 5, 1]);
         // Upper case, doubled spaces and other scripts are the tokenizer's business; two spaces are one.
         assert_eq!(encoder.encode("a  b").unwrap().ids, encoder.encode("a b").unwrap().ids);
@@ -219,15 +255,24 @@ mod tests {
     #[test]
     fn a_small_vocabulary_knows_its_words_and_names_the_others() {
         let encoder = small(16);
-        assert_eq!(encoder.words(), ["a", "apple", "background", "blue", "on", "red", "strawberry"]);
+        assert_eq!(
+            encoder.words(),
+            ["a", "apple", "background", "blue", "on", "red", "strawberry"]
+        );
         let plain = encoder.encode("a red strawberry").unwrap();
         assert_eq!(plain.unknown, Vec::<String>::new());
         assert_eq!(encoder.encode(" A RED, “strawberry”! ").unwrap(), plain);
         let some = encoder.encode("a red zeppelin strawberry").unwrap();
-        assert_eq!((some.ids, some.unknown), (plain.ids.clone(), vec!["zeppelin".to_string()]));
+        assert_eq!(
+            (some.ids, some.unknown),
+            (plain.ids.clone(), vec!["zeppelin".to_string()])
+        );
         // Every row fits a table of as many rows as there are pieces, in the order of the pieces.
         let (_, pieces) = vocabulary(&tokenizer(), ["a red apple", "a strawberry on a blue background"]).unwrap();
-        let full = PromptEncoder::new(&tokenizer(), 16).unwrap().encode("a red strawberry").unwrap();
+        let full = PromptEncoder::new(&tokenizer(), 16)
+            .unwrap()
+            .encode("a red strawberry")
+            .unwrap();
         let back: Vec<u32> = plain.ids.iter().map(|row| pieces[*row as usize]).collect();
         assert_eq!(back, full.ids);
     }
@@ -239,10 +284,16 @@ mod tests {
         let unknown = encoder.encode("quantum flux").unwrap_err().to_string();
         assert!(unknown.contains("quantum, flux"), "{unknown}");
         let long = "red ".repeat(20);
-        assert!(matches!(encoder.encode(&long), Err(TextError::TooLong { found: 21, limit: 8 })));
+        assert!(matches!(
+            encoder.encode(&long),
+            Err(TextError::TooLong { found: 21, limit: 8 })
+        ));
         let free = PromptEncoder::new(&tokenizer(), 512).unwrap();
         assert!(matches!(free.encode(""), Err(TextError::Empty)));
-        assert!(matches!(free.encode(&"word ".repeat(2000)), Err(TextError::TooLong { limit: 512, .. })));
+        assert!(matches!(
+            free.encode(&"word ".repeat(2000)),
+            Err(TextError::TooLong { limit: 512, .. })
+        ));
     }
 
     #[test]

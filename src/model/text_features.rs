@@ -108,10 +108,7 @@ fn lengths(cu_seqlens: &[usize], rows: usize) -> Result<Vec<usize>, ModelError> 
     if let Some(pair) = cu_seqlens.windows(2).find(|pair| pair[0] >= pair[1]) {
         return wrong(format!("offset {} follows {}", pair[1], pair[0]));
     }
-    Ok(cu_seqlens
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .collect())
+    Ok(cu_seqlens.windows(2).map(|pair| pair[1] - pair[0]).collect())
 }
 
 #[cfg(test)]
@@ -149,15 +146,7 @@ mod tests {
     #[test]
     fn broken_offsets_are_refused() {
         let rows = || Tensor::<2>::zeros([4, 2], &Device::flex());
-        for offsets in [
-            &[][..],
-            &[0],
-            &[1, 4],
-            &[0, 3],
-            &[0, 5],
-            &[0, 2, 2, 4],
-            &[0, 3, 2, 4],
-        ] {
+        for offsets in [&[][..], &[0], &[1, 4], &[0, 3], &[0, 5], &[0, 2, 2, 4], &[0, 3, 2, 4]] {
             let found = TextFeatures::from_compact(rows(), offsets);
             assert!(matches!(found, Err(ModelError::Packing(_))), "{offsets:?}");
         }

@@ -81,7 +81,9 @@ impl Checkpoint {
             part.insert(name.to_string(), data);
         }
         Ok(Self {
-            step: field("step")?.parse().map_err(|_| "its step is not a number".to_string())?,
+            step: field("step")?
+                .parse()
+                .map_err(|_| "its step is not a number".to_string())?,
             config: field("config")?,
             model,
             optimizer,

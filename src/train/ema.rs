@@ -40,7 +40,10 @@ impl Ema {
     }
 
     pub fn export(&self) -> Tensors {
-        self.values.iter().map(|(name, value)| (name.clone(), value.to_data())).collect()
+        self.values
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_data()))
+            .collect()
     }
 
     pub fn import(&mut self, tensors: &Tensors, device: &Device) {

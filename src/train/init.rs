@@ -1,6 +1,6 @@
 //! Seeded initial values, the same on every device.
 //!
-//! Transformer: SPEC section 13 (truncation at +-2 is left out: at these widths it would never bind). Text encoder: T5's own
+//! Transformer: the official `init_weights` (truncation at +-2 is left out: at these widths it would never bind). Text encoder: T5's own
 //! scheme. Tokenizer: uniform in `+-1/sqrt(fan_in)`, PyTorch's default for convolutions.
 
 use crate::model::config::{T5Config, TransformerConfig};
@@ -22,7 +22,10 @@ fn fill<M: Module>(module: M, seed: u64, rule: impl Fn(&str, &[usize]) -> Rule) 
                 Rule::Normal(std) => (std * normal(seed, Stream::Init, i as u64, j)) as f32,
                 Rule::Uniform(bound) => (bound * (2.0 * uniform(seed, Stream::Init, i as u64, j) - 1.0)) as f32,
             };
-            (name.clone(), TensorData::new((0..count).map(value).collect::<Vec<f32>>(), shape.clone()))
+            (
+                name.clone(),
+                TensorData::new((0..count).map(value).collect::<Vec<f32>>(), shape.clone()),
+            )
         })
         .collect();
     // Names and shapes come from the module itself, so loading cannot fail.
@@ -53,7 +56,10 @@ pub fn transformer<M: Module>(module: M, config: &TransformerConfig, seed: u64) 
             _ if name.ends_with("scale_mul") => Rule::Constant(4f64.ln()),
             // Rows 0 and 1 are the gates, 2 to 5 scales and shifts; one standard deviation serves all six.
             _ if name.ends_with("ada_gss") => Rule::Normal(1e-3 / c.sqrt()),
-            _ if ["sa.proj.weight", "ca.proj.weight", "ffn.fc2.weight"].iter().any(|end| name.ends_with(end)) => {
+            _ if ["sa.proj.weight", "ca.proj.weight", "ffn.fc2.weight"]
+                .iter()
+                .any(|end| name.ends_with(end)) =>
+            {
                 Rule::Normal(std * residual)
             }
             _ if shape.len() == 1 => Rule::Constant(0.0),
@@ -86,7 +92,12 @@ pub fn vae<M: Module>(module: M, seed: u64) -> M {
     let fans: std::collections::BTreeMap<String, f64> = parameter_shapes(&module, str::to_string)
         .into_iter()
         .filter(|(_, shape)| shape.len() == 4)
-        .map(|(name, shape)| (name.trim_end_matches(".weight").to_string(), shape[1..].iter().product::<usize>() as f64))
+        .map(|(name, shape)| {
+            (
+                name.trim_end_matches(".weight").to_string(),
+                shape[1..].iter().product::<usize>() as f64,
+            )
+        })
         .collect();
     fill(module, seed, |name, _| {
         let layer = name.rsplit_once('.').map_or(name, |(layer, _)| layer);

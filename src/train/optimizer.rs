@@ -8,7 +8,7 @@ use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimiz
 use burn::tensor::{Device, Gradients, Tensor};
 use std::collections::BTreeMap;
 
-/// Hyper-parameters of the released recipe (SPEC section 13).
+/// Hyper-parameters of the released recipe.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamWOptions {
     pub beta_1: f32,
@@ -33,8 +33,15 @@ impl Default for AdamWOptions {
 
 /// Whether a parameter is exempt from weight decay: vectors, biases and the embeddings the official recipe names.
 pub fn exempt_from_decay(name: &str, rank: usize) -> bool {
-    const NAMES: [&str; 7] =
-        ["cfg_uncond", "pos_start", "lvl_embed", "ada_gss", "scale_mul", "text_proj_for_sos.mat_q", "pos_embed"];
+    const NAMES: [&str; 7] = [
+        "cfg_uncond",
+        "pos_start",
+        "lvl_embed",
+        "ada_gss",
+        "scale_mul",
+        "text_proj_for_sos.mat_q",
+        "pos_embed",
+    ];
     rank == 1 || name.ends_with("bias") || NAMES.iter().any(|part| name.contains(part))
 }
 
@@ -96,7 +103,10 @@ impl Optimizer {
         for (name, moments) in &self.moments {
             tensors.insert(format!("m.{name}"), moments.first.to_data());
             tensors.insert(format!("v.{name}"), moments.second.to_data());
-            tensors.insert(format!("t.{name}"), burn::tensor::TensorData::from([moments.time as i64]));
+            tensors.insert(
+                format!("t.{name}"),
+                burn::tensor::TensorData::from([moments.time as i64]),
+            );
         }
         tensors
     }
@@ -164,7 +174,11 @@ impl ModuleMapper for Update<'_> {
             return param;
         };
         let name = self.path.join(".");
-        let rule = if exempt_from_decay(&name, D) { &self.plain } else { &self.decayed };
+        let rule = if exempt_from_decay(&name, D) {
+            &self.plain
+        } else {
+            &self.decayed
+        };
         let grad = grad.flatten::<1>(0, D - 1) * self.scale.clone();
         let state = self.moments.remove(&name).map(|moments| AdamWState {
             momentum: AdaptiveMomentumState {

@@ -1,9 +1,9 @@
 //! The training loop, the same for both networks: step, log, sample, save, resume.
 
+use super::TrainError;
 use super::checkpoint::{Checkpoint, io_error};
 use super::ema::Ema;
 use super::optimizer::{AdamWOptions, Optimizer};
-use super::TrainError;
 use crate::weights::{export_module, load_module};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -59,10 +59,18 @@ impl RunOptions {
             return refuse("lr", self.lr.to_string(), "use a positive number such as 1e-3");
         }
         if !(0.0..=1.0).contains(&self.final_lr_ratio) {
-            return refuse("final-lr-ratio", self.final_lr_ratio.to_string(), "use a number from 0 to 1");
+            return refuse(
+                "final-lr-ratio",
+                self.final_lr_ratio.to_string(),
+                "use a number from 0 to 1",
+            );
         }
         if !(0.0..1.0).contains(&self.ema) {
-            return refuse("ema", self.ema.to_string(), "use a number from 0 up to, not including, 1");
+            return refuse(
+                "ema",
+                self.ema.to_string(),
+                "use a number from 0 up to, not including, 1",
+            );
         }
         Ok(())
     }
@@ -127,7 +135,9 @@ pub fn run<S: Stage>(
             let average = state.average();
             let path = options.out.join(format!("samples/step-{:06}.png", state.step));
             let picture = stage.picture(&average)?;
-            picture.save(&path).map_err(|e| TrainError::Data(format!("{}: {e}", path.display())))?;
+            picture
+                .save(&path)
+                .map_err(|e| TrainError::Data(format!("{}: {e}", path.display())))?;
         }
         if state.step.is_multiple_of(options.save_every) || last {
             state.save(options)?;
@@ -263,7 +273,233 @@ impl Metrics {
         }
         let values: Vec<String> = columns.iter().map(|(_, value)| value.to_string()).collect();
         writeln!(self.file, "{step},{lr},{seconds:.3},{}", values.join(",")).map_err(io)?;
-        let parts: Vec<String> = columns.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        let parts: Vec<String> = columns
+            .iter()
+            .map(|(name, value)| format!("{name} {value:.4}"))
+            .collect();
         Ok(parts.join("  "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::compose::EmojiWorld;
+    use crate::data::heldout::Split;
+    use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+    use crate::model::correction::{Correction, Flips};
+    use crate::model::text::{PromptEncoder, vocabulary};
+    use crate::model::transformer::Loss;
+    use crate::model::vae::Vae;
+    use crate::train::batch::Batches;
+    use crate::train::init;
+    use crate::train::settings::{DataSettings, TransformerSettings};
+    use crate::train::stages::{TokenizerStage, TransformerStage};
+
+    const SCALES: usize = 2;
+
+    fn options(out: &Path, steps: usize) -> RunOptions {
+        RunOptions {
+            out: out.to_path_buf(),
+            steps,
+            lr: 2e-3,
+            warmup: 2,
+            final_lr_ratio: 1.0,
+            optimizer: AdamWOptions::default(),
+            ema: 0.9,
+            log_every: 1,
+            sample_every: 100,
+            save_every: 3,
+            config: "{}".into(),
+        }
+    }
+
+    fn vae_config() -> VaeConfig {
+        VaeConfig {
+            codebook_dim: 8,
+            base_ch: 32,
+            ch_mult: vec![1],
+            num_res_blocks: 1,
+            patch_size: 16,
+            stem_patch: 16,
+            norm_groups: 32,
+        }
+    }
+
+    fn batches(world: &EmojiWorld) -> Batches<'_> {
+        Batches {
+            source: world,
+            size: 2,
+            seed: 5,
+            scales: SCALES,
+            square_share: 0.5,
+        }
+    }
+
+    /// Losses of the table's rows.
+    fn losses(out: &Path) -> Vec<String> {
+        let table = std::fs::read_to_string(out.join(METRICS)).unwrap();
+        // All but the seconds, which no two runs share.
+        let row = |line: &str| {
+            let columns: Vec<&str> = line.split(',').collect();
+            [&columns[..2], &columns[3..]].concat().join(",")
+        };
+        table.lines().map(row).collect()
+    }
+
+    /// Six steps at once, and three and three with everything dropped in between, must leave the same table and weights.
+    fn resumes_exactly<S: Stage>(stage: &S, model: impl Fn() -> S::Model, device: &Device) {
+        let directory = tempfile::tempdir().unwrap();
+        let (whole, halves) = (directory.path().join("whole"), directory.path().join("halves"));
+        run(stage, model(), device, &options(&whole, 6)).unwrap();
+        run(stage, model(), device, &options(&halves, 3)).unwrap();
+        run(stage, model(), device, &options(&halves, 6)).unwrap();
+        let (one, two) = (losses(&whole), losses(&halves));
+        assert_eq!(one.len(), 7);
+        assert_eq!(one, two);
+        let (one, two) = (
+            Checkpoint::load(&whole.join(CHECKPOINT)),
+            Checkpoint::load(&halves.join(CHECKPOINT)),
+        );
+        let (one, two) = (one.unwrap(), two.unwrap());
+        assert_eq!((one.step, &one.model, &one.ema), (6, &two.model, &two.ema));
+        assert_eq!(one.optimizer, two.optimizer);
+        // Training did something, and another configuration is not resumed.
+        let start = export_module(&model(), str::to_string).into_iter().collect();
+        assert_ne!(one.model, start);
+        let other = RunOptions {
+            config: "other".into(),
+            ..options(&halves, 9)
+        };
+        assert!(matches!(
+            run(stage, model(), device, &other),
+            Err(TrainError::Checkpoint(..))
+        ));
+        assert!(halves.join("samples/step-000006.png").exists());
+    }
+
+    #[test]
+    fn a_tokenizer_run_resumes_exactly() {
+        let world = EmojiWorld::bundled(Split::Train).unwrap();
+        let device = Device::flex().autodiff();
+        let stage = TokenizerStage {
+            batches: batches(&world),
+            edge_weight: 1.0,
+            quantizer_warmup: 4,
+            device: device.clone(),
+        };
+        resumes_exactly(
+            &stage,
+            || init::vae(Vae::new(&vae_config(), &device).unwrap(), 3),
+            &device,
+        );
+    }
+
+    #[test]
+    fn a_transformer_run_resumes_exactly() {
+        let world = EmojiWorld::bundled(Split::Train).unwrap();
+        let device = Device::flex().autodiff();
+        let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
+        let json = std::fs::read(json).unwrap();
+        let batches = batches(&world);
+        let captions: Vec<String> = (0..6)
+            .flat_map(|step| batches.get(step).unwrap().samples)
+            .map(|sample| sample.caption)
+            .chain(["a red apple".to_string()])
+            .collect();
+        let (words, pieces) = vocabulary(&json, captions.iter().map(String::as_str)).unwrap();
+        let settings = TransformerSettings {
+            transformer: TransformerConfig {
+                embed_dim: 32,
+                depth: 2,
+                num_heads: 2,
+                block_chunks: 1,
+                ffn_hidden: 64,
+                text_dim: 128,
+                text_maxlen: 32,
+                bits: 8,
+                norm_eps: 1e-6,
+                patchify: false,
+                level_embedding: LevelEmbedding::FirstBlock,
+                positions: Positions::RopeNormalized,
+                classifier: Classifier::Bits,
+            },
+            text_encoder: T5Config {
+                vocab_size: pieces.len(),
+                d_model: 128,
+                d_kv: 16,
+                d_ff: 128,
+                num_layers: 1,
+                num_heads: 2,
+                layer_norm_epsilon: 1e-6,
+                relative_attention_num_buckets: 32,
+                relative_attention_max_distance: 128,
+            },
+            words: words.clone(),
+            pieces: pieces.clone(),
+            tokenizer: String::new(),
+            flips: 0.3,
+            inputs_only: false,
+            condition_dropout: 0.3,
+            reweight_by_scale: false,
+            data: DataSettings {
+                data: "emoji".into(),
+                batch: 2,
+                seed: 5,
+                scales: SCALES,
+                square_share: 0.5,
+            },
+        };
+        let stage = TransformerStage {
+            batches,
+            vae: init::vae(Vae::new(&vae_config(), &Device::flex()).unwrap(), 3),
+            prompts: PromptEncoder::with_vocabulary(&json, 32, &words, &pieces).unwrap(),
+            loss: Loss::default(),
+            correction: Correction {
+                strength: 0.3,
+                layers: SCALES,
+                flips: Flips::Requantise,
+            },
+            condition_dropout: 0.3,
+            show: vec!["a red apple".into()],
+            cfg: 2.0,
+            device: device.clone(),
+        };
+        let model = || {
+            let mut model = settings.module(&device).unwrap();
+            model.transformer = init::transformer(model.transformer, &settings.transformer, 1);
+            model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, 2);
+            model
+        };
+        resumes_exactly(&stage, model, &device);
+    }
+
+    #[test]
+    fn the_learning_rate_rises_and_falls() {
+        let options = RunOptions {
+            final_lr_ratio: 0.1,
+            ..options(Path::new(""), 12)
+        };
+        assert_eq!(options.lr_at(0), 1e-3);
+        assert_eq!(options.lr_at(1), 2e-3);
+        assert!((options.lr_at(7) - 2e-3 * 0.55).abs() < 1e-12);
+        assert!((options.lr_at(12) - 2e-4).abs() < 1e-12);
+        assert!(
+            RunOptions {
+                lr: f64::NAN,
+                ..options.clone()
+            }
+            .validate()
+            .is_err()
+        );
+        assert!(
+            RunOptions {
+                steps: 0,
+                ..options.clone()
+            }
+            .validate()
+            .is_err()
+        );
+        assert!(RunOptions { ema: 1.0, ..options }.validate().is_err());
     }
 }

@@ -9,7 +9,7 @@ use crate::model::config::{T5Config, TransformerConfig, VaeConfig};
 use crate::model::t5::T5Encoder;
 use crate::model::transformer::Transformer;
 use crate::model::vae::Vae;
-use crate::weights::load_module;
+use crate::weights::{export_module, load_module, shards};
 use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -33,6 +33,7 @@ pub struct DataSettings {
 pub struct TokenizerSettings {
     pub vae: VaeConfig,
     pub edge_weight: f64,
+    pub quantizer_warmup: usize,
     pub data: DataSettings,
 }
 
@@ -90,9 +91,24 @@ fn read<S: DeserializeOwned>(path: &Path) -> Result<(S, Checkpoint), TrainError>
     Ok((settings, checkpoint))
 }
 
+/// The averaged weights of another run's checkpoint in `module`, which may differ in whatever has no weights.
+pub fn start_from<M: Module>(path: &Path, module: M, device: &Device) -> Result<M, TrainError> {
+    averaged(Checkpoint::load(path)?, module, device)
+}
+
 fn averaged<M: Module>(mut checkpoint: Checkpoint, module: M, device: &Device) -> Result<M, TrainError> {
     let module = load_module(module, &mut checkpoint.model, str::to_string)?;
     let mut ema = Ema::new(0.0);
     ema.import(&checkpoint.ema, device);
     Ok(ema.apply(module))
+}
+
+/// SHA-256 over the weights of a tokenizer, by which a transformer knows the one it was trained on.
+pub fn fingerprint(vae: &Vae) -> String {
+    let weights = export_module(vae, str::to_string);
+    let bytes: Vec<u8> = weights
+        .into_iter()
+        .flat_map(|(_, data)| data.as_bytes().to_vec())
+        .collect();
+    shards::sha256(&bytes)
 }

@@ -21,6 +21,8 @@ use image::RgbImage;
 pub struct TokenizerStage<'a> {
     pub batches: Batches<'a>,
     pub edge_weight: f64,
+    /// Steps over which the decoder goes over from features to their bits, see [`tokenizer::loss`].
+    pub quantizer_warmup: usize,
     pub device: Device,
 }
 
@@ -30,14 +32,18 @@ impl Stage for TokenizerStage<'_> {
     fn loss(&self, model: &Vae, step: usize) -> Result<StageLoss, TrainError> {
         let batch = self.batches.get(step)?;
         let images = batch.images(&self.device);
-        let loss = tokenizer::loss(model, images, batch.schedule.grids(), self.edge_weight);
+        let quantised = ((step + 1) as f64 / self.quantizer_warmup.max(1) as f64).min(1.0);
+        let loss = tokenizer::loss(model, images, batch.schedule.grids(), self.edge_weight, quantised);
         Ok(StageLoss {
             total: loss.total,
             details: vec![
                 ("l1".into(), loss.l1),
                 ("edges".into(), loss.edges),
                 ("auxiliary".into(), loss.auxiliary),
-                ("psnr".into(), (loss.mse / 4.0).log() * (-10.0 / std::f64::consts::LN_10)),
+                (
+                    "psnr".into(),
+                    (loss.mse / 4.0).log() * (-10.0 / std::f64::consts::LN_10),
+                ),
             ],
         })
     }
@@ -83,7 +89,10 @@ impl TransformerStage<'_> {
         let [b, d, _, _] = features.dims();
         let seed = bits(self.batches.seed, Stream::FlipRate, step as u64, 0);
         let masks = self.correction.masks(seed, batch.schedule.grids(), b, d);
-        let masks: Vec<_> = masks.into_iter().map(|mask| mask.map(|m| Tensor::from_data(m, &plain))).collect();
+        let masks: Vec<_> = masks
+            .into_iter()
+            .map(|mask| mask.map(|m| Tensor::from_data(m, &plain)))
+            .collect();
         Example::new(features, &batch.schedule, false, &masks, self.correction.flips)
     }
 
@@ -116,11 +125,20 @@ impl Stage for TransformerStage<'_> {
         let text = model.encode_text(ids, &lens);
         let drop = |b| uniform(self.batches.seed, Stream::Drop, step as u64, b as u64) < self.condition_dropout;
         let dropped: Vec<bool> = (0..lens.len()).map(drop).collect();
-        let out = forward(&model.transformer, text, &dropped, &example, &batch.schedule, &self.loss)?;
+        let out = forward(
+            &model.transformer,
+            text,
+            &dropped,
+            &example,
+            &batch.schedule,
+            &self.loss,
+        )?;
         let accuracy = bit_accuracy(out.logits.inner(), example.targets, self.loss.classifier);
         let mut details = vec![("accuracy".to_string(), accuracy.clone().mean())];
         for k in 0..batch.schedule.len() {
-            let scale = accuracy.clone().narrow(1, batch.schedule.offset(k), batch.schedule.tokens(k));
+            let scale = accuracy
+                .clone()
+                .narrow(1, batch.schedule.offset(k), batch.schedule.tokens(k));
             details.push((format!("accuracy_{}", k + 1), scale.mean()));
         }
         Ok(StageLoss {

@@ -1,4 +1,4 @@
-//! The tokenizer's training losses (SPEC section 12).
+//! The tokenizer's training losses (Sec. 3.2 and the released tokenizer's recipe).
 //!
 //! `L1 + w_edge * edges + 4 mean_k(aux_k)`: reconstruction, a perceptual term (edges in place of LPIPS, which would need a
 //! downloaded VGG16; no adversarial term) and the quantiser's entropy and commitment.
@@ -23,10 +23,17 @@ pub struct TokenizerLoss {
 }
 
 /// Encodes, quantises straight-through and decodes `images [B, 3, H, W]` in [-1, 1].
-pub fn loss(vae: &Vae, images: Tensor<4>, grids: &[Grid], edge_weight: f64) -> TokenizerLoss {
+///
+/// The decoder reads `(1 - a) F + a F_K` with `a = quantised` from 0 to 1. A run starts near 0, as a plain autoencoder, and
+/// soon reaches 1, the tokenizer proper. Random bits say next to nothing about an image, so a decoder that starts on them
+/// learns to ignore them, and the encoder gets no reason to put something in.
+pub fn loss(vae: &Vae, images: Tensor<4>, grids: &[Grid], edge_weight: f64, quantised: f64) -> TokenizerLoss {
     let features = vae.encode(images.clone());
-    let pyramid = Quantizer::default().train(features, grids, ResidualGradient::Keep);
-    let rebuilt = vae.decode_unclamped(pyramid.sum);
+    let pyramid = Quantizer::default().train(features.clone(), grids, ResidualGradient::Keep);
+    let rebuilt = vae.decode_unclamped(match quantised < 1.0 {
+        true => features * (1.0 - quantised) + pyramid.sum * quantised,
+        false => pyramid.sum,
+    });
     let l1 = (rebuilt.clone() - images.clone()).abs().mean();
     let edges = edge_loss(rebuilt.clone(), images.clone());
     let auxiliary = pyramid.losses.mean();

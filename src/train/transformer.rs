@@ -1,4 +1,4 @@
-//! One training step of the transformer: pixels -> features -> self-correction -> logits -> loss (SPEC sections 9, 10).
+//! One training step of the transformer: pixels -> features -> self-correction -> logits -> loss (Alg. 2, Sec. 3.3).
 
 use crate::model::ModelError;
 use crate::model::bits::to_tokens;
@@ -61,7 +61,11 @@ impl Example {
             true => Tensor::zeros([b, 0, bits], &features.device()),
             false => Tensor::cat(maps.into_iter().map(rows).collect(), 1),
         };
-        let targets = corrected.targets.into_iter().map(|bits| to_tokens(bits, patch)).collect();
+        let targets = corrected
+            .targets
+            .into_iter()
+            .map(|bits| to_tokens(bits, patch))
+            .collect();
         Self {
             inputs,
             targets: Tensor::cat(targets, 1),
@@ -126,6 +130,7 @@ mod tests {
                 num_res_blocks: number("num_res_blocks"),
                 patch_size: number("patch_size"),
                 stem_patch: 1,
+                norm_groups: 32,
             };
             let options: Value = case.get("optimizer");
             let float = |key: &str| options[key].as_f64().unwrap();
@@ -164,7 +169,12 @@ mod tests {
                 let found = transformer::collect_gradients(&model, &grads, &config);
                 for stored in case.names("grad.") {
                     let data = &found[stored.strip_prefix("grad.").unwrap()];
-                    case.check_values(name, &stored, &data.shape().to_vec(), &data.try_to_vec::<f32>().unwrap());
+                    case.check_values(
+                        name,
+                        &stored,
+                        &data.shape().to_vec(),
+                        &data.try_to_vec::<f32>().unwrap(),
+                    );
                 }
                 let betas: Vec<f32> = serde_json::from_value(options["betas"].clone()).unwrap();
                 let mut optimizer = Optimizer::new(AdamWOptions {
@@ -181,7 +191,12 @@ mod tests {
                 for (parameter, data) in updated {
                     let stored = format!("updated.{parameter}");
                     if case.has(&stored) {
-                        case.check_values(name, &stored, &data.shape().to_vec(), &data.try_to_vec::<f32>().unwrap());
+                        case.check_values(
+                            name,
+                            &stored,
+                            &data.shape().to_vec(),
+                            &data.try_to_vec::<f32>().unwrap(),
+                        );
                     }
                 }
             }

@@ -1,13 +1,49 @@
 //! A model folder on disk: written as a whole or not at all, verified when read.
 
 use super::files::io;
-use super::manifest::{Manifest, Shard};
-use super::shards::{decode, sha256, verify};
+use super::manifest::{Manifest, Shard, TokenizerFile};
+use super::official::Component;
+use super::shards::{PackOptions, decode, pack, sha256, verify};
 use super::{Tensors, WeightsError};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The file that describes a folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// The tokenizer's file in the folders that we write.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
+
+/// Writes a whole model folder and gives the manifest it got.
+///
+/// `networks` has each network's tensors under their names in that network (no prefix); `manifest` says everything but
+/// the shards and the tokenizer's file, which are filled in here. On any error `directory` stays as it was.
+pub fn write_model(
+    directory: &Path,
+    manifest: Manifest,
+    networks: BTreeMap<Component, Tensors>,
+    tokenizer: Option<&[u8]>,
+    options: &PackOptions,
+) -> Result<Manifest, WeightsError> {
+    manifest.check_networks()?;
+    let mut named = Tensors::new();
+    for (component, tensors) in networks {
+        let prefixed = |(name, data)| (format!("{}{name}", component.prefix()), data);
+        named.extend(tensors.into_iter().map(prefixed));
+    }
+    let writer = DirectoryWriter::create(directory)?;
+    let mut manifest = Manifest {
+        tokenizer: tokenizer.map(|bytes| writer.write_tokenizer(bytes)).transpose()?,
+        shards: Vec::new(),
+        ..manifest
+    };
+    for (shard, bytes) in pack(&named, options)? {
+        writer.write(&shard.file, &bytes)?;
+        manifest.shards.push(shard);
+    }
+    writer.finish(&manifest)?;
+    Ok(manifest)
+}
 
 /// Reads a model folder: every shard is verified, every tensor decoded under its full name.
 pub fn load_directory(directory: &Path) -> Result<(Manifest, Tensors), WeightsError> {
@@ -97,6 +133,16 @@ impl DirectoryWriter {
         std::fs::write(&path, bytes).map_err(io("write", &path))
     }
 
+    /// Writes the tokenizer and describes it for the manifest.
+    pub fn write_tokenizer(&self, bytes: &[u8]) -> Result<TokenizerFile, WeightsError> {
+        self.write(TOKENIZER_FILE, bytes)?;
+        Ok(TokenizerFile {
+            file: TOKENIZER_FILE.to_string(),
+            bytes: bytes.len() as u64,
+            sha256: sha256(bytes),
+        })
+    }
+
     /// Writes the manifest and puts the folder in its place.
     pub fn finish(mut self, manifest: &Manifest) -> Result<(), WeightsError> {
         self.write(MANIFEST_FILE, &manifest.to_json()?)?;
@@ -116,5 +162,108 @@ impl Drop for DirectoryWriter {
             // Already failing: the first error is the one to tell.
             let _ = std::fs::remove_dir_all(&self.partial);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::VaeConfig;
+    use crate::weights::manifest::{FORMAT, Sampling};
+    use burn::tensor::{DType, TensorData};
+
+    fn manifest() -> Manifest {
+        let vae: VaeConfig = serde_json::from_value(serde_json::json!({
+            "codebook_dim": 16, "base_ch": 32, "ch_mult": [1, 1, 2, 2, 4], "num_res_blocks": 1, "patch_size": 16,
+            "stem_patch": 1
+        }))
+        .unwrap();
+        Manifest {
+            format: FORMAT.to_string(),
+            name: "tiny".to_string(),
+            licence: "MIT".to_string(),
+            transformer: None,
+            vae: Some(vae),
+            text_encoder: None,
+            tokenizer: None,
+            vocabulary: None,
+            words: Vec::new(),
+            examples: vec!["a red ball".to_string()],
+            scales: 5,
+            sampling: Sampling::default(),
+            shards: Vec::new(),
+        }
+    }
+
+    fn networks(largest: f32) -> BTreeMap<Component, Tensors> {
+        let ramp: Vec<f32> = (0..3000).map(|i| (i as f32 / 2999.0) * largest).collect();
+        let tensors = ["decoder.a", "decoder.b", "encoder.c"]
+            .map(|name| (name.to_string(), TensorData::new(ramp.clone(), [30, 100])));
+        BTreeMap::from([(Component::Vae, Tensors::from(tensors))])
+    }
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_written_model_is_read_back() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("models/tiny");
+        let options = PackOptions {
+            max_bytes: 14_000,
+            ..PackOptions::PAGE
+        };
+        let written = write_model(&folder, manifest(), networks(2.0), Some(b"{}"), &options).unwrap();
+        let (manifest, tensors) = load_directory(&folder).unwrap();
+        assert_eq!(manifest, written);
+        assert_eq!(manifest.examples, ["a red ball"]);
+        assert_eq!(load_tokenizer(&folder, &manifest).unwrap().unwrap(), b"{}");
+        assert_eq!(manifest.shards.len(), 2);
+        assert!(manifest.shards.iter().all(|shard| shard.bytes <= 14_000));
+        assert_eq!(tensors.len(), 3);
+        for (name, data) in &networks(2.0)[&Component::Vae] {
+            let half = data.clone().convert_dtype(DType::F16);
+            assert_eq!(tensors[&format!("vae.{name}")], half, "{name}");
+        }
+        assert_eq!(names(folder.parent().unwrap()), ["tiny"]);
+
+        // Equal input, equal bytes.
+        let again = parent.path().join("again");
+        write_model(&again, self::manifest(), networks(2.0), Some(b"{}"), &options).unwrap();
+        assert_eq!(names(&again), names(&folder));
+        for name in names(&again) {
+            let read = |folder: &Path| std::fs::read(folder.join(&name)).unwrap();
+            assert_eq!(read(&again), read(&folder), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_cannot_be_written_leaves_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("tiny");
+        let refuse = |manifest, networks| {
+            let error = write_model(&folder, manifest, networks, Some(b"{}"), &PackOptions::PAGE).unwrap_err();
+            assert_eq!(names(parent.path()), [""; 0]);
+            error.to_string()
+        };
+        assert!(refuse(manifest(), networks(1e6)).contains("does not fit into f16"));
+        assert!(refuse(manifest(), BTreeMap::new()).contains("lists no tensors"));
+        let absurd = Manifest {
+            scales: 99,
+            ..manifest()
+        };
+        assert!(refuse(absurd, networks(1.0)).contains("scales is 99"));
+
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("mine.txt"), "kept").unwrap();
+        let taken = write_model(&folder, manifest(), networks(1.0), None, &PackOptions::PAGE).unwrap_err();
+        assert!(taken.to_string().contains("exists already"), "{taken}");
+        assert_eq!(names(&folder), ["mine.txt"]);
     }
 }

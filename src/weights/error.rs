@@ -15,7 +15,7 @@ pub enum WeightsError {
     )]
     Missing(Vec<String>),
     #[error(
-        "the checkpoint holds {} tensors this model has no place for, the first is `{}`; pick the configuration \
+        "this model has no place for {} of the checkpoint's tensors, the first is `{}`; pick the configuration \
         the checkpoint was trained with",
         .0.len(), .0.first().map(String::as_str).unwrap_or_default()
     )]

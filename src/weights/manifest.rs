@@ -444,6 +444,7 @@ fn check_vae(config: &VaeConfig) -> Result<(), ManifestError> {
     bounded("vae.num_res_blocks", config.num_res_blocks, 1 << 6)?;
     bounded("vae.patch_size", config.patch_size, 1 << 8)?;
     bounded("vae.stem_patch", config.stem_patch, config.patch_size)?;
+    bounded("vae.norm_groups", config.norm_groups, 1 << 10)?;
     bounded("vae.ch_mult", config.ch_mult.len(), 16)?;
     for &multiplier in &config.ch_mult {
         bounded("vae.ch_mult", multiplier, 1 << 8)?;

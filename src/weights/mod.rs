@@ -29,7 +29,7 @@ pub use manifest::Manifest;
 pub use module::{export_module, load_module, parameter_shapes};
 
 #[cfg(not(target_family = "wasm"))]
-pub use directory::load_directory;
+pub use directory::{load_directory, write_model};
 
 use burn::tensor::TensorData;
 use std::collections::BTreeMap;

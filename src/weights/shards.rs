@@ -18,6 +18,14 @@ pub struct PackOptions {
     pub dtype: Option<FloatType>,
 }
 
+impl PackOptions {
+    /// For models that a page fetches: half precision, and shards small enough that progress is seen to move.
+    pub const PAGE: Self = Self {
+        max_bytes: 4 << 20,
+        dtype: Some(FloatType::F16),
+    };
+}
+
 impl Default for PackOptions {
     fn default() -> Self {
         Self {

@@ -48,7 +48,11 @@ fn check(case: &Case, force: bool) {
         while let Some(scale) = sampler.next_scale() {
             let k = scale.k;
             let [b, l, channels] = scale.logits.dims();
-            case.check(name, &format!("logits.{k}"), scale.logits.clone().reshape([b, l, channels / 2, 2]));
+            case.check(
+                name,
+                &format!("logits.{k}"),
+                scale.logits.clone().reshape([b, l, channels / 2, 2]),
+            );
             if !force {
                 case.check_int(name, &format!("bits.{k}"), scale.bits.clone());
             }
@@ -63,7 +67,9 @@ fn check(case: &Case, force: bool) {
 
 #[test]
 fn golden_sampling_from_noise() {
-    golden::cases("transformer_ar_inference").iter().for_each(|case| check(case, false));
+    golden::cases("transformer_ar_inference")
+        .iter()
+        .for_each(|case| check(case, false));
 }
 
 #[test]
@@ -133,13 +139,24 @@ fn a_seed_draws_the_same_bits_on_every_device_alone_or_in_a_batch() {
     for (_, device) in golden::devices() {
         let model = random_model(Classifier::Bits, &device);
         all.push(draw(&model, 1, options.clone(), &device));
-        let pair = draw(&model, 2, SamplingOptions { seed: 41, ..options.clone() }, &device);
+        let pair = draw(
+            &model,
+            2,
+            SamplingOptions {
+                seed: 41,
+                ..options.clone()
+            },
+            &device,
+        );
         all.push(pair.iter().map(|bits| bits[bits.len() / 2..].to_vec()).collect());
     }
     assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
     let device = Device::flex();
     let model = random_model(Classifier::Bits, &device);
-    assert_ne!(draw(&model, 1, SamplingOptions { seed: 43, ..options }, &device), all[0]);
+    assert_ne!(
+        draw(&model, 1, SamplingOptions { seed: 43, ..options }, &device),
+        all[0]
+    );
 }
 
 #[test]
@@ -179,16 +196,43 @@ fn impossible_options_are_refused_in_a_sentence() {
     let good = SamplingOptions::default();
     let all = |value| PerScale::All(value);
     let broken = [
-        SamplingOptions { cfg: all(0.0), ..good.clone() },
-        SamplingOptions { cfg: all(1e9), ..good.clone() },
-        SamplingOptions { cfg: all(f64::NAN), ..good.clone() },
-        SamplingOptions { cfg: PerScale::Each(vec![1.0, 2.0]), ..good.clone() },
-        SamplingOptions { tau: all(0.0), ..good.clone() },
-        SamplingOptions { tau: all(f64::INFINITY), ..good.clone() },
-        SamplingOptions { top_p: 1.5, ..good.clone() },
-        SamplingOptions { top_p: f64::NAN, ..good.clone() },
         SamplingOptions {
-            guidance: Guidance { logits: true, layers_from_end: vec![3] },
+            cfg: all(0.0),
+            ..good.clone()
+        },
+        SamplingOptions {
+            cfg: all(1e9),
+            ..good.clone()
+        },
+        SamplingOptions {
+            cfg: all(f64::NAN),
+            ..good.clone()
+        },
+        SamplingOptions {
+            cfg: PerScale::Each(vec![1.0, 2.0]),
+            ..good.clone()
+        },
+        SamplingOptions {
+            tau: all(0.0),
+            ..good.clone()
+        },
+        SamplingOptions {
+            tau: all(f64::INFINITY),
+            ..good.clone()
+        },
+        SamplingOptions {
+            top_p: 1.5,
+            ..good.clone()
+        },
+        SamplingOptions {
+            top_p: f64::NAN,
+            ..good.clone()
+        },
+        SamplingOptions {
+            guidance: Guidance {
+                logits: true,
+                layers_from_end: vec![3],
+            },
             ..good.clone()
         },
     ];

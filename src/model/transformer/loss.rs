@@ -13,7 +13,7 @@ pub enum BitReduction {
     Sum,
 }
 
-/// The training loss of SPEC section 10.
+/// The training loss (Sec. 3.3; the official trainer's `train_step`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Loss {
     pub bits: BitReduction,

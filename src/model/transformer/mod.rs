@@ -67,7 +67,9 @@ pub fn official_name(path: &str) -> String {
         ("head_nm.ada_lin.", "head_nm.ada_lin.1."),
         (".scale_mul", ".scale_mul_1H11"),
     ];
-    RENAMED.iter().fold(path.to_string(), |name, (field, official)| name.replace(field, official))
+    RENAMED.iter().fold(path.to_string(), |name, (field, official)| {
+        name.replace(field, official)
+    })
 }
 
 /// What the prompt contributes, computed once per image.
@@ -175,7 +177,7 @@ impl Transformer {
         rms_norm(text.features.clone(), self.text_norm.weight.val(), self.config.norm_eps)
     }
 
-    /// Everything the prompt contributes (SPEC 5.1).
+    /// Everything the prompt contributes (Sec. 3.1, "Transformer"; `forward` of the official `infinity.py`).
     pub fn condition(&self, text: &TextFeatures) -> Condition {
         let t = self.normalise_text(text);
         let mask = text.key_padding_mask();
@@ -252,7 +254,12 @@ impl Transformer {
     /// Teacher forcing: logits `[B, L, 2d]` of all scales at once.
     ///
     /// `inputs [B, L - 1, d]` are the tokens of `F~_1 .. F~_{K-1}`.
-    pub fn forward(&self, text: &TextFeatures, inputs: Tensor<3>, schedule: &Schedule) -> Result<Tensor<3>, ModelError> {
+    pub fn forward(
+        &self,
+        text: &TextFeatures,
+        inputs: Tensor<3>,
+        schedule: &Schedule,
+    ) -> Result<Tensor<3>, ModelError> {
         let device = inputs.device();
         let condition = self.condition(text);
         let rope = self.rope(schedule, &device)?;
@@ -311,22 +318,31 @@ impl TransformerConfig {
         let head_dim = self.embed_dim / self.num_heads;
         if !self.embed_dim.is_multiple_of(self.num_heads) || !head_dim.is_multiple_of(4) {
             let (c, h) = (self.embed_dim, self.num_heads);
-            return wrong(format!("width {c} does not split into {h} heads of a multiple of 4 channels"));
+            return wrong(format!(
+                "width {c} does not split into {h} heads of a multiple of 4 channels"
+            ));
         }
         if !self.depth.is_multiple_of(self.block_chunks) {
-            return wrong(format!("{} blocks do not split into {} chunks", self.depth, self.block_chunks));
+            return wrong(format!(
+                "{} blocks do not split into {} chunks",
+                self.depth, self.block_chunks
+            ));
         }
         let pool = TextPool::heads(self.text_dim, self.embed_dim);
         if pool == 0 || !self.embed_dim.is_multiple_of(pool) {
             let (t, c) = (self.text_dim, self.embed_dim);
-            return wrong(format!("text width {t} must be a multiple of 128 whose {pool} heads divide {c}"));
+            return wrong(format!(
+                "text width {t} must be a multiple of 128 whose {pool} heads divide {c}"
+            ));
         }
         if self.bits > 256 || (self.patchify && !self.bits.is_multiple_of(4)) {
             return wrong(format!("{} bits per token", self.bits));
         }
         if self.classifier == Classifier::Conventional && self.bits > MAX_CONVENTIONAL_BITS {
             let d = self.bits;
-            return wrong(format!("a conventional classifier over 2^{d} classes (at most 2^{MAX_CONVENTIONAL_BITS})"));
+            return wrong(format!(
+                "a conventional classifier over 2^{d} classes (at most 2^{MAX_CONVENTIONAL_BITS})"
+            ));
         }
         if !(self.norm_eps > 0.0 && self.norm_eps < 1.0) {
             return wrong(format!("norm_eps {}", self.norm_eps));

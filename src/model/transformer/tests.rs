@@ -85,7 +85,11 @@ fn golden_teacher_forcing() {
             case.check(name, "ce_per_token", per_token.clone().inner());
             let expect = |found: Tensor<1>, scalar: &str| {
                 let (found, expected) = (found.inner().into_scalar::<f32>(), case.scalar(scalar) as f32);
-                assert!((found - expected).abs() <= 2e-4 * expected.abs(), "{}: {scalar}: {found} {expected}", case.name);
+                assert!(
+                    (found - expected).abs() <= 2e-4 * expected.abs(),
+                    "{}: {scalar}: {found} {expected}",
+                    case.name
+                );
             };
             expect(mean.total(per_token.clone(), &schedule), "loss_mean");
             let accuracy = bit_accuracy(logits.clone(), labels.clone(), Classifier::Bits);
@@ -95,7 +99,10 @@ fn golden_teacher_forcing() {
                 reweight_by_scale: true,
                 ..Loss::default()
             };
-            expect(sum.total(sum.per_token(logits, labels), &schedule), "loss_reweighted_bit_sum");
+            expect(
+                sum.total(sum.per_token(logits, labels), &schedule),
+                "loss_reweighted_bit_sum",
+            );
             let reweighted = Loss {
                 reweight_by_scale: true,
                 ..Loss::default()
@@ -133,7 +140,12 @@ fn check_gradients(
                 // A parameter the loss does not touch has no gradient here and a zero one there.
                 let zero = || TensorData::zeros::<f32, _>(case.data(&name).shape());
                 let data = found.get(parameter).cloned().unwrap_or_else(zero);
-                case.check_values(device, &name, &data.shape().to_vec(), &data.try_to_vec::<f32>().unwrap());
+                case.check_values(
+                    device,
+                    &name,
+                    &data.shape().to_vec(),
+                    &data.try_to_vec::<f32>().unwrap(),
+                );
             }
         }
     }
@@ -160,7 +172,8 @@ pub fn collect_gradients(
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(grad) = param.val().grad(self.grads) {
-                self.found.push((chunked_name(&self.path.join("."), self.config), grad.into_data()));
+                self.found
+                    .push((chunked_name(&self.path.join("."), self.config), grad.into_data()));
             }
         }
     }
@@ -265,14 +278,18 @@ fn paper_variants_run_and_have_their_own_parameters() {
         (Positions::RopePlain, Classifier::Conventional, 16),
     ] {
         let model = Transformer::new(&tiny(positions, classifier), &device).unwrap();
-        let logits = model.forward(&text, Tensor::ones([1, 4, 4], &device), &schedule).unwrap();
+        let logits = model
+            .forward(&text, Tensor::ones([1, 4, 4], &device), &schedule)
+            .unwrap();
         assert_eq!(logits.dims(), [1, 5, classes]);
         let loss = Loss {
             classifier,
             ..Loss::default()
         };
         // All parameters are zero, so every class is equally likely.
-        let found = loss.total(loss.per_token(logits, targets.clone()), &schedule).into_scalar::<f32>();
+        let found = loss
+            .total(loss.per_token(logits, targets.clone()), &schedule)
+            .into_scalar::<f32>();
         let expected = match classifier {
             Classifier::Bits => 2f32.ln(),
             Classifier::Conventional => 16f32.ln(),
@@ -288,12 +305,32 @@ fn paper_variants_run_and_have_their_own_parameters() {
 fn inconsistent_configurations_are_refused() {
     let good = tiny(Positions::RopeNormalized, Classifier::Bits);
     let broken = [
-        TransformerConfig { num_heads: 3, ..good.clone() },
-        TransformerConfig { depth: 3, block_chunks: 2, ..good.clone() },
-        TransformerConfig { text_dim: 100, ..good.clone() },
-        TransformerConfig { bits: 0, ..good.clone() },
-        TransformerConfig { bits: 32, classifier: Classifier::Conventional, ..good.clone() },
-        TransformerConfig { norm_eps: f64::NAN, ..good.clone() },
+        TransformerConfig {
+            num_heads: 3,
+            ..good.clone()
+        },
+        TransformerConfig {
+            depth: 3,
+            block_chunks: 2,
+            ..good.clone()
+        },
+        TransformerConfig {
+            text_dim: 100,
+            ..good.clone()
+        },
+        TransformerConfig {
+            bits: 0,
+            ..good.clone()
+        },
+        TransformerConfig {
+            bits: 32,
+            classifier: Classifier::Conventional,
+            ..good.clone()
+        },
+        TransformerConfig {
+            norm_eps: f64::NAN,
+            ..good.clone()
+        },
     ];
     for config in broken {
         assert!(Transformer::new(&config, &Device::flex()).is_err(), "{config:?}");
@@ -305,6 +342,12 @@ fn conventional_labels_agree_with_the_paper_order() {
     let device = Device::flex();
     let bits_in = Tensor::<3, Int>::from_ints([[[1, 0, 1, 1], [0, 1, 0, 0]]], &device);
     let labels = bits::labels(bits_in.clone());
-    assert_eq!(labels.clone().into_data().convert::<i32>().try_to_vec::<i32>().unwrap(), [13, 2]);
-    bits::from_labels(labels, 4).into_data().convert::<i32>().assert_eq(&bits_in.into_data().convert::<i32>(), true);
+    assert_eq!(
+        labels.clone().into_data().convert::<i32>().try_to_vec::<i32>().unwrap(),
+        [13, 2]
+    );
+    bits::from_labels(labels, 4)
+        .into_data()
+        .convert::<i32>()
+        .assert_eq(&bits_in.into_data().convert::<i32>(), true);
 }

@@ -12,6 +12,8 @@ use burn::tensor::{Device, Tensor};
 const NORM_EPS: f64 = 1e-6;
 /// Fewest channels that share statistics in the small models of our own; see [`norm_groups`].
 const CHANNELS_PER_GROUP: usize = 4;
+/// Groups of the official models.
+pub const OFFICIAL_GROUPS: usize = 32;
 
 /// Convolution with bias and a square kernel.
 ///
@@ -44,17 +46,17 @@ impl Conv {
     }
 }
 
-/// Groups of a group norm over `channels`: 32 where they divide, else 24, as in the official models. Where neither
-/// divides (tiny models), the most groups that leave each at least four channels, so that statistics mean something
-/// even on a 1 x 1 map.
-pub fn norm_groups(channels: usize) -> usize {
+/// Groups of a group norm over `channels`, at most `most`.
+///
+/// For the official 32: 32 where they divide, else 24, as in the official models. Where neither divides (tiny models), and
+/// for any other `most`, the most groups that leave each at least four channels, so that statistics mean something even on
+/// a 1 x 1 map.
+pub fn norm_groups(channels: usize, most: usize) -> usize {
     let divides = |groups: &usize| channels.is_multiple_of(*groups);
-    let widest = (channels / CHANNELS_PER_GROUP).max(1);
-    [32, 24]
-        .into_iter()
-        .find(divides)
-        .or_else(|| (1..=widest).rev().find(divides))
-        .unwrap_or(1)
+    let widest = (channels / CHANNELS_PER_GROUP).clamp(1, most.max(1));
+    let official: &[usize] = if most == OFFICIAL_GROUPS { &[32, 24] } else { &[] };
+    let official = official.iter().copied().find(divides);
+    official.or_else(|| (1..=widest).rev().find(divides)).unwrap_or(1)
 }
 
 /// Group norm with a scale and a shift per channel.
@@ -62,20 +64,23 @@ pub fn norm_groups(channels: usize) -> usize {
 pub struct GroupNorm {
     pub weight: Param<Tensor<1>>,
     pub bias: Param<Tensor<1>>,
+    #[module(skip)]
+    groups: usize,
 }
 
 impl GroupNorm {
-    pub fn new(channels: usize, device: &Device) -> Self {
+    /// At most `most` groups, see [`norm_groups`].
+    pub fn new(channels: usize, most: usize, device: &Device) -> Self {
         Self {
             weight: parameter([channels], device),
             bias: parameter([channels], device),
+            groups: norm_groups(channels, most),
         }
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [b, c, h, w] = x.dims();
-        let groups = norm_groups(c);
-        let normed = layer_norm(x.reshape([b, groups, c / groups * h * w]), NORM_EPS);
+        let normed = layer_norm(x.reshape([b, self.groups, c / self.groups * h * w]), NORM_EPS);
         let per_channel = |p: &Param<Tensor<1>>| p.val().reshape([1, c, 1, 1]);
         normed.reshape([b, c, h, w]) * per_channel(&self.weight) + per_channel(&self.bias)
     }
@@ -93,20 +98,20 @@ pub struct ResBlock {
 }
 
 impl ResBlock {
-    pub fn new(inputs: usize, outputs: usize, device: &Device) -> Self {
+    pub fn new(inputs: usize, outputs: usize, groups: usize, device: &Device) -> Self {
         Self {
-            norm1: GroupNorm::new(inputs, device),
+            norm1: GroupNorm::new(inputs, groups, device),
             conv1: Conv::new(inputs, outputs, 3, device),
-            norm2: GroupNorm::new(outputs, device),
+            norm2: GroupNorm::new(outputs, groups, device),
             conv2: Conv::new(outputs, outputs, 3, device),
             nin_shortcut: (inputs != outputs).then(|| Conv::new(inputs, outputs, 1, device)),
         }
     }
 
     /// `count` blocks in a row, the first of which changes the number of channels.
-    pub fn row(count: usize, inputs: usize, outputs: usize, device: &Device) -> Vec<Self> {
+    pub fn row(count: usize, inputs: usize, outputs: usize, groups: usize, device: &Device) -> Vec<Self> {
         let from = |j| if j == 0 { inputs } else { outputs };
-        (0..count).map(|j| Self::new(from(j), outputs, device)).collect()
+        (0..count).map(|j| Self::new(from(j), outputs, groups, device)).collect()
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
@@ -127,10 +132,10 @@ pub struct Middle {
 }
 
 impl Middle {
-    pub fn new(channels: usize, device: &Device) -> Self {
+    pub fn new(channels: usize, groups: usize, device: &Device) -> Self {
         Self {
-            block_1: ResBlock::new(channels, channels, device),
-            block_2: ResBlock::new(channels, channels, device),
+            block_1: ResBlock::new(channels, channels, groups, device),
+            block_2: ResBlock::new(channels, channels, groups, device),
         }
     }
 
@@ -194,8 +199,10 @@ mod tests {
             (6, 1),
             (7, 1),
         ] {
-            assert_eq!(norm_groups(channels), groups, "{channels} channels");
+            assert_eq!(norm_groups(channels, OFFICIAL_GROUPS), groups, "{channels} channels");
         }
-        assert!((1..200).all(|channels| channels % norm_groups(channels) == 0));
+        assert_eq!([4, 8, 1].map(|most| norm_groups(64, most)), [4, 8, 1]);
+        let divide = |most| (1..200).all(|channels| channels % norm_groups(channels, most) == 0);
+        assert!(divide(OFFICIAL_GROUPS) && divide(8) && divide(0));
     }
 }

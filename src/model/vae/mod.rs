@@ -8,6 +8,7 @@ mod blocks;
 use super::ModelError;
 use super::config::VaeConfig;
 use super::resize::{depth_to_space, space_to_depth};
+pub use blocks::OFFICIAL_GROUPS;
 use blocks::{Conv, Downsample, GroupNorm, Middle, ResBlock, Upsample};
 use burn::module::Module;
 use burn::tensor::activation::silu;
@@ -75,7 +76,7 @@ impl Encoder {
         let mut down = Vec::with_capacity(widths.len());
         for (level, &width) in widths.iter().enumerate() {
             down.push(DownLevel {
-                block: ResBlock::row(config.num_res_blocks, inputs, width, device),
+                block: ResBlock::row(config.num_res_blocks, inputs, width, config.norm_groups, device),
                 downsample: (level < halvings).then(|| Downsample::new(width, device)),
             });
             inputs = width;
@@ -83,8 +84,8 @@ impl Encoder {
         Ok(Self {
             conv_in: Conv::new(config.stem_channels(), config.base_ch, 3, device),
             down,
-            mid: Middle::new(inputs, device),
-            norm_out: GroupNorm::new(inputs, device),
+            mid: Middle::new(inputs, config.norm_groups, device),
+            norm_out: GroupNorm::new(inputs, config.norm_groups, device),
             conv_out: Conv::new(inputs, config.codebook_dim, 3, device),
             stem_patch: config.stem_patch,
         })
@@ -141,15 +142,15 @@ impl Decoder {
         let level = |(level, &width): (usize, &usize)| UpLevel {
             block: {
                 let inputs = widths.get(level + 1).copied().unwrap_or(last);
-                ResBlock::row(config.num_res_blocks + 1, inputs, width, device)
+                ResBlock::row(config.num_res_blocks + 1, inputs, width, config.norm_groups, device)
             },
             upsample: (1..=halvings).contains(&level).then(|| Upsample::new(width, device)),
         };
         Ok(Self {
             conv_in: Conv::new(config.codebook_dim, last, 3, device),
-            mid: Middle::new(last, device),
+            mid: Middle::new(last, config.norm_groups, device),
             up: widths.iter().enumerate().map(level).collect(),
-            norm_out: GroupNorm::new(first, device),
+            norm_out: GroupNorm::new(first, config.norm_groups, device),
             conv_out: Conv::new(first, config.stem_channels(), 3, device),
             stem_patch: config.stem_patch,
         })

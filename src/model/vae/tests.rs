@@ -15,6 +15,7 @@ fn config(case: &Case) -> VaeConfig {
         num_res_blocks: case.get("num_res_blocks"),
         patch_size: case.get("patch_size"),
         stem_patch: 1,
+        norm_groups: 32,
     }
 }
 
@@ -71,6 +72,7 @@ fn small() -> VaeConfig {
         num_res_blocks: 1,
         patch_size: 4,
         stem_patch: 2,
+        norm_groups: 32,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Named, Plan, underivable};
 use crate::model::config::VaeConfig;
+use crate::model::vae::OFFICIAL_GROUPS;
 use crate::weights::WeightsError;
 use crate::weights::source::Entry;
 
@@ -123,7 +124,7 @@ fn config(named: &Named) -> Result<VaeConfig, WeightsError> {
     for level in 0..levels {
         let name = format!("encoder.down.{level}.block.0.conv1.weight");
         let shape: [usize; 4] = named.shape(&name)?;
-        if base_ch == 0 || shape[0] % base_ch != 0 || shape[0] > 1 << 20 {
+        if base_ch == 0 || !shape[0].is_multiple_of(base_ch) || shape[0] > 1 << 20 {
             return Err(underivable("channel multiplier", &name, &shape));
         }
         ch_mult.push(shape[0] / base_ch);
@@ -140,6 +141,7 @@ fn config(named: &Named) -> Result<VaeConfig, WeightsError> {
         num_res_blocks: named.count(|block| format!("encoder.down.0.block.{block}.conv1.weight")),
         patch_size: stem_patch << halvings,
         stem_patch,
+        norm_groups: OFFICIAL_GROUPS,
     })
 }
 
@@ -157,6 +159,7 @@ mod tests {
             num_res_blocks: 2,
             patch_size: 4,
             stem_patch: 1,
+            norm_groups: OFFICIAL_GROUPS,
         }
     }
 
