@@ -6,8 +6,8 @@
 
 SHELL := /bin/bash
 export TRUNK_SKIP_VERSION_CHECK := true
-# A newer Node.js if setup had to fetch one; wasm-opt from npm unless the system has its own.
-export PATH := $(CURDIR)/target/node/node_modules/.bin:$(PATH):$(CURDIR)/node_modules/.bin
+# A newer Node.js if setup had to fetch one.
+export PATH := $(CURDIR)/target/node/node_modules/.bin:$(PATH)
 
 STEP := @scripts/step.sh
 WASM := --target wasm32-unknown-unknown --no-default-features --lib

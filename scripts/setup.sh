@@ -44,13 +44,13 @@ rustup target list --installed | grep -qx wasm32-unknown-unknown ||
     cargo_install trunk --version $TRUNK --debug
 [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $WASM_BINDGEN" ] ||
   step "wasm-bindgen $WASM_BINDGEN" cargo_install wasm-bindgen-cli --version "$WASM_BINDGEN"
-has_node || has npm || step "Node.js" apt_install nodejs npm
-has_node || step "Node.js $NODE_FALLBACK (this system has an older one)" node_from_npm
-npm_fresh || step "npm packages" npm_packages
 
 if [ "${1:-page}" = tests ]; then
   (cargo fmt --version && cargo clippy --version) >/dev/null 2>&1 ||
     step "rustfmt and clippy" rustup component add rustfmt clippy
+  has npm || step "Node.js" apt_install nodejs npm
+  has_node || step "Node.js $NODE_FALLBACK (this system has an older one)" node_from_npm
+  npm_fresh || step "npm packages" npm_packages
   has_vulkan || step "Mesa's software Vulkan" apt_install mesa-vulkan-drivers
   [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || step "Chromium" apt_install chromium
 fi

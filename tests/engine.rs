@@ -66,6 +66,16 @@ impl Memory {
         self
     }
 
+    /// Leaves out what the manifest says under `name`, and all shards of its tensors.
+    fn without(self, name: &str) -> Self {
+        let prefix = format!("{name}.");
+        self.with_manifest(|manifest| {
+            manifest.as_object_mut().unwrap().remove(name).unwrap();
+            let ours = |shard: &Value| !holds(shard, &prefix);
+            manifest["shards"].as_array_mut().unwrap().retain(ours);
+        })
+    }
+
     fn with_file(mut self, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Self {
         change(self.0.get_mut(name).unwrap());
         self
@@ -75,15 +85,17 @@ impl Memory {
     fn shard(&self) -> String {
         let manifest: Value = serde_json::from_slice(&self.0["manifest.json"]).unwrap();
         let shards = manifest["shards"].as_array().unwrap();
-        let ours = |shard: &&Value| {
-            shard["tensors"]
-                .as_object()
-                .unwrap()
-                .keys()
-                .any(|k| k.starts_with("transformer."))
-        };
-        shards.iter().find(ours).unwrap()["file"].as_str().unwrap().to_string()
+        let found = shards.iter().find(|shard| holds(shard, "transformer."));
+        found.unwrap()["file"].as_str().unwrap().to_string()
     }
+}
+
+fn holds(shard: &Value, prefix: &str) -> bool {
+    shard["tensors"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .any(|name| name.starts_with(prefix))
 }
 
 /// Keeps every event; cancels after so many breaths.
@@ -390,7 +402,6 @@ fn check_sentence(error: &EngineError) {
 fn bad_models_are_refused_by_name_and_a_good_one_still_loads() {
     let files = Memory::tiny;
     let shard = files().shard();
-    let unset = |name: &'static str| files().with_manifest(|m| drop(m.as_object_mut().unwrap().remove(name)));
     let cases = [
         (
             "another d",
@@ -412,10 +423,18 @@ fn bad_models_are_refused_by_name_and_a_good_one_still_loads() {
             files().with_manifest(|m| m["format"] = json!("infinity-manifest/9")),
             "infinity-manifest/9",
         ),
-        ("no transformer", unset("transformer"), "transformer"),
-        ("no VAE", unset("vae"), "VAE"),
-        ("no tokenizer", unset("tokenizer"), "tokenizer"),
-        ("no text encoder", unset("text_encoder"), "text encoder"),
+        (
+            "no transformer",
+            files().without("transformer"),
+            "lacks its transformer",
+        ),
+        ("no VAE", files().without("vae"), "lacks its VAE"),
+        ("no tokenizer", files().without("tokenizer"), "lacks its tokenizer"),
+        (
+            "no text encoder",
+            files().without("text_encoder"),
+            "without a text encoder",
+        ),
         (
             "no JSON",
             files().with_file("manifest.json", |bytes| bytes.truncate(100)),

@@ -104,7 +104,7 @@ export class Stage {
   }
 
   /** @param {import("./protocol.js").Aspect} aspect */
-  #frames({ scales }) {
+  #frames({ scales, width, height }) {
     this.#buttons = scales.map(([h, w], i) => {
       const button = document.createElement("button");
       button.type = "button";
@@ -113,6 +113,7 @@ export class Stage {
       button.setAttribute("aria-label", `Scale ${i + 1}, not drawn yet`);
       const picture = document.createElement("span");
       picture.className = "picture";
+      picture.style.setProperty("--ratio", String(width / height));
       picture.append(document.createElement("canvas"));
       button.append(picture, caption("tokens", `${h}×${w}`), caption("ms", "\u00a0"));
       button.addEventListener("click", () => {

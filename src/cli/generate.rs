@@ -56,9 +56,9 @@ pub struct Generate {
 pub enum GenerateError {
     #[error(transparent)]
     Engine(#[from] EngineError),
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {} ({source}); choose another file for --out", path.display())]
     Write { path: PathBuf, source: image::ImageError },
-    #[error("cannot create {}: {source}", path.display())]
+    #[error("cannot create {} ({source}); choose another folder for --scales", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
 }
 

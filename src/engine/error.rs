@@ -12,13 +12,13 @@ pub enum EngineError {
     PromptTooLong { found: usize, limit: usize },
     #[error(transparent)]
     Text(#[from] TextError),
-    #[error("seed {0} is not possible; use a whole number from 0 to 9007199254740991")]
-    Seed(f64),
+    #[error("seeds are whole numbers; use one from 0 to 9007199254740991")]
+    Seed,
     #[error("there is no shape `{name}`; choose one of {known}")]
     Aspect { name: String, known: String },
     #[error("the options cannot be read ({0}); check their names and types")]
     Options(String),
-    #[error("{file} could not be loaded ({reason}); check the connection and try again")]
+    #[error("{file} could not be loaded ({reason}); check its address and the connection, and try again")]
     Download { file: String, reason: String },
     #[error("this model lacks its {0}, so it cannot draw; convert it again with all three networks and the tokenizer")]
     Incomplete(&'static str),
@@ -40,7 +40,7 @@ impl EngineError {
             Self::PromptTooLong { .. } | Self::Text(TextError::TooLong { .. }) => "prompt-too-long",
             Self::Text(TextError::Unknown(_)) => "prompt-unknown",
             Self::Text(TextError::Tokenizer(_) | TextError::Vocabulary(_)) => "weights",
-            Self::Seed(_) | Self::Aspect { .. } | Self::Options(_) => "options",
+            Self::Seed | Self::Aspect { .. } | Self::Options(_) => "options",
             Self::Model(ModelError::Option { .. } | ModelError::ListLength { .. }) => "options",
             Self::Model(_) => "model",
             Self::Download { .. } => "download",
@@ -55,7 +55,7 @@ impl EngineError {
         match self {
             Self::PromptTooLong { .. } => Some("prompt"),
             Self::Text(TextError::Empty | TextError::TooLong { .. } | TextError::Unknown(_)) => Some("prompt"),
-            Self::Seed(_) => Some("seed"),
+            Self::Seed => Some("seed"),
             Self::Aspect { .. } => Some("aspect"),
             Self::Model(ModelError::Option { option, .. } | ModelError::ListLength { option, .. }) => match *option {
                 "prompt length" => Some("prompt"),

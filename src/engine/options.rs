@@ -31,7 +31,7 @@ impl Request {
     pub fn new(options: Options, defaults: &SamplingOptions, depth: usize, scales: usize) -> Result<Self, EngineError> {
         let seed = options.seed;
         if !((0.0..=MAX_SEED).contains(&seed) && seed.fract() == 0.0) {
-            return Err(EngineError::Seed(seed));
+            return Err(EngineError::Seed);
         }
         let defaults = defaults.clone();
         let sampling = SamplingOptions {

@@ -43,12 +43,16 @@ export async function open(browser, url, options) {
 }
 
 /**
- * Waits for `loading`, `idle`, `drawing` or `failed`.
+ * Waits for `loading`, `idle`, `drawing` or `failed`; a failure that is not waited for ends the wait with what the page says.
  * @param {Page} page
  * @param {string} state
  */
-export function reach(page, state) {
-  return page.locator(`body[data-state=${state}]`).waitFor({ state: "attached", timeout: 240_000 });
+export async function reach(page, state) {
+  const reached = page.locator(`body[data-state=${state}], body[data-state=failed]`);
+  await reached.waitFor({ state: "attached", timeout: 240_000 });
+  if ((await page.locator("body").getAttribute("data-state")) === "failed" && state !== "failed") {
+    throw new Error((await page.locator("#alert").textContent()) ?? "failed");
+  }
 }
 
 /**
@@ -70,7 +74,10 @@ export async function draw(page, prompt) {
 export function pixels(page, selector) {
   return page.locator(selector).evaluate((canvas) => {
     if (!(canvas instanceof HTMLCanvasElement)) throw new Error("not a canvas");
-    const data = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+    // Read from a copy: reading a canvas of the page again and again earns a warning.
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+    copy?.drawImage(canvas, 0, 0);
+    const data = copy?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
     const colours = Array.from(data).filter((_, i) => i % 4 !== 3);
     const mean = colours.reduce((a, b) => a + b, 0) / colours.length;
     const variance = colours.reduce((a, b) => a + (b - mean) ** 2, 0) / colours.length;
