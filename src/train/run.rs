@@ -294,8 +294,8 @@ mod tests {
     use crate::train::batch::Batches;
     use crate::train::init;
     use crate::train::settings::{DataSettings, TransformerSettings};
-    use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
     use crate::train::stages::{TokenizerStage, TransformerStage};
+    use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
 
     const SCALES: usize = 2;
 

@@ -111,7 +111,9 @@ impl ResBlock {
     /// `count` blocks in a row, the first of which changes the number of channels.
     pub fn row(count: usize, inputs: usize, outputs: usize, groups: usize, device: &Device) -> Vec<Self> {
         let from = |j| if j == 0 { inputs } else { outputs };
-        (0..count).map(|j| Self::new(from(j), outputs, groups, device)).collect()
+        (0..count)
+            .map(|j| Self::new(from(j), outputs, groups, device))
+            .collect()
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
