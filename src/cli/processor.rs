@@ -1,6 +1,6 @@
 //! `--device`: where tensors live.
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Gpu};
 use burn::tensor::Device;
 use clap::ValueEnum;
 
@@ -16,10 +16,11 @@ impl Processor {
     pub fn open(self) -> Result<Device, EngineError> {
         match self {
             Self::Cpu => Ok(Device::flex()),
-            Self::Webgpu => Device::wgpu_options().init().map_err(|error| EngineError::Device {
-                engine: "WebGPU",
-                reason: error.to_string(),
-            }),
+            Self::Webgpu => {
+                let gpu = pollster::block_on(Gpu::open())?;
+                eprintln!("computing on {}", gpu.name);
+                Ok(gpu.device)
+            }
         }
     }
 }

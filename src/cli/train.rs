@@ -125,7 +125,8 @@ impl Common {
     }
 
     fn options<S: serde::Serialize>(&self, settings: &S) -> Result<RunOptions, CliError> {
-        let config = serde_json::to_string(settings).map_err(|error| TrainError::Data(error.to_string()))?;
+        // Structs of numbers, strings and lists always serialise.
+        let config = serde_json::to_string(settings).unwrap_or_else(|error| unreachable!("{error}"));
         Ok(RunOptions {
             out: self.out.clone(),
             steps: self.steps,
@@ -270,8 +271,6 @@ struct TrainTransformer {
 /// Seen and held-out combinations for the eye.
 const SHOWN: &str = "a red apple;a green apple;a blue car on a yellow background;a star;a yellow star on a blue background;\
     a purple butterfly;a pink heart;an orange fish on a white background";
-/// Samples that are read for their captions' words.
-const CAPTIONS: u64 = 20_000;
 
 impl TrainTransformer {
     fn run(self) -> Result<(), CliError> {
@@ -284,7 +283,8 @@ impl TrainTransformer {
             path: self.text_tokenizer.clone(),
             reason: error.to_string(),
         })?;
-        let (words, pieces) = self.words(&*source, &json)?;
+        let captions = source.captions().map_err(TrainError::from)?;
+        let (words, pieces) = vocabulary(&json, captions.iter().map(String::as_str))?;
         let prompts = PromptEncoder::with_vocabulary(&json, self.text_length, &words, &pieces)?;
         let settings = TransformerSettings {
             transformer: self.transformer(tokenizer.vae.codebook_dim),
@@ -329,17 +329,11 @@ impl TrainTransformer {
             cfg: self.cfg,
             device: device.clone(),
         };
+        stage.check_shown()?;
         let (transformer, text) = (model.transformer.num_params(), model.text_encoder.num_params());
         println!("transformer of {transformer} parameters, text encoder of {text}");
         run(&stage, model, &device, &options)?;
         Ok(())
-    }
-
-    /// Words and pieces of the captions.
-    fn words(&self, source: &dyn Source, json: &[u8]) -> Result<(Vec<String>, Vec<u32>), CliError> {
-        let caption = |i| source.sample(self.common.seed, i, 16, 16).map(|sample| sample.caption);
-        let captions = (0..CAPTIONS).map(caption).collect::<Result<Vec<_>, _>>()?;
-        Ok(vocabulary(json, captions.iter().map(String::as_str))?)
     }
 
     fn transformer(&self, bits: usize) -> TransformerConfig {

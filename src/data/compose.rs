@@ -23,6 +23,8 @@ const SCALE: (f32, f32) = (0.60, 0.85);
 const TILT: f32 = 10.0;
 /// How far the object may leave the middle, in shares of the shorter side.
 const SHIFT: f32 = 0.12;
+/// Samples read for the words of the captions.
+const CAPTIONS: u64 = 20_000;
 /// Background shades wander this far from their name's, in OKLab lightness and in each of `a` and `b`.
 const SHADE_JITTER: (f32, f32) = (0.015, 0.008);
 
@@ -130,6 +132,12 @@ impl Source for EmojiWorld {
             caption,
             truth: Some(truth),
         })
+    }
+
+    /// Those of many small samples: a word that none of them has would be rarer than one in thousands.
+    fn captions(&self) -> Result<Vec<String>, DataError> {
+        let caption = |index| self.sample(0, index, 16, 16).map(|sample| sample.caption);
+        (0..CAPTIONS).map(caption).collect()
     }
 }
 

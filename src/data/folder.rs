@@ -83,6 +83,10 @@ impl Source for Folder {
             truth: None,
         })
     }
+
+    fn captions(&self) -> Result<Vec<String>, DataError> {
+        Ok(self.images.iter().map(|(_, caption)| caption.clone()).collect())
+    }
 }
 
 fn from_metadata(folder: &Path, metadata: &Path) -> Result<Vec<(PathBuf, String)>, DataError> {

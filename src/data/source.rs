@@ -44,6 +44,9 @@ pub struct Truth {
 pub trait Source: Send + Sync {
     /// Sample `index` of the run `seed`, `height` x `width` pixels.
     fn sample(&self, seed: u64, index: u64, height: usize, width: usize) -> Result<Sample, DataError>;
+
+    /// Captions that together hold every word that a sample may use.
+    fn captions(&self) -> Result<Vec<String>, DataError>;
 }
 
 #[cfg(test)]

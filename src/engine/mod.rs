@@ -6,6 +6,7 @@
 mod aspect;
 mod draw;
 mod error;
+mod gpu;
 mod host;
 mod load;
 mod options;
@@ -13,6 +14,7 @@ mod picture;
 pub mod protocol;
 
 pub use error::EngineError;
+pub use gpu::Gpu;
 pub use host::{Files, Host};
 
 use crate::model::sampling::SamplingOptions;

@@ -32,10 +32,7 @@ impl Batches<'_> {
         let schedule = template.schedule(self.scales)?;
         let (height, width) = schedule.image_size();
         let first = (step * self.size) as u64;
-        let sample = |i: u64| {
-            let sample = self.source.sample(self.seed, first + i, height, width);
-            sample.map_err(|error| TrainError::Data(error.to_string()))
-        };
+        let sample = |i: u64| self.source.sample(self.seed, first + i, height, width);
         let samples = (0..self.size as u64).map(sample).collect::<Result<_, _>>()?;
         Ok(Batch { schedule, samples })
     }

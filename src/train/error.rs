@@ -1,5 +1,6 @@
 //! What can go wrong in training.
 
+use crate::data::DataError;
 use crate::model::ModelError;
 use crate::weights::WeightsError;
 
@@ -25,5 +26,11 @@ pub enum TrainError {
     #[error("{0} is not a checkpoint of this run: {1}; start again with an empty output directory")]
     Checkpoint(String, String),
     #[error("a training sample could not be made: {0}")]
-    Data(String),
+    Data(#[from] DataError),
+    #[error("the picture {0} could not be written: {1}; check that the folder can be written")]
+    Picture(String, image::ImageError),
+    #[error("the caption or prompt `{0}` cannot be read: {1}")]
+    Caption(String, String),
+    #[error("the caption or prompt `{0}` has words that are in no caption of the data: {1}; leave them out")]
+    Words(String, String),
 }

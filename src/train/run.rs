@@ -137,7 +137,7 @@ pub fn run<S: Stage>(
             let picture = stage.picture(&average)?;
             picture
                 .save(&path)
-                .map_err(|e| TrainError::Data(format!("{}: {e}", path.display())))?;
+                .map_err(|error| TrainError::Picture(path.display().to_string(), error))?;
         }
         if state.step.is_multiple_of(options.save_every) || last {
             state.save(options)?;

@@ -94,11 +94,21 @@ impl TransformerStage<'_> {
         Example::new(features, &batch.schedule, false, &masks, self.correction.flips)
     }
 
+    /// Whether every prompt to show can be said in the vocabulary: better known before the first hour than after it.
+    pub fn check_shown(&self) -> Result<(), TrainError> {
+        let shown: Vec<&str> = self.show.iter().map(String::as_str).collect();
+        self.ids(&shown, &self.device).map(|_| ())
+    }
+
     fn ids(&self, captions: &[&str], device: &Device) -> Result<(Tensor<2, Int>, Vec<usize>), TrainError> {
         let encode = |caption: &&str| {
             let encoded = self.prompts.encode(caption);
-            let encoded = encoded.map_err(|error| TrainError::Data(format!("caption `{caption}`: {error}")))?;
-            Ok(encoded.ids)
+            let encoded = encoded.map_err(|error| TrainError::Caption(caption.to_string(), error.to_string()))?;
+            match encoded.unknown.as_slice() {
+                [] => Ok(encoded.ids),
+                // What the text encoder never hears cannot be learned from the image.
+                unknown => Err(TrainError::Words(caption.to_string(), unknown.join(", "))),
+            }
         };
         let rows: Vec<Vec<u32>> = captions.iter().map(encode).collect::<Result<_, TrainError>>()?;
         let lens: Vec<usize> = rows.iter().map(Vec::len).collect();

@@ -4,7 +4,7 @@ mod files;
 mod host;
 
 use crate::engine::protocol::{Options, PROTOCOL};
-use crate::engine::{Engine, EngineError, Host};
+use crate::engine::{Engine, EngineError, Gpu, Host};
 use burn::tensor::Device;
 use files::Download;
 use host::{JsHost, WorkerHost};
@@ -62,18 +62,9 @@ impl WebEngine {
 
 async fn load(manifest_url: &str, device: &str, host: &WorkerHost) -> Result<Engine, EngineError> {
     let device = match device {
-        "webgpu" => webgpu().await?,
+        "webgpu" => Gpu::open().await?.device,
         _ => Device::flex(),
     };
     let (files, manifest) = Download::beside(manifest_url)?;
     Engine::load(&manifest, &files, &device, host).await
-}
-
-/// The browser's graphics device. Initialising it twice in one worker is an error, so a worker loads one model.
-async fn webgpu() -> Result<Device, EngineError> {
-    let device = Device::wgpu_options().init_async().await;
-    device.map_err(|error| EngineError::Device {
-        engine: "WebGPU",
-        reason: error.to_string(),
-    })
 }

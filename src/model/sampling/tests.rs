@@ -61,7 +61,10 @@ fn check(case: &Case, force: bool) {
             }
             last = Some(scale);
         }
-        case.check(name, "summed_codes", last.unwrap().sum);
+        // The shipped selection leaves it out of one case.
+        if case.has("summed_codes") {
+            case.check(name, "summed_codes", last.unwrap().sum);
+        }
     }
 }
 
@@ -74,8 +77,9 @@ fn golden_sampling_from_noise() {
 
 #[test]
 fn golden_sampling_with_forced_bits() {
-    let cases = golden::cases("transformer_ar_inference");
-    cases.iter().take(1).for_each(|case| check(case, true));
+    golden::cases("transformer_ar_inference")
+        .iter()
+        .for_each(|case| check(case, true));
 }
 
 /// A small model with seeded random weights, where every input matters.
