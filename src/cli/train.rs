@@ -217,7 +217,7 @@ impl TrainTokenizer {
             device: device.clone(),
         };
         println!("tokenizer of {} parameters", model.num_params());
-        run(&stage, model, &device, &options)?;
+        run(&stage, model, &options)?;
         Ok(())
     }
 }
@@ -332,7 +332,7 @@ impl TrainTransformer {
         stage.check_shown()?;
         let (transformer, text) = (model.transformer.num_params(), model.text_encoder.num_params());
         println!("transformer of {transformer} parameters, text encoder of {text}");
-        run(&stage, model, &device, &options)?;
+        run(&stage, model, &options)?;
         Ok(())
     }
 
