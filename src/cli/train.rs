@@ -51,7 +51,7 @@ struct Common {
     /// Folder of the run: checkpoint, metrics.csv, samples
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// `emoji` for the bundled composer, or a folder of images with captions
+    /// `emoji` for the bundled composer, `emoji:flat,glossy` for some of its styles, or a folder of images with captions
     #[arg(long, default_value = "emoji")]
     data: String,
     #[arg(long)]
@@ -98,10 +98,10 @@ struct Common {
 
 impl Common {
     fn source(&self) -> Result<Box<dyn Source>, CliError> {
-        Ok(match self.data.as_str() {
-            "emoji" => Box::new(EmojiWorld::bundled(Split::Train)?),
-            folder => Box::new(Folder::open(Path::new(folder))?),
-        })
+        if let Some(world) = EmojiWorld::named(&self.data, Split::Train)? {
+            return Ok(Box::new(world));
+        }
+        Ok(Box::new(Folder::open(Path::new(&self.data))?))
     }
 
     fn settings(&self) -> DataSettings {
