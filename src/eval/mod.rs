@@ -5,9 +5,13 @@
 //! oracle's on real compositions of the same prompts, the ceiling, and the one of the same pictures under other
 //! prompts, the floor.
 
+pub mod efficientnet;
+mod error;
 pub mod prompts;
 pub mod report;
 pub mod score;
+
+pub use error::EvalError;
 
 use image::RgbImage;
 
