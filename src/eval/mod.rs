@@ -5,14 +5,23 @@
 //! oracle's on real compositions of the same prompts, the ceiling, and the one of the same pictures under other
 //! prompts, the floor.
 
+pub mod bits;
+pub mod correction;
 pub mod efficientnet;
 mod error;
+pub mod features;
+pub mod frechet;
+pub mod measure;
 pub mod prompts;
 pub mod report;
 pub mod score;
+pub mod similarity;
+pub mod subject;
+pub mod tokenizer;
 
 pub use error::EvalError;
 
+use burn::tensor::Tensor;
 use image::RgbImage;
 
 use crate::data::DataError;
@@ -27,6 +36,13 @@ use score::Score;
 /// Seed of the ceiling's compositions and of the floor's order of prompts.
 const SEED: u64 = 0xE7A1;
 
+/// The values of a tensor.
+fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, EvalError> {
+    let failed = |error: String| EvalError::Device(error);
+    let data = tensor.try_into_data().map_err(|error| failed(format!("{error:?}")))?;
+    data.try_to_vec().map_err(|error| failed(format!("{error:?}")))
+}
+
 /// A picture with what was asked for and what is there.
 pub struct Drawing<'a> {
     pub prompt: &'a Prompt,
@@ -35,17 +51,16 @@ pub struct Drawing<'a> {
     pub verdict: Verdict,
 }
 
-/// Has every prompt drawn with the seeds `1..=seeds` and judges the pictures.
+/// Has every prompt drawn with the seeds `1..=seeds`, all of them by one call of `draw`, and judges the pictures.
 pub fn draw<'a, E>(
     prompts: &'a [Prompt],
     seeds: u64,
     oracle: &Oracle,
-    mut draw: impl FnMut(&Prompt, u64) -> Result<RgbImage, E>,
+    mut draw: impl FnMut(&Prompt) -> Result<Vec<RgbImage>, E>,
 ) -> Result<Vec<Drawing<'a>>, E> {
     let mut drawings = Vec::new();
     for prompt in prompts {
-        for seed in 1..=seeds {
-            let image = draw(prompt, seed)?;
+        for (seed, image) in (1..=seeds).zip(draw(prompt)?) {
             let verdict = oracle.judge(&image);
             drawings.push(Drawing {
                 prompt,
@@ -125,18 +140,21 @@ mod tests {
 
         /// Scores of a model that draws perfectly what `heard` makes of the prompt.
         fn score(&self, heard: impl Fn(&Prompt) -> Prompt) -> [Score; 3] {
-            let draw_it = |prompt: &Prompt, seed| {
+            let draw_it = |prompt: &Prompt| {
                 let Prompt {
                     sprite,
                     colour,
                     background,
                     ..
                 } = heard(prompt);
-                let rng = &mut Rng::new(5, seed);
-                let drawn = self.world.draw(sprite, Some(colour), background, [64, 64], rng);
-                drawn.map(|(image, _)| image)
+                let draw = |seed| {
+                    let rng = &mut Rng::new(5, seed);
+                    let drawn = self.world.draw(sprite, Some(colour), background, [64, 64], rng);
+                    drawn.map(|(image, _)| image)
+                };
+                (1..=2).map(draw).collect()
             };
-            let drawings = draw(&self.prompts, 2, &self.oracle, draw_it).unwrap();
+            let drawings = draw::<DataError>(&self.prompts, 2, &self.oracle, draw_it).unwrap();
             let rows = rows(Split::HeldOut, &self.prompts, &drawings, &self.world, &self.oracle).unwrap();
             rows.map(|row| row.score)
         }

@@ -22,6 +22,14 @@ pub enum Pictures {
     Shuffled,
 }
 
+/// What tables call a side of the split.
+pub fn side(split: Split) -> &'static str {
+    match split {
+        Split::Train => "seen",
+        Split::HeldOut => "held out",
+    }
+}
+
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
@@ -78,10 +86,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "|---|---|---:|---:|---:|---:|---:|")?;
         for Row { split, pictures, score } in &self.rows {
-            let split = match split {
-                Split::Train => "seen",
-                Split::HeldOut => "held out",
-            };
+            let split = side(*split);
             let pictures = match pictures {
                 Pictures::Model => self.model.as_str(),
                 Pictures::Real => "real (ceiling)",

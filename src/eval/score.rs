@@ -3,11 +3,9 @@
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
+use super::measure::Z;
 use super::prompts::Prompt;
 use crate::data::oracle::Verdict;
-
-/// Standard deviations of a normal distribution that hold 95 % of it.
-const Z: f64 = 1.959_964;
 
 /// So many right answers of so many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
