@@ -14,6 +14,8 @@ pub enum EvalError {
     NoFeatures(PathBuf),
     #[error("{} is not EfficientNet-Lite0: {source}. `make eval-weights` fetches the right file", path.display())]
     Features { path: PathBuf, source: Box<WeightsError> },
+    #[error("cannot write {}: {source}; check the folder that the features lie in", path.display())]
+    Cache { path: PathBuf, source: std::io::Error },
     #[error("the model in {} has no {what}, which this score needs; pack it from its training runs", path.display())]
     Incomplete { path: PathBuf, what: &'static str },
     #[error(
@@ -28,8 +30,6 @@ pub enum EvalError {
     SmallerThanWindow((u32, u32)),
     #[error("the device failed while results were read ({0}); try --device cpu")]
     Device(String),
-    #[error("the model does not know the words {words} of the prompt `{prompt}`; it was trained on other data")]
-    Words { prompt: String, words: String },
     #[error(transparent)]
     Data(#[from] DataError),
     #[error(transparent)]

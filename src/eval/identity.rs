@@ -102,7 +102,10 @@ fn on_ground(sprite: &RgbaImage) -> RgbImage {
 
 /// A name that other drawings would not have.
 fn cache_name(drawings: &[RgbImage]) -> PathBuf {
-    let bytes: Vec<u8> = drawings.iter().flat_map(|drawing| drawing.as_raw().iter().copied()).collect();
+    let bytes: Vec<u8> = drawings
+        .iter()
+        .flat_map(|drawing| drawing.as_raw().iter().copied())
+        .collect();
     format!("prototypes-{}.safetensors", &shards::sha256(&bytes)[..16]).into()
 }
 
@@ -151,7 +154,10 @@ mod tests {
         let sprite = RgbaImage::from_pixel(20, 20, Rgba([200, 0, 0, 128]));
         let picture = on_ground(&sprite);
         assert_eq!(picture.dimensions(), (24, 24));
-        assert_eq!((picture.get_pixel(1, 12), picture.get_pixel(12, 23)), (&GROUND, &GROUND));
+        assert_eq!(
+            (picture.get_pixel(1, 12), picture.get_pixel(12, 23)),
+            (&GROUND, &GROUND)
+        );
         assert_eq!(picture.get_pixel(12, 12), &Rgb([227, 127, 127]));
     }
 
@@ -172,7 +178,11 @@ mod tests {
         assert_eq!(make().rows, first.rows);
         bank.subjects.truncate(5);
         make_other(&bank, &extractor, folder.path());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "other drawings have a cache of their own");
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            2,
+            "other drawings have a cache of their own"
+        );
     }
 
     fn make_other(bank: &SpriteBank, extractor: &Extractor, folder: &Path) {

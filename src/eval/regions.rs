@@ -233,7 +233,13 @@ mod tests {
     fn dirt_does_not_count_and_pieces_inside_a_box_do_not_either() {
         assert_eq!(bounds(&picture(&[[2, 3, 40, 30], [50, 40, 51, 42]])), [[2, 3, 40, 30]]);
         // A frame of two angles with a dot in the middle.
-        let frame = [[10, 10, 40, 12], [10, 10, 12, 40], [38, 20, 40, 40], [20, 38, 40, 40], [22, 22, 28, 28]];
+        let frame = [
+            [10, 10, 40, 12],
+            [10, 10, 12, 40],
+            [38, 20, 40, 40],
+            [20, 38, 40, 40],
+            [22, 22, 28, 28],
+        ];
         assert_eq!(bounds(&picture(&frame)), [[10, 10, 40, 40]]);
     }
 
@@ -247,7 +253,10 @@ mod tests {
     fn halves_gather_what_lies_on_one_side() {
         let image = picture(&[[2, 2, 10, 10], [2, 30, 10, 40], [40, 2, 50, 12], [45, 30, 60, 44]]);
         let halves: Vec<Bounds> = View::of(&image).halves().iter().map(|half| half.bounds).collect();
-        assert_eq!(halves, [[2, 2, 10, 40], [40, 2, 60, 44], [2, 2, 50, 12], [2, 30, 60, 44]]);
+        assert_eq!(
+            halves,
+            [[2, 2, 10, 40], [40, 2, 60, 44], [2, 2, 50, 12], [2, 30, 60, 44]]
+        );
     }
 
     #[test]
@@ -257,7 +266,10 @@ mod tests {
         let cut = view.cut(&view.regions[0], Rgb([255; 3]));
         assert_eq!(cut.dimensions(), (24, 24));
         assert_eq!(cut.pixels().filter(|&&pixel| pixel == INK).count(), 200);
-        assert_eq!(cut.pixels().filter(|&&pixel| pixel == Rgb([255; 3])).count(), 24 * 24 - 200);
+        assert_eq!(
+            cut.pixels().filter(|&&pixel| pixel == Rgb([255; 3])).count(),
+            24 * 24 - 200
+        );
         assert_eq!((cut.get_pixel(2, 7), cut.get_pixel(1, 7)), (&INK, &Rgb([255; 3])));
     }
 }
