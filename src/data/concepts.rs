@@ -1,7 +1,8 @@
 //! The objects captions speak of, and which icon draws each.
 //!
 //! Chosen by eye from contact sheets: outlines that are known at a glance and alike in all four styles. The English
-//! forms are written by hand; the synonyms are those keywords of emojibase-data 17.0.0 that name the same thing.
+//! forms are written by hand; the synonyms are the keywords of emojibase-data 17.0.0 that name the same thing, and a few
+//! everyday words besides.
 
 use super::style::Style;
 
@@ -126,7 +127,7 @@ pub const CONCEPTS: &[Concept] = &[
     a("cookie", "a", "cookie", "cookies")
         .or(&[("biscuit", "biscuits")])
         .fixed(),
-    some("ear-of-corn", "corn").fixed(),
+    some("ear-of-corn", "corn").or(&[("maize", "")]).fixed(),
     a("croissant", "a", "croissant", "croissants").fixed(),
     a("cupcake", "a", "cupcake", "cupcakes").or(&[("muffin", "muffins")]),
     a("doughnut", "a", "donut", "donuts").or(&[("doughnut", "doughnuts")]),
@@ -162,7 +163,9 @@ pub const CONCEPTS: &[Concept] = &[
     a("helicopter", "a", "helicopter", "helicopters"),
     a("motor-scooter", "a", "scooter", "scooters").or(&[("moped", "mopeds")]),
     a("rocket", "a", "rocket", "rockets").or(&[("spaceship", "spaceships")]),
-    a("sailboat", "a", "sailboat", "sailboats").fixed(),
+    a("sailboat", "a", "sailboat", "sailboats")
+        .or(&[("boat", "boats")])
+        .fixed(),
     a("tractor", "a", "tractor", "tractors"),
     a("locomotive", "a", "train", "trains")
         .or(&[("locomotive", "locomotives")])
@@ -219,7 +222,7 @@ pub const CONCEPTS: &[Concept] = &[
     a("key", "a", "key", "keys"),
     a("kite", "a", "kite", "kites").fixed(),
     a("laptop", "a", "laptop", "laptops").fixed(),
-    a("light-bulb", "a", "light bulb", "light bulbs").or(&[("lamp", "lamps")]),
+    a("light-bulb", "a", "light bulb", "light bulbs").or(&[("bulb", "bulbs")]),
     a("locked", "a", "lock", "locks").or(&[("padlock", "padlocks")]),
     a("magnet", "a", "magnet", "magnets"),
     a("pencil", "a", "pencil", "pencils"),
