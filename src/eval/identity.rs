@@ -1,19 +1,22 @@
 //! What a cutting shows: the object whose drawing is nearest in EfficientNet-Lite0 features.
 //!
-//! Every drawing of the bank is a prototype, as it comes and on white. Features are compared by the cosine after the mean of
-//! all prototypes is taken off, which is what all drawings have in common.
+//! Every drawing of the bank is a prototype as it comes, and those of the flat style, which prompts about colours ask for, in
+//! every colour they can be painted in besides: a black strawberry is nearer to other black things than to a red one.
+//! Features are compared by the cosine after the mean of all prototypes is taken off, which is what all have in common.
 
 use super::EvalError;
 use super::features::{Extractor, cosine};
+use crate::data::colour::Colour;
 use crate::data::sprites::SpriteBank;
+use crate::data::style::Style;
 use crate::weights::{Tensors, files, safetensors, shards};
 use burn::tensor::TensorData;
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
 use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 
-/// Behind prototypes and cuttings.
-pub const GROUND: Rgb<u8> = Rgb([255; 3]);
+/// Behind prototypes and cuttings: a light gray, on which white things can still be seen.
+pub const GROUND: Rgb<u8> = Rgb([224; 3]);
 /// Free rim of a prototype in shares of its side, as cuttings have it.
 const MARGIN: f32 = 0.06;
 /// Drawings between two steps of the progress bar.
@@ -29,14 +32,21 @@ pub struct Prototypes {
 }
 
 impl Prototypes {
-    /// Of all drawings, in all styles. The features are kept in a file beside the network's, for thousands of drawings take
-    /// minutes.
+    /// Of all drawings, in all styles. The features are kept in a file in the folder `cache`, for two thousand drawings take
+    /// a minute.
     pub fn new(bank: &SpriteBank, extractor: &Extractor, cache: &Path, bar: &ProgressBar) -> Result<Self, EvalError> {
         let (mut nouns, mut drawings) = (Vec::new(), Vec::new());
         for subject in &bank.subjects {
             for sprite in &subject.sprites {
-                nouns.push(subject.entry.noun.clone());
-                drawings.push(on_ground(&sprite.image));
+                let painted: &[Colour] = if sprite.style == Style::Flat {
+                    &sprite.colours
+                } else {
+                    &[]
+                };
+                for colour in [None].into_iter().chain(painted.iter().copied().map(Some)) {
+                    nouns.push(subject.entry.noun.clone());
+                    drawings.push(on_ground(&sprite.painted(colour)));
+                }
             }
         }
         let file = cache.join(cache_name(&drawings));
@@ -158,16 +168,17 @@ mod tests {
             (picture.get_pixel(1, 12), picture.get_pixel(12, 23)),
             (&GROUND, &GROUND)
         );
-        assert_eq!(picture.get_pixel(12, 12), &Rgb([227, 127, 127]));
+        assert_eq!(picture.get_pixel(12, 12), &Rgb([212, 112, 112]));
     }
 
     #[test]
     fn prototypes_know_their_own_drawings_and_are_cached() {
         let mut bank = SpriteBank::bundled().unwrap();
-        bank.subjects.truncate(6);
+        bank.subjects.truncate(3);
         let (extractor, folder) = (random(), tempfile::tempdir().unwrap());
-        let make = || Prototypes::new(&bank, &extractor, folder.path(), &ProgressBar::hidden()).unwrap();
-        let first = make();
+        let make =
+            |bank: &SpriteBank| Prototypes::new(bank, &extractor, folder.path(), &ProgressBar::hidden()).unwrap();
+        let first = make(&bank);
         for subject in &bank.subjects {
             for sprite in &subject.sprites {
                 let row = extractor.features(&[on_ground(&sprite.image)]).unwrap().remove(0);
@@ -175,17 +186,13 @@ mod tests {
             }
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        assert_eq!(make().rows, first.rows);
-        bank.subjects.truncate(5);
-        make_other(&bank, &extractor, folder.path());
+        assert_eq!(make(&bank).rows, first.rows);
+        bank.subjects.truncate(2);
+        Prototypes::new(&bank, &extractor, folder.path(), &ProgressBar::hidden()).unwrap();
         assert_eq!(
             std::fs::read_dir(folder.path()).unwrap().count(),
             2,
             "other drawings have a cache of their own"
         );
-    }
-
-    fn make_other(bank: &SpriteBank, extractor: &Extractor, folder: &Path) {
-        Prototypes::new(bank, extractor, folder, &ProgressBar::hidden()).unwrap();
     }
 }

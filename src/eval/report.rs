@@ -223,6 +223,40 @@ mod tests {
         );
     }
 
+    /// How well real renders are judged: the ceiling of every score.
+    #[test]
+    #[ignore = "needs the file that `make eval-weights` fetches; `make test` runs it where the file is"]
+    fn real_renders_are_recognised_with_the_published_weights() {
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(features::DEFAULT_FILE);
+        let extractor = features::Extractor::open(&file, &burn::tensor::Device::flex()).unwrap();
+        let world = EmojiWorld::bundled(Split::Train).unwrap();
+        let bar = ProgressBar::hidden();
+        let prototypes = Prototypes::new(world.bank(), &extractor, file.parent().unwrap(), &bar).unwrap();
+        let oracle = Oracle::new(world.bank());
+        let judge = Judge {
+            extractor: &extractor,
+            prototypes: &prototypes,
+            oracle: &oracle,
+        };
+        for task in Task::ALL {
+            let asked = questions(world.bank(), task, Split::HeldOut, 40);
+            let (mut right, mut wrong) = (0, 0);
+            for (index, question) in asked.iter().enumerate() {
+                let rng = &mut Rng::new(3, index as u64);
+                let (image, _) = world.draw(&question.scene, [128, 128], rng).unwrap();
+                let sight = judge.look(&image).unwrap();
+                right += usize::from(sight.answers(question));
+                wrong += usize::from(sight.answers(&asked[(index + 1) % 40]));
+            }
+            println!("{task:?}: {right} of 40 right, {wrong} under the next prompt");
+            let least = if task == Task::ColourAttribution { 30 } else { 36 };
+            assert!(
+                right >= least && wrong <= 4,
+                "{task:?}: {right} of 40 right, {wrong} under the next prompt"
+            );
+        }
+    }
+
     #[test]
     fn every_question_gets_another_one_of_its_task() {
         let bank = crate::data::sprites::SpriteBank::bundled().unwrap();

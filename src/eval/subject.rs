@@ -152,7 +152,7 @@ pub(super) mod tests {
         let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
         let json = std::fs::read(json).unwrap();
         let captions = ["a red apple on a blue background", "a green car"];
-        let (words, pieces) = vocabulary(&json, captions.into_iter()).unwrap();
+        let (words, pieces) = vocabulary(&json, captions).unwrap();
         let vae = VaeConfig {
             codebook_dim: 8,
             base_ch: 16,
