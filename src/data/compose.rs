@@ -57,6 +57,7 @@ pub struct EmojiWorld {
     bank: SpriteBank,
     split: Split,
     kinds: Vec<(Kind, usize)>,
+    styles: Vec<(Style, usize)>,
     /// Painted sprites ready for pasting: for every concept and style, [`Colour::OBJECTS`] and one more, the natural
     /// colour. Each takes 90 kB once it was drawn.
     painted: Vec<OnceLock<Pyramid>>,
@@ -75,6 +76,7 @@ impl EmojiWorld {
             bank,
             split,
             kinds: KINDS.to_vec(),
+            styles: STYLES.to_vec(),
             painted: (0..slots).map(|_| OnceLock::new()).collect(),
         })
     }
@@ -84,10 +86,35 @@ impl EmojiWorld {
         Self::new(SpriteBank::bundled()?, split)
     }
 
+    /// The bundled bank as a run's settings name it: `emoji`, or `emoji:flat,glossy` for some of the styles; `None` for
+    /// any other name.
+    pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
+        let world = || Self::bundled(split);
+        if name == "emoji" {
+            return world().map(Some);
+        }
+        let Some(styles) = name.strip_prefix("emoji:") else {
+            return Ok(None);
+        };
+        let style = |word| Style::named(word).ok_or_else(|| DataError::UnknownStyle(word.to_owned()));
+        let styles = styles.split(',').map(style).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(world()?.styles(&styles)))
+    }
+
     /// Only scenes of one kind.
     pub fn only(self, kind: Kind) -> Self {
         Self {
             kinds: vec![(kind, 1)],
+            ..self
+        }
+    }
+
+    /// Only drawings in these styles, in the shares that they have to each other. [`Style::Flat`], which needs no word and
+    /// lies below every effect, is always among them.
+    pub fn styles(self, styles: &[Style]) -> Self {
+        let wanted = |&&(style, _): &&(Style, usize)| style == Style::Flat || styles.contains(&style);
+        Self {
+            styles: STYLES.iter().filter(wanted).copied().collect(),
             ..self
         }
     }
@@ -121,7 +148,7 @@ impl EmojiWorld {
         let style = if effect.is_some() {
             Style::Flat
         } else {
-            weighted(&STYLES, rng)
+            weighted(&self.styles, rng)
         };
         let scene = match kind {
             Kind::Single => {
@@ -377,6 +404,28 @@ mod tests {
 
     /// Sizes of the fifteen aspect ratios between 1:3 and 3:1 lie between these.
     const SIZES: [[usize; 2]; 4] = [[128, 128], [208, 64], [64, 208], [112, 144]];
+
+    #[test]
+    fn a_world_of_some_styles_shows_and_names_no_other() {
+        let world = EmojiWorld::bundled(Split::Train).unwrap().styles(&[Style::Glossy]);
+        let mut seen = std::collections::BTreeSet::new();
+        for index in 0..500 {
+            let sample = world.sample(3, index, 16, 16).unwrap();
+            seen.extend(sample.truth.unwrap().objects.iter().map(|object| object.style));
+            let caption = sample.caption;
+            assert!(!caption.contains("cartoon") && !caption.contains("simple"), "{caption}");
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [Style::Flat, Style::Glossy]);
+        assert_eq!(
+            EmojiWorld::named("emoji:glossy", Split::Train).unwrap().unwrap().styles,
+            world.styles
+        );
+        assert!(EmojiWorld::named("pictures", Split::Train).unwrap().is_none());
+        let wrong = EmojiWorld::named("emoji:glossy,baroque", Split::Train)
+            .map(|_| ())
+            .unwrap_err();
+        assert!(wrong.to_string().contains("`baroque`"), "{wrong}");
+    }
 
     #[test]
     fn the_same_arguments_give_the_same_sample() {

@@ -6,6 +6,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod ema;
 pub mod error;
+pub mod flat;
 pub mod init;
 pub mod optimizer;
 pub mod perceptual;

@@ -1,11 +1,13 @@
 //! AdamW over the named parameters of a module, with global-norm clipping.
 //!
-//! The update rule is burn's; state is kept by parameter name, so that a checkpoint resumes exactly whatever the process.
+//! The update rule is burn's, over all parameters in one vector; a checkpoint keeps the state by parameter name, so that it
+//! resumes exactly whatever the process.
 
+use super::flat::{Flat, Part, replace};
 use crate::weights::Tensors;
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _};
-use burn::tensor::{Device, Gradients, Tensor};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use std::collections::BTreeMap;
 
 /// Hyper-parameters of the released recipe.
@@ -45,166 +47,122 @@ pub fn exempt_from_decay(name: &str, rank: usize) -> bool {
     rank == 1 || name.ends_with("bias") || NAMES.iter().any(|part| name.contains(part))
 }
 
-/// First and second moments of one parameter, flattened.
-#[derive(Clone)]
+/// First and second moments of the parameters that share a rule.
 struct Moments {
-    first: Tensor<1>,
-    second: Tensor<1>,
-    /// Updates of this parameter so far (bias correction).
-    time: usize,
+    first: Flat,
+    second: Flat,
 }
 
 /// The optimiser's state.
 pub struct Optimizer {
     options: AdamWOptions,
-    moments: BTreeMap<String, Moments>,
+    /// Of the decayed parameters, then of the exempt ones.
+    moments: [Option<Moments>; 2],
+    /// Updates so far (bias correction).
+    time: usize,
+    /// A checkpoint's state until the first step knows the parameters.
+    imported: Tensors,
 }
 
 impl Optimizer {
     pub fn new(options: AdamWOptions) -> Self {
         Self {
             options,
-            moments: BTreeMap::new(),
+            moments: [None, None],
+            time: 0,
+            imported: Tensors::new(),
         }
     }
 
-    fn rule(&self, decay: bool) -> AdamW {
+    fn rule(&self, decayed: bool) -> AdamW {
         AdamWConfig::new()
             .with_beta_1(self.options.beta_1)
             .with_beta_2(self.options.beta_2)
             .with_epsilon(self.options.epsilon)
-            .with_weight_decay(if decay { self.options.weight_decay } else { 0.0 })
+            .with_weight_decay(if decayed { self.options.weight_decay } else { 0.0 })
             .build()
     }
 
-    /// One update; parameters without a gradient stay as they are. Also gives the gradients' global norm before clipping,
-    /// `[1]` on the device.
+    /// One update. Also gives the gradients' global norm before clipping, `[1]` on the device.
     pub fn step<M: Module>(&mut self, module: M, grads: &Gradients, lr: f64) -> (M, Tensor<1>) {
-        let norm = global_norm(&module, grads);
+        let groups: Vec<(usize, Flat, Flat)> = [true, false]
+            .into_iter()
+            .enumerate()
+            .filter_map(|(group, decayed)| {
+                let keep = |part: &Part| exempt_from_decay(&part.name, part.shape.len()) != decayed;
+                let values = Flat::values(&module, keep)?;
+                Some((group, values, Flat::gradients(&module, grads, keep)?))
+            })
+            .collect();
+        let squares = groups.iter().map(|(_, _, grad)| grad.values.clone().square().sum());
+        let norm = Tensor::cat(squares.collect(), 0).sum().sqrt();
         let scale = match self.options.clip {
             0.0 => norm.ones_like(),
             clip => (norm.clone() + 1e-6).recip().mul_scalar(clip).clamp_max(1.0),
         };
-        let mut update = Update {
-            path: Vec::new(),
-            grads,
-            scale,
-            lr,
-            decayed: self.rule(true),
-            plain: self.rule(false),
-            moments: &mut self.moments,
-        };
-        (module.map(&mut update), norm)
+        let mut updated = BTreeMap::new();
+        for (group, values, grad) in groups {
+            let device = values.values.device();
+            let state = self.state(group, &values.parts, &device);
+            let rule = self.rule(group == 0);
+            let (new, state) = rule.step(lr, values.values, grad.values * scale.clone(), state);
+            if let Some(AdamWState { momentum }) = state {
+                let flat = |values| Flat {
+                    parts: grad.parts.clone(),
+                    values,
+                };
+                self.moments[group] = Some(Moments {
+                    first: flat(momentum.moment_1),
+                    second: flat(momentum.moment_2),
+                });
+            }
+            let new = Flat {
+                parts: values.parts,
+                values: new,
+            };
+            updated.extend(new.split());
+        }
+        self.time += 1;
+        self.imported.clear();
+        (replace(module, &updated), norm)
     }
 
-    /// Moments as named tensors `m.NAME`, `v.NAME` and update counts `t.NAME`.
+    /// The state before this step; none before the first.
+    fn state(&mut self, group: usize, parts: &[Part], device: &Device) -> Option<AdamWState<1>> {
+        let moments = match self.moments[group].take() {
+            Some(moments) => moments,
+            None if self.time == 0 => return None,
+            None => Moments {
+                first: Flat::import(parts, &self.imported, "m.", device),
+                second: Flat::import(parts, &self.imported, "v.", device),
+            },
+        };
+        Some(AdamWState {
+            momentum: AdaptiveMomentumState {
+                time: self.time,
+                moment_1: moments.first.values,
+                moment_2: moments.second.values,
+                max_moment_2: None,
+            },
+        })
+    }
+
+    /// Moments as named tensors `m.NAME` and `v.NAME`, and the number of updates as `time`.
     pub fn export(&self) -> Tensors {
-        let mut tensors = Tensors::new();
-        for (name, moments) in &self.moments {
-            tensors.insert(format!("m.{name}"), moments.first.to_data());
-            tensors.insert(format!("v.{name}"), moments.second.to_data());
-            tensors.insert(
-                format!("t.{name}"),
-                burn::tensor::TensorData::from([moments.time as i64]),
-            );
+        let mut tensors = self.imported.clone();
+        for moments in self.moments.iter().flatten() {
+            tensors.extend(moments.first.export("m."));
+            tensors.extend(moments.second.export("v."));
         }
+        tensors.insert("time".into(), TensorData::from([self.time as i64]));
         tensors
     }
 
-    /// Restores what [`export`](Self::export) gave; names that do not come in threes are ignored.
-    pub fn import(&mut self, tensors: &Tensors, device: &Device) {
-        for (key, first) in tensors {
-            let Some(name) = key.strip_prefix("m.") else { continue };
-            let second = tensors.get(&format!("v.{name}"));
-            let time = tensors.get(&format!("t.{name}")).and_then(|t| t.iter::<i64>().next());
-            if let (Some(second), Some(time)) = (second, time) {
-                let moments = Moments {
-                    first: Tensor::from_data(first.clone(), device),
-                    second: Tensor::from_data(second.clone(), device),
-                    time: time as usize,
-                };
-                self.moments.insert(name.to_string(), moments);
-            }
-        }
-    }
-}
-
-/// Euclidean norm of all gradients together.
-fn global_norm<M: Module>(module: &M, grads: &Gradients) -> Tensor<1> {
-    struct Squares<'a> {
-        grads: &'a Gradients,
-        sums: Vec<Tensor<1>>,
-    }
-    impl ModuleVisitor for Squares<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = param.val().grad(self.grads) {
-                self.sums.push(grad.square().sum());
-            }
-        }
-    }
-    let mut squares = Squares {
-        grads,
-        sums: Vec::new(),
-    };
-    module.visit(&mut squares);
-    Tensor::cat(squares.sums, 0).sum().sqrt()
-}
-
-struct Update<'a> {
-    path: Vec<String>,
-    grads: &'a Gradients,
-    scale: Tensor<1>,
-    lr: f64,
-    decayed: AdamW,
-    plain: AdamW,
-    moments: &'a mut BTreeMap<String, Moments>,
-}
-
-impl ModuleMapper for Update<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(grad) = param.val().grad(self.grads) else {
-            return param;
-        };
-        let name = self.path.join(".");
-        let rule = if exempt_from_decay(&name, D) {
-            &self.plain
-        } else {
-            &self.decayed
-        };
-        let grad = grad.flatten::<1>(0, D - 1) * self.scale.clone();
-        let state = self.moments.remove(&name).map(|moments| AdamWState {
-            momentum: AdaptiveMomentumState {
-                time: moments.time,
-                moment_1: moments.first,
-                moment_2: moments.second,
-                max_moment_2: None,
-            },
-        });
-        let lr = self.lr;
-        let mut next = None;
-        let param = param.map(|tensor| {
-            let shape = tensor.dims();
-            let values = tensor.inner().flatten::<1>(0, D - 1);
-            let (values, state) = rule.step(lr, values, grad, state);
-            next = state;
-            Tensor::from_inner(values.reshape(shape)).require_grad()
-        });
-        if let Some(AdamWState { momentum }) = next {
-            let moments = Moments {
-                first: momentum.moment_1,
-                second: momentum.moment_2,
-                time: momentum.time,
-            };
-            self.moments.insert(name, moments);
-        }
-        param
+    /// Restores what [`export`](Self::export) gave.
+    pub fn import(&mut self, tensors: &Tensors) {
+        let time = tensors.get("time").and_then(|time| time.iter::<i64>().next());
+        self.time = time.unwrap_or(0).max(0) as usize;
+        self.moments = [None, None];
+        self.imported = tensors.clone();
     }
 }

@@ -6,7 +6,7 @@ use super::ema::Ema;
 use super::optimizer::{AdamWOptions, Optimizer};
 use crate::weights::{export_module, load_module};
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::Write;
@@ -97,16 +97,10 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.csv";
 
 /// Trains `model` (on an autodiff device) to `options.steps`, resuming from `out` if it holds a checkpoint.
-pub fn run<S: Stage>(
-    stage: &S,
-    model: S::Model,
-    device: &Device,
-    options: &RunOptions,
-) -> Result<Trained<S::Model>, TrainError> {
+pub fn run<S: Stage>(stage: &S, model: S::Model, options: &RunOptions) -> Result<Trained<S::Model>, TrainError> {
     options.validate()?;
     std::fs::create_dir_all(options.out.join("samples")).map_err(|e| io_error(&options.out, e))?;
-    let plain = device.clone().inner();
-    let mut state = State::resume(model, &plain, options)?;
+    let mut state = State::resume(model, options)?;
     let mut metrics = Metrics::open(&options.out.join(METRICS), state.step)?;
     let bar = ProgressBar::new(options.steps as u64).with_position(state.step as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed}<{eta} {msg}") {
@@ -159,7 +153,7 @@ struct State<M> {
 }
 
 impl<M: Module> State<M> {
-    fn resume(model: M, plain: &Device, options: &RunOptions) -> Result<Self, TrainError> {
+    fn resume(model: M, options: &RunOptions) -> Result<Self, TrainError> {
         let mut state = Self {
             model,
             optimizer: Optimizer::new(options.optimizer),
@@ -176,8 +170,8 @@ impl<M: Module> State<M> {
             return Err(TrainError::Checkpoint(name, "it was made with other settings".into()));
         }
         state.model = load_module(state.model, &mut saved.model, str::to_string)?;
-        state.optimizer.import(&saved.optimizer, plain);
-        state.ema.import(&saved.ema, plain);
+        state.optimizer.import(&saved.optimizer);
+        state.ema.import(&saved.ema);
         state.step = saved.step;
         Ok(state)
     }
@@ -296,6 +290,7 @@ mod tests {
     use crate::train::settings::{DataSettings, TransformerSettings};
     use crate::train::stages::{TokenizerStage, TransformerStage};
     use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
+    use burn::tensor::Device;
 
     const SCALES: usize = 2;
 
@@ -349,12 +344,12 @@ mod tests {
     }
 
     /// Six steps at once, and three and three with everything dropped in between, must leave the same table and weights.
-    fn resumes_exactly<S: Stage>(stage: &S, model: impl Fn() -> S::Model, device: &Device) {
+    fn resumes_exactly<S: Stage>(stage: &S, model: impl Fn() -> S::Model) {
         let directory = tempfile::tempdir().unwrap();
         let (whole, halves) = (directory.path().join("whole"), directory.path().join("halves"));
-        run(stage, model(), device, &options(&whole, 6)).unwrap();
-        run(stage, model(), device, &options(&halves, 3)).unwrap();
-        run(stage, model(), device, &options(&halves, 6)).unwrap();
+        run(stage, model(), &options(&whole, 6)).unwrap();
+        run(stage, model(), &options(&halves, 3)).unwrap();
+        run(stage, model(), &options(&halves, 6)).unwrap();
         let (one, two) = (losses(&whole), losses(&halves));
         assert_eq!(one.len(), 7);
         assert_eq!(one, two);
@@ -372,10 +367,7 @@ mod tests {
             config: "other".into(),
             ..options(&halves, 9)
         };
-        assert!(matches!(
-            run(stage, model(), device, &other),
-            Err(TrainError::Checkpoint(..))
-        ));
+        assert!(matches!(run(stage, model(), &other), Err(TrainError::Checkpoint(..))));
         assert!(halves.join("samples/step-000006.png").exists());
     }
 
@@ -392,11 +384,7 @@ mod tests {
             },
             device: device.clone(),
         };
-        resumes_exactly(
-            &stage,
-            || init::vae(Vae::new(&vae_config(), &device).unwrap(), 3),
-            &device,
-        );
+        resumes_exactly(&stage, || init::vae(Vae::new(&vae_config(), &device).unwrap(), 3));
     }
 
     #[test]
@@ -475,7 +463,7 @@ mod tests {
             model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, 2);
             model
         };
-        resumes_exactly(&stage, model, &device);
+        resumes_exactly(&stage, model);
     }
 
     #[test]
