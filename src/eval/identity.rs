@@ -156,7 +156,7 @@ mod tests {
         let nouns = ["cat", "dog", "bell"].map(String::from).to_vec();
         let prototypes = Prototypes::of(nouns, rows);
         assert_eq!(prototypes.nearest(&[10.1, 10.6, 10.0]), Some("cat"));
-        assert_eq!(prototypes.nearest(&[11.0, 10.1, 9.0]), Some("bell"));
+        assert_eq!(prototypes.nearest(&[12.0, 10.1, 10.4]), Some("bell"));
     }
 
     #[test]

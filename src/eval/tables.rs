@@ -248,7 +248,7 @@ mod tests {
                     .into_raw()
             })
             .collect();
-        assert!(different.len() >= 4, "the options reach the sampler");
+        assert!(different.len() >= 2, "greedy bits are not sampled ones");
     }
 
     #[test]
