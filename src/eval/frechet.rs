@@ -1,7 +1,8 @@
-//! The Frechet distance of two sets of features taken for Gaussians (Dowson and Landau 1982; Heusel et al. 2017 for images).
+//! The Frechet distance of two sets of features taken for Gaussians (Dowson and Landau 1982; Heusel et al. 2017 for
+//! images).
 //!
-//! On features of EfficientNet-Lite0 it is called FD-EffLite0 here. It is no FID, which is defined on Inception-v3: the two
-//! cannot be compared. Like FID it is biased upwards for few images, so distances compare only at equal counts.
+//! On features of EfficientNet-Lite0 it is called FD-EffLite0 here. It is no FID, which is defined on Inception-v3: the
+//! two cannot be compared. Like FID it is biased upwards for few images, so distances compare only at equal counts.
 
 use super::EvalError;
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -12,8 +13,8 @@ const SWEEPS: usize = 64;
 
 /// Mean and covariance of a set of features.
 ///
-/// The covariance is kept as a factor `A [r, d]` with `A^T A` the covariance, which is never formed: squaring would cost
-/// half of the digits and could leave negative eigenvalues to clip.
+/// The covariance is kept as a factor `A [r, d]` with `A^T A` the covariance, which is never formed: squaring would
+/// cost half of the digits and could leave negative eigenvalues to clip.
 #[derive(Clone, Debug)]
 pub struct Gaussian {
     mean: Vec<f64>,
@@ -61,8 +62,8 @@ impl Gaussian {
 
     /// `|m1 - m2|^2 + tr C1 + tr C2 - 2 tr (C1 C2)^(1/2)`, at least 0.
     ///
-    /// With `C1 = A^T A` and `C2 = B^T B`, `C1 C2` has the eigenvalues of `(A B^T)(A B^T)^T` besides zeros, so the last trace
-    /// is the sum of the singular values of `A B^T`.
+    /// With `C1 = A^T A` and `C2 = B^T B`, `C1 C2` has the eigenvalues of `(A B^T)(A B^T)^T` besides zeros, so the last
+    /// trace is the sum of the singular values of `A B^T`.
     pub fn distance(&self, other: &Self) -> Result<f64, EvalError> {
         if self.mean.len() != other.mean.len() {
             return Err(EvalError::Widths(self.mean.len(), other.mean.len()));
@@ -99,7 +100,8 @@ mod tests {
     use super::*;
     use crate::data::rng::Rng;
 
-    /// Points with exactly this mean and the covariance `a^T a`: `mean +- sqrt((n - 1) / 2) a_i` for the n / 2 rows of a.
+    /// Points with exactly this mean and the covariance `a^T a`: `mean +- sqrt((n - 1) / 2) a_i` for the n / 2 rows of
+    /// a.
     fn points<const D: usize>(mean: [f32; D], a: &[[f32; D]]) -> Vec<Vec<f32>> {
         let scale = ((2 * a.len() - 1) as f32 / 2.0).sqrt();
         let at = |row: &[f32; D], sign: f32| (0..D).map(|i| mean[i] + sign * scale * row[i]).collect();

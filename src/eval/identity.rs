@@ -1,8 +1,9 @@
 //! What a cutting shows: the object whose drawing is nearest in EfficientNet-Lite0 features.
 //!
-//! Every drawing of the bank is a prototype as it comes, and those of the flat style, which prompts about colours ask for, in
-//! every colour they can be painted in besides: a black strawberry is nearer to other black things than to a red one.
-//! Features are compared by the cosine after the mean of all prototypes is taken off, which is what all have in common.
+//! Every drawing of the bank is a prototype as it comes, and those of the flat style, which prompts about colours ask
+//! for, in every colour they can be painted in besides: a black strawberry is nearer to other black things than to a
+//! red one. Features are compared by the cosine after the mean of all prototypes is taken off, which is what all have
+//! in common.
 
 use super::EvalError;
 use super::features::{Extractor, cosine};
@@ -32,8 +33,8 @@ pub struct Prototypes {
 }
 
 impl Prototypes {
-    /// Of all drawings, in all styles. The features are kept in a file in the folder `cache`, for two thousand drawings take
-    /// a minute.
+    /// Of all drawings, in all styles. The features are kept in a file in the folder `cache`, for two thousand drawings
+    /// take a minute.
     pub fn new(bank: &SpriteBank, extractor: &Extractor, cache: &Path, bar: &ProgressBar) -> Result<Self, EvalError> {
         let (mut nouns, mut drawings) = (Vec::new(), Vec::new());
         for subject in &bank.subjects {

@@ -37,7 +37,8 @@ pub struct Sight {
     pub background: Colour,
     /// Each connected region by itself.
     pub regions: Vec<Thing>,
-    /// Regions taken together: all of them, and those on either side of the middle. An object may have fallen to pieces.
+    /// Regions taken together: all of them, and those on either side of the middle. An object may have fallen to
+    /// pieces.
     pub groups: Vec<Thing>,
 }
 
@@ -81,7 +82,8 @@ impl Sight {
 
     /// Does it show what was asked for?
     ///
-    /// As in GenEval, an object counts where it is found, whatever else there is; only counting wants so many and no more.
+    /// As in GenEval, an object counts where it is found, whatever else there is; only counting wants so many and no
+    /// more.
     pub fn answers(&self, question: &Question) -> bool {
         let colours: Vec<Option<Colour>> = question.scene.objects.iter().map(|object| object.colour).collect();
         let is = |thing: &Thing, i: usize| {

@@ -1,5 +1,5 @@
-//! What a model is asked to draw: the six tasks of GenEval (Ghosh, Hajishirzi and Schmidt 2023) with the objects and colours
-//! of our own data.
+//! What a model is asked to draw: the six tasks of GenEval (Ghosh, Hajishirzi and Schmidt 2023) with the objects and
+//! colours of our own data.
 
 use crate::data::captions::full_prompt;
 use crate::data::colour::Colour;

@@ -1,14 +1,15 @@
 //! Where a picture shows something: connected pieces that differ from the colour of its border.
 //!
-//! Nothing is learnt and nothing is told about what should be there. It takes a plain backdrop, which is why every prompt
-//! of the test asks for one.
+//! Nothing is learnt and nothing is told about what should be there. It takes a plain backdrop, which is why every
+//! prompt of the test asks for one.
 
 use crate::data::colour::OkLab;
 use image::{Rgb, RgbImage};
 
 /// OKLab distance from the backdrop from which a pixel is something.
 const DIFFERENT: f32 = 0.07;
-/// Pieces smaller than this share of the picture are dirt, and so are those smaller than the other share of the largest.
+/// Pieces smaller than this share of the picture are dirt, and so are those smaller than the other share of the
+/// largest.
 const DIRT: f32 = 0.002;
 const SPECK: f32 = 0.04;
 /// Free rim of a cutting, in shares of its content's longer side.
@@ -115,8 +116,8 @@ impl<'a> View<'a> {
         Some(rest.iter().fold(first.clone(), |all, region| all.with(region)))
     }
 
-    /// The regions on either side of the middle of the picture, along x and along y: two objects that fell to pieces, or
-    /// that touch others.
+    /// The regions on either side of the middle of the picture, along x and along y: two objects that fell to pieces,
+    /// or that touch others.
     pub fn halves(&self) -> Vec<Region> {
         let middle = [self.image.width() as f32 / 2.0, self.image.height() as f32 / 2.0];
         let mut halves = Vec::new();

@@ -73,8 +73,8 @@ impl Report {
         }
     }
 
-    /// Has the questions of one side of the split drawn, all seeds of one by one call of `draw`, and judges the pictures;
-    /// adds the model's row, the ceiling's and the floor's. Gives the pictures of the first seed.
+    /// Has the questions of one side of the split drawn, all seeds of one by one call of `draw`, and judges the
+    /// pictures; adds the model's row, the ceiling's and the floor's. Gives the pictures of the first seed.
     pub fn ask(
         &mut self,
         (split, questions): (Split, &[Question]),
@@ -156,7 +156,8 @@ impl fmt::Display for Report {
         writeln!(f, "{}", table(&header, 2, &rows))?;
         write!(
             f,
-            "\nPercent right over {} seeds a prompt, in brackets the 95 % interval (Wilson); overall is the mean of the tasks.",
+            "\nPercent right over {} seeds a prompt, in brackets the 95 % interval (Wilson); \
+             overall is the mean of the tasks.",
             self.seeds
         )
     }

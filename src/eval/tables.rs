@@ -1,5 +1,5 @@
-//! The paper's ablations on our models: ways to decode (Table 9), and models trained in different ways, which are run one
-//! by one (Tables 7 and 8).
+//! The paper's ablations on our models: ways to decode (Table 9), and models trained in different ways, which are run
+//! one by one (Tables 7 and 8).
 
 use super::frechet::Gaussian;
 use super::judge::{Judge, Sight};

@@ -131,7 +131,8 @@ impl fmt::Display for TokenizerReport {
         writeln!(f, "{}", table(&header, 2, &rows))?;
         write!(
             f,
-            "\n{} images each, with the 95 % interval of the mean. FD-EffLite0 compares only at equal numbers of images.",
+            "\n{} images each, with the 95 % interval of the mean. \
+             FD-EffLite0 compares only at equal numbers of images.",
             self.images
         )
     }

@@ -98,7 +98,8 @@ pub enum WeightsError {
     )]
     Archive(String),
     #[error(
-        "this file is a pickle, but none that torch.save wrote ({0}); save the weights with torch.save or as safetensors"
+        "this file is a pickle, but none that torch.save wrote ({0}); save the weights with torch.save or as \
+        safetensors"
     )]
     Legacy(&'static str),
     #[error(

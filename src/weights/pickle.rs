@@ -394,8 +394,8 @@ impl<'a> Machine<'a> {
         Ok(Node::Global(global))
     }
 
-    /// `('storage', class, key, device, elements)`: the only kind of persistent id that torch writes. Before 1.6 it added
-    /// a sixth value, None unless the storage is a part of another.
+    /// `('storage', class, key, device, elements)`: the only kind of persistent id that torch writes. Before 1.6 it
+    /// added a sixth value, None unless the storage is a part of another.
     fn persistent(&mut self) -> Result<(), PickleError> {
         let id = self.pop()?;
         let Node::Tuple(parts) = self.node(id) else {

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 
 /// Six kinds of prompts, as in GenEval: one and two objects, counting, colours, position, colour attribution.
 ///
-/// Every score stands beside the one of real renders (the ceiling) and the one of the same pictures under shuffled prompts
-/// (the floor), for combinations seen in training and held out.
+/// Every score stands beside the one of real renders (the ceiling) and the one of the same pictures under shuffled
+/// prompts (the floor), for combinations seen in training and held out.
 #[derive(Args, Debug)]
 pub(super) struct EvalPrompts {
     #[command(flatten)]
