@@ -230,10 +230,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Every kind of case that a test asks for.
-    const KINDS: [&str; 15] = [
+    const KINDS: [&str; 17] = [
         "bitwise_self_correction",
         "bsq_entropy",
         "checkpoint_conversion",
+        "efficientnet_lite",
+        "efficientnet_lite0",
         "labels",
         "lfq",
         "multiscale_bsq_training_loss",
