@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/i_*: EfficientNet-Lite in plain numpy, for the evaluation's network to be compared with.
+"""Writes tests/efficientnet: EfficientNet-Lite in plain numpy, for the evaluation's network to be compared with.
 
     pip install numpy
     scripts/efficientnet_golden.py [efficientnet-lite0-57934424.pth]
@@ -18,7 +18,7 @@ import sys
 
 import numpy as np
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "efficientnet"
 LITE0 = {
     "stem": 32,
     "stages": [[1, 3, 1, 1, 16], [2, 3, 2, 6, 24], [2, 5, 2, 6, 40], [3, 3, 2, 6, 80], [3, 5, 1, 6, 112],
