@@ -60,6 +60,10 @@ pub struct EmojiWorld {
     styles: Vec<(Style, usize)>,
     /// Places in the bank of the objects that are shown.
     concepts: Vec<usize>,
+    /// Plain backdrops and no effects.
+    plain: bool,
+    /// Every object upright, in the middle of its place and of middling size.
+    still: bool,
     /// Painted sprites ready for pasting: for every concept and style, [`Colour::OBJECTS`] and one more, the natural
     /// colour. Each takes 90 kB once it was drawn.
     painted: Vec<OnceLock<Pyramid>>,
@@ -80,6 +84,8 @@ impl EmojiWorld {
             split,
             kinds: KINDS.to_vec(),
             styles: STYLES.to_vec(),
+            plain: false,
+            still: false,
             painted: (0..slots).map(|_| OnceLock::new()).collect(),
         })
     }
@@ -90,7 +96,8 @@ impl EmojiWorld {
     }
 
     /// The bundled bank as a run's settings name it: `emoji`, or `emoji:` with the styles, kinds and objects to compose of
-    /// between commas, such as `emoji:flat,single,apple,car`; `None` for any other name.
+    /// between commas, such as `emoji:flat,single,apple,car`; `plain` leaves out landscapes, gradients and effects,
+    /// `still` puts every object upright into the middle. `None` for any other name.
     pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
         let world = Self::bundled(split);
         if name == "emoji" {
@@ -102,7 +109,11 @@ impl EmojiWorld {
         let mut world = world?;
         let (mut styles, mut kinds, mut concepts) = (Vec::new(), Vec::new(), Vec::new());
         for part in parts.split(',') {
-            if let Some(style) = Style::named(part) {
+            if part == "plain" {
+                world.plain = true;
+            } else if part == "still" {
+                world.still = true;
+            } else if let Some(style) = Style::named(part) {
                 styles.push(style);
             } else if let Some(kind) = Kind::named(part) {
                 kinds.push(kind);
@@ -166,7 +177,7 @@ impl EmojiWorld {
 
     fn random(&self, kind: Kind, rng: &mut Rng) -> Scene {
         let effect = match kind {
-            Kind::Single if rng.chance(EFFECTS) => rng.pick(&Effect::ALL).copied(),
+            Kind::Single if rng.chance(EFFECTS) && !self.plain => rng.pick(&Effect::ALL).copied(),
             _ => None,
         };
         // Effects hide the hand that drew.
@@ -266,7 +277,7 @@ impl EmojiWorld {
             .collect();
         let ticket = rng.below(100);
         // At most three colours of ten are taken, and at most three places of seven.
-        if ticket < PLAIN {
+        if self.plain || ticket < PLAIN {
             Backdrop::Plain(plain[rng.below(plain.len())])
         } else if ticket < PLAIN + GRADIENTS {
             let top = rng.below(plain.len());
@@ -310,7 +321,11 @@ impl EmojiWorld {
         let mut canvas = RgbImage::new(width as u32, height as u32);
         paint_backdrop(&mut canvas, scene.backdrop, rng);
         let extents: Vec<[f32; 2]> = pyramids.iter().map(|pyramid| pyramid.half_extent).collect();
-        let placements = arrange(scene, [height, width], &extents, rng);
+        let placements = if self.still {
+            arrange(scene, [height, width], &extents, &mut Rng::middle())
+        } else {
+            arrange(scene, [height, width], &extents, rng)
+        };
         let tint = (scene.effect == Some(Effect::Silhouette)).then_some(INK);
         for ((placement, pyramid), object) in placements.iter().zip(&pyramids).zip(&mut objects) {
             if let Backdrop::Place(place) = scene.backdrop {

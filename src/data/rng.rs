@@ -8,15 +8,33 @@ pub struct Rng {
     seed: u64,
     index: u64,
     draws: u64,
+    /// Every draw is the middle one.
+    middle: bool,
 }
 
 impl Rng {
     pub fn new(seed: u64, index: u64) -> Self {
-        Self { seed, index, draws: 0 }
+        Self {
+            seed,
+            index,
+            draws: 0,
+            middle: false,
+        }
+    }
+
+    /// No chance at all: the middle of every range, and nothing that may or may not be.
+    pub fn middle() -> Self {
+        Self {
+            middle: true,
+            ..Self::new(0, 0)
+        }
     }
 
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
+        if self.middle {
+            return 1 << 63;
+        }
         self.draws += 1;
         bits(self.seed, Stream::Data, self.index, self.draws)
     }
@@ -55,6 +73,14 @@ impl Rng {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_middle_is_no_chance() {
+        let mut rng = Rng::middle();
+        assert_eq!([rng.range(-1.0, 1.0), rng.range(2.0, 4.0)], [0.0, 3.0]);
+        assert!(!rng.chance(0.5));
+        assert_eq!([rng.below(1), rng.below(5)], [0, 2]);
+    }
 
     #[test]
     fn neighbouring_samples_are_unlike() {
