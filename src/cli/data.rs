@@ -1,11 +1,13 @@
 //! `infinity data`: the sprite bank and a look at training samples.
 
 use crate::cli::CliError;
-use crate::data::build::{self, PACKAGE, hex};
+use crate::data::build::{self, hex};
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
+use crate::data::scene::Kind;
 use crate::data::sprites::SpriteBank;
+use crate::data::style::Style;
 use crate::data::{DataError, Source};
 use crate::train::picture::grid;
 use clap::{Args, Subcommand};
@@ -27,12 +29,12 @@ enum Command {
 }
 
 #[derive(Args, Debug)]
-#[command(about = format!("Draw the sprite bank from the npm package {PACKAGE}"))]
+#[command(about = format!("Draw the sprite bank from npm packages: {}", Style::ALL.map(|s| s.package().name).join(", ")))]
 struct Build {
-    /// The package's archive, as `npm pack` fetches it
-    #[arg(value_name = "TGZ")]
-    package: PathBuf,
-    /// File to write; the same package always gives the same bytes
+    /// The packages' archives, as `npm pack` fetches them, or a folder that holds them
+    #[arg(value_name = "TGZ", required = true)]
+    packages: Vec<PathBuf>,
+    /// File to write; the same packages always give the same bytes
     #[arg(long, value_name = "FILE", default_value = "data/sprites.bin")]
     out: PathBuf,
 }
@@ -49,15 +51,52 @@ struct Preview {
     /// The same seed shows the same samples
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Side of a sample in pixels
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u64).range(16..=1024))]
-    size: u64,
+    /// Side of a sample in pixels, or WIDTHxHEIGHT
+    #[arg(long, default_value = "128", value_parser = size)]
+    size: [usize; 2],
+    /// Only samples of this kind
+    #[arg(long, value_enum, conflicts_with = "folder")]
+    kind: Option<Sort>,
     /// Show the combinations that training never sees
     #[arg(long, conflicts_with = "folder")]
     held_out: bool,
     /// Show a folder of one's own images instead: .png or .jpg files, each with a .txt file, or a metadata.jsonl
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+}
+
+/// The kinds of composed samples, as they are called on the command line.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Sort {
+    /// One object
+    Single,
+    /// Two objects in relation
+    Relation,
+    /// Two to six of one object
+    Count,
+    /// Two objects in two colours
+    Colours,
+}
+
+impl From<Sort> for Kind {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Single => Self::Single,
+            Sort::Relation => Self::Relation,
+            Sort::Count => Self::Count,
+            Sort::Colours => Self::Colours,
+        }
+    }
+}
+
+/// "128" or "96x160" as height and width.
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let (width, height) = text.split_once('x').unwrap_or((text, text));
+    let side = |text: &str| match text.parse() {
+        Ok(side) if (16..=1024).contains(&side) => Ok(side),
+        _ => Err("sides are 16 to 1024 pixels, such as 128 or 96x160"),
+    };
+    Ok([side(height)?, side(width)?])
 }
 
 impl Data {
@@ -71,13 +110,15 @@ impl Data {
 
 impl Build {
     fn run(self) -> Result<(), CliError> {
-        let bytes = build::build(&self.package)?.to_bytes()?;
+        let bytes = build::build(&self.packages)?.to_bytes()?;
         std::fs::write(&self.out, &bytes).map_err(DataError::io(&self.out))?;
-        let sprites = SpriteBank::from_bytes(&bytes)?.sprites.len();
+        let subjects = SpriteBank::from_bytes(&bytes)?.subjects;
+        let sprites: usize = subjects.iter().map(|subject| subject.sprites.len()).sum();
         let hash = hex(&Sha256::digest(&bytes));
         println!(
-            "wrote {}: {sprites} sprites, {} bytes, SHA-256 {hash}",
+            "wrote {}: {} objects, {sprites} sprites, {} bytes, SHA-256 {hash}",
             self.out.display(),
+            subjects.len(),
             bytes.len()
         );
         Ok(())
@@ -91,17 +132,19 @@ impl Preview {
     fn run(self) -> Result<(), CliError> {
         match &self.folder {
             Some(folder) => self.draw(&Folder::open(folder)?),
-            None => self.draw(&EmojiWorld::bundled(if self.held_out {
-                Split::HeldOut
-            } else {
-                Split::Train
-            })?),
+            None => {
+                let world = EmojiWorld::bundled(if self.held_out { Split::HeldOut } else { Split::Train })?;
+                match self.kind {
+                    Some(kind) => self.draw(&world.only(kind.into())),
+                    None => self.draw(&world),
+                }
+            }
         }
     }
 
     fn draw(&self, source: &impl Source) -> Result<(), CliError> {
-        let size = self.size as usize;
-        let samples = (0..self.count).map(|index| source.sample(self.seed, index, size, size));
+        let [height, width] = self.size;
+        let samples = (0..self.count).map(|index| source.sample(self.seed, index, height, width));
         let samples = samples.collect::<Result<Vec<_>, _>>()?;
         let mut captions = String::new();
         for (i, sample) in samples.iter().enumerate() {

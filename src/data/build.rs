@@ -1,11 +1,11 @@
-//! `infinity data build`: from the pinned icon package to the sprite bank.
+//! `infinity data build`: from the pinned icon packages to the sprite bank.
 //!
-//! The drawings are Fluent Emoji (flat), (c) Microsoft Corporation, MIT licence, as packaged by Iconify.
+//! Every [`Style`] is one package of drawings, with the licence THIRD_PARTY_LICENSES tells.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use image::{Rgba, RgbaImage};
 use resvg::tiny_skia::{Pixmap, Transform};
@@ -16,15 +16,12 @@ use sha2::{Digest, Sha256};
 use super::colour::Colour;
 use super::concepts::{CONCEPTS, Concept};
 use super::error::DataError;
-use super::recolour::Region;
-use super::sprites::{Entry, SPRITE_SIZE, Sprite, SpriteBank};
+use super::recolour::{self, Region};
+use super::sprites::{Entry, SPRITE_SIZE, Sprite, SpriteBank, Subject, Synonym};
+use super::style::Style;
 
-/// The npm package the bank is made of.
-pub const PACKAGE: &str = "@iconify-json/fluent-emoji-flat@1.2.6";
-/// Its container of drawings.
+/// A package's container of drawings.
 const ICONS: &str = "package/icons.json";
-/// SHA-256 of the container.
-const ICONS_SHA256: &str = "f5f4cf457c0db2ad5a2e42e033e02e0c87d10e43d0164cfffb3bb84914970a63";
 /// A recoloured object must change at least this share of itself, or its colour is not what one sees first.
 pub const LEAST_COVER: f32 = 0.5;
 
@@ -46,22 +43,57 @@ struct Icon {
     body: String,
 }
 
-/// Draws the whole bank from `package`, the archive that `npm pack` fetches [`PACKAGE`] as.
-pub fn build(package: &Path) -> Result<SpriteBank, DataError> {
-    let archive = File::open(package).map_err(DataError::io(package))?;
-    let json = icons(archive)
-        .map_err(|error| DataError::BadPackage(error.to_string()))?
-        .ok_or_else(|| DataError::BadPackage(format!("it has no file `{ICONS}`")))?;
-    let found = hex(&Sha256::digest(&json));
-    if found != ICONS_SHA256 {
-        return Err(DataError::WrongPackage {
-            path: package.to_owned(),
-            package: PACKAGE,
-            expected: ICONS_SHA256,
-            found,
+/// Draws the whole bank from `packages`: the archives that `npm pack` fetches [`Style::package`] as, in any order, or
+/// folders of them.
+pub fn build(packages: &[PathBuf]) -> Result<SpriteBank, DataError> {
+    let mut found: BTreeMap<Style, Vec<u8>> = BTreeMap::new();
+    for path in packages {
+        if path.is_dir() {
+            for file in std::fs::read_dir(path).map_err(DataError::io(path))? {
+                let file = file.map_err(DataError::io(path))?.path();
+                // A folder may hold other packages too.
+                if file.extension().is_some_and(|extension| extension == "tgz")
+                    && let Some(json) = container(&file)?
+                    && let Ok(style) = style_of(&json)
+                {
+                    found.insert(style, json);
+                }
+            }
+        } else {
+            let json = container(path)?.ok_or_else(|| DataError::BadPackage {
+                path: path.clone(),
+                reason: format!("it has no file `{ICONS}`"),
+            })?;
+            let style = style_of(&json).map_err(|hash| DataError::WrongPackage {
+                path: path.clone(),
+                found: hash,
+            })?;
+            found.insert(style, json);
+        }
+    }
+    if let Some(missing) = Style::ALL.into_iter().find(|style| !found.contains_key(style)) {
+        return Err(DataError::MissingPackage {
+            package: missing.package().name,
         });
     }
-    draw(&json, CONCEPTS)
+    let packages: Vec<(Style, &[u8])> = found.iter().map(|(&style, json)| (style, json.as_slice())).collect();
+    draw(&packages, CONCEPTS)
+}
+
+/// The style whose drawings these are, or their SHA-256 where they are no one's.
+fn style_of(json: &[u8]) -> Result<Style, String> {
+    let hash = hex(&Sha256::digest(json));
+    let known = Style::ALL.into_iter().find(|style| style.package().sha256 == hash);
+    known.ok_or(hash)
+}
+
+/// The bytes of the container in the archive at `path`, if there is one.
+fn container(path: &Path) -> Result<Option<Vec<u8>>, DataError> {
+    let archive = File::open(path).map_err(DataError::io(path))?;
+    icons(archive).map_err(|error| DataError::BadPackage {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 /// The bytes of the container in a gzipped tar archive, if there is one.
@@ -78,46 +110,75 @@ fn icons(archive: impl Read) -> std::io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// Draws `concepts` from the text of an Iconify container.
-pub(crate) fn draw(json: &[u8], concepts: &[Concept]) -> Result<SpriteBank, DataError> {
-    let icons: Icons = serde_json::from_slice(json).map_err(|e| DataError::BadPackage(e.to_string()))?;
-    let mut sprites = Vec::with_capacity(concepts.len());
-    for concept in concepts {
-        let icon = (icons.icons.get(concept.icon))
-            .ok_or_else(|| DataError::BadPackage(format!("it has no icon `{}`", concept.icon)))?;
-        let svg = format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {w} {h}" width="{w}" height="{h}">{body}</svg>"#,
-            w = icons.width,
-            h = icons.height,
-            body = icon.body
-        );
-        let bad = |reason: String| DataError::BadIcon {
-            icon: concept.icon.to_owned(),
-            reason,
-        };
-        let image = rasterise(&svg).map_err(bad)?;
-        let region = Region::of(&image).ok_or_else(|| bad("it has no colour".to_owned()))?;
-        let recolourable = region.cover >= LEAST_COVER;
-        let entry = Entry {
+/// Draws `concepts` from the texts of Iconify containers.
+pub(crate) fn draw(packages: &[(Style, &[u8])], concepts: &[Concept]) -> Result<SpriteBank, DataError> {
+    let mut subjects: Vec<Subject> = concepts.iter().map(subject).collect();
+    for &(style, json) in packages {
+        let icons: Icons = serde_json::from_slice(json).map_err(|error| bad_drawings(style, error.to_string()))?;
+        for (concept, subject) in concepts.iter().zip(&mut subjects) {
+            if let Some(name) = concept.icon(style) {
+                subject.sprites.push(sprite(&icons, name, style, concept.fixed)?);
+            }
+        }
+    }
+    let sources = packages.iter().map(|(style, _)| style.package().name.to_owned());
+    Ok(SpriteBank {
+        sources: sources.collect(),
+        subjects,
+    })
+}
+
+fn bad_drawings(style: Style, reason: String) -> DataError {
+    DataError::BadDrawings {
+        package: style.package().name,
+        reason,
+    }
+}
+
+/// The concept with no drawing yet.
+fn subject(concept: &Concept) -> Subject {
+    let synonym = |&(noun, plural): &(&str, &str)| Synonym {
+        noun: noun.to_owned(),
+        plural: plural.to_owned(),
+    };
+    Subject {
+        entry: Entry {
             noun: concept.noun.to_owned(),
             article: concept.article.to_owned(),
             plural: concept.plural.to_owned(),
-            synonyms: concept.synonyms.iter().map(|&name| name.to_owned()).collect(),
-            icon: concept.icon.to_owned(),
-            hue: region.mean.hue(),
-            cover: region.cover,
-            natural: Colour::of_object(region.mean),
-            colours: if recolourable {
-                Colour::OBJECTS.to_vec()
-            } else {
-                Vec::new()
-            },
-        };
-        sprites.push(Sprite { entry, image, region });
+            synonyms: concept.synonyms.iter().map(synonym).collect(),
+        },
+        sprites: Vec::new(),
     }
-    Ok(SpriteBank {
-        source: PACKAGE.to_owned(),
-        sprites,
+}
+
+fn sprite(icons: &Icons, name: &str, style: Style, fixed: bool) -> Result<Sprite, DataError> {
+    let icon = (icons.icons.get(name)).ok_or_else(|| bad_drawings(style, format!("it has no icon `{name}`")))?;
+    let svg = format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 {w} {h}" width="{w}" height="{h}">{body}</svg>"#,
+        w = icons.width,
+        h = icons.height,
+        body = icon.body
+    );
+    let image = rasterise(&svg).map_err(|reason| DataError::BadIcon {
+        icon: name.to_owned(),
+        reason,
+    })?;
+    // Three digits are far below what an eye sees, and far above where machines differ.
+    let region = Region::of(&image).map(Region::rounded);
+    let paintable = region.filter(|region| region.cover >= LEAST_COVER);
+    let (main, share) = recolour::main_colour(&image);
+    Ok(Sprite {
+        style,
+        icon: name.to_owned(),
+        main: paintable.map_or(main, |region| Colour::of_object(region.mean)),
+        plain: paintable.is_some() || share >= LEAST_COVER,
+        colours: match paintable {
+            Some(_) if !fixed => Colour::OBJECTS.to_vec(),
+            _ => Vec::new(),
+        },
+        region,
+        image,
     })
 }
 

@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 /// A colour in OKLab: lightness in 0..1, `a` towards red, `b` towards yellow.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OkLab {
     pub l: f32,
     pub a: f32,
@@ -175,6 +176,11 @@ impl Colour {
             Self::White => "white",
             Self::Gray => "gray",
         }
+    }
+
+    /// The article before the word.
+    pub fn article(self) -> &'static str {
+        if self == Self::Orange { "an" } else { "a" }
     }
 
     /// Mean colour of the painted region of an object of this colour.

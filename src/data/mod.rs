@@ -1,22 +1,29 @@
 //! Captioned images: composed ones for the default model, folders of one's own, and the oracle that judges what a
 //! model drew.
 //!
-//! [`build`] draws the icons of a pinned package into the [`sprites`] bank; [`recolour`] paints them; [`compose`] puts
-//! one on a background and [`captions`] says what is there; [`heldout`] keeps combinations back for the test.
+//! [`build`] draws the icons of pinned packages, one for each [`style`], into the [`sprites`] bank; [`recolour`] paints
+//! them. A [`scene`] says what a picture is to show: [`compose`] makes it up and draws it, [`captions`] puts it into
+//! words, and [`heldout`] keeps combinations back for the test.
 
 pub mod build;
 pub mod captions;
 pub mod colour;
 pub mod compose;
 pub mod concepts;
+mod effects;
 mod error;
 pub mod folder;
 pub mod heldout;
+mod layout;
 pub mod oracle;
+mod places;
+mod raster;
 pub mod recolour;
 pub mod rng;
+pub mod scene;
 mod source;
 pub mod sprites;
+pub mod style;
 
 pub use error::DataError;
-pub use source::{Sample, Source, Truth};
+pub use source::{Placed, Sample, Source, Truth};

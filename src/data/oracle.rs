@@ -13,7 +13,9 @@ use serde::Serialize;
 
 use super::colour::{Colour, OkLab};
 use super::error::DataError;
+use super::recolour::Region;
 use super::sprites::{Sprite, SpriteBank};
+use super::style::Style;
 
 /// Side of the square that outlines are compared on.
 const GRID: usize = 32;
@@ -52,7 +54,7 @@ impl Verdict {
     }
 }
 
-/// All sprites, ready to be compared with.
+/// All sprites of the flat style, ready to be compared with.
 pub struct Oracle {
     nouns: Vec<String>,
     patterns: Vec<Pattern>,
@@ -70,7 +72,8 @@ struct Pattern {
 impl Oracle {
     pub fn new(bank: &SpriteBank) -> Self {
         let mut patterns = Vec::new();
-        for (noun, sprite) in bank.sprites.iter().enumerate() {
+        let drawings = bank.subjects.iter().map(|subject| subject.sprite(Style::Flat));
+        for (noun, sprite) in drawings.enumerate().filter_map(|(noun, sprite)| Some((noun, sprite?))) {
             for mirror in [false, true] {
                 patterns.extend(
                     TILTS
@@ -80,7 +83,7 @@ impl Oracle {
             }
         }
         Self {
-            nouns: bank.sprites.iter().map(|sprite| sprite.entry.noun.clone()).collect(),
+            nouns: bank.subjects.iter().map(|subject| subject.entry.noun.clone()).collect(),
             patterns,
         }
     }
@@ -144,7 +147,9 @@ impl Pattern {
             if (0.0..size).contains(&u) && (0.0..size).contains(&v) {
                 let [r, g, b, alpha] = sprite.image.get_pixel(u as u32, v as u32).0;
                 object[place] = f32::from(alpha) / 255.0;
-                region[place] = object[place] * sprite.region.contains(OkLab::from_rgb([r, g, b]));
+                // A gray drawing is all body.
+                let within = |region: &Region| region.contains(OkLab::from_rgb([r, g, b]));
+                region[place] = object[place] * sprite.region.as_ref().map_or(1.0, within);
             }
         }
         let frame = Frame::around(&object, CANVAS, CANVAS)?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use image::RgbaImage;
+use serde::{Deserialize, Serialize};
 
 use super::colour::{Colour, OkLab, hue_difference};
 
@@ -14,7 +15,8 @@ const OUTSIDE: f32 = 62.0;
 const CHROMA_RAMP: (f32, f32) = (0.025, 0.06);
 
 /// The part of a sprite that carries its colour.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Region {
     /// Mean colour of the region.
     pub mean: OkLab,
@@ -68,6 +70,19 @@ impl Region {
         region
     }
 
+    /// To three digits.
+    pub fn rounded(self) -> Self {
+        let round = |value: f32| (value * 1000.0).round() / 1000.0;
+        Self {
+            mean: OkLab {
+                l: round(self.mean.l),
+                a: round(self.mean.a),
+                b: round(self.mean.b),
+            },
+            cover: round(self.cover),
+        }
+    }
+
     /// How far a colour belongs to the region, 0..1.
     pub fn contains(&self, colour: OkLab) -> f32 {
         membership(colour, self.mean.hue())
@@ -107,6 +122,22 @@ impl Region {
         }
         out
     }
+}
+
+/// The named colour with the largest area of the sprite, and its share of the opaque area, 0..1.
+pub fn main_colour(sprite: &RgbaImage) -> (Colour, f32) {
+    let mut areas = [0.0; Colour::OBJECTS.len()];
+    for (lab, area) in histogram(sprite) {
+        areas[Colour::of_object(lab) as usize] += area;
+    }
+    let total: f32 = areas.iter().sum();
+    let mut main = (Colour::Gray, 0.0);
+    for (colour, area) in Colour::OBJECTS.into_iter().zip(areas) {
+        if area > main.1 {
+            main = (colour, area);
+        }
+    }
+    (main.0, main.1 / total.max(1.0))
 }
 
 /// Distinct colours with the area they cover, in pixels; in order of first appearance, so that sums repeat exactly.

@@ -4,6 +4,8 @@ use image::RgbImage;
 
 use super::colour::Colour;
 use super::error::DataError;
+use super::scene::{Backdrop, Effect, Kind, Relation};
+use super::style::Style;
 
 /// An image with its caption.
 #[derive(Clone, Debug)]
@@ -31,11 +33,24 @@ impl Sample {
 /// What a composed image shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Truth {
+    pub kind: Kind,
+    pub objects: Vec<Placed>,
+    /// Of the first object to the second.
+    pub relation: Option<Relation>,
+    pub backdrop: Backdrop,
+    pub effect: Option<Effect>,
+}
+
+/// An object in an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed {
     /// The noun of the sprite bank's entry.
     pub concept: String,
-    /// The colour asked for, or what the drawing's own colour is called.
-    pub colour: Colour,
-    pub background: Colour,
+    pub style: Style,
+    /// The colour it is painted in; `None`: its own.
+    pub colour: Option<Colour>,
+    /// What the drawing's own colour is called; `None` for a many-coloured one.
+    pub natural: Option<Colour>,
     /// Left, top, right, bottom in pixels; right and bottom are just outside.
     pub bounds: [u32; 4],
 }

@@ -1,21 +1,25 @@
-//! The sprite bank: one small file with every drawing the generator pastes.
+//! The sprite bank: one file with every drawing the generator pastes.
 //!
-//! Layout: the eight bytes `SPRITES1`, the length of the index as little-endian `u32`, the index as JSON, then the
-//! drawings as PNG files one behind the other. The same icons always give the same bytes.
+//! Layout: the eight bytes `SPRITES2` and one zlib stream. In that, the length of the index as little-endian `u32`, the
+//! index as JSON, then the drawings as PNG files one behind the other. The same icons always give the same bytes.
 
+use std::io::Read;
+
+use flate2::bufread::ZlibDecoder;
 use image::{ImageFormat, RgbaImage};
 use serde::{Deserialize, Serialize};
 
 use super::colour::Colour;
 use super::error::DataError;
 use super::recolour::Region;
+use super::style::Style;
 
 /// Side of every sprite in pixels; the drawing touches the border on its longer axis.
-pub const SPRITE_SIZE: u32 = 160;
+pub const SPRITE_SIZE: u32 = 128;
 
-const MAGIC: &[u8; 8] = b"SPRITES1";
+const MAGIC: &[u8; 8] = b"SPRITES2";
 
-/// What captions and recolouring need to know of a drawing.
+/// The words for an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -23,62 +27,105 @@ pub struct Entry {
     pub noun: String,
     /// "a", "an", or empty before a noun that takes none.
     pub article: String,
+    /// Empty for what is not counted.
     pub plural: String,
     /// Other nouns captions use for it.
-    pub synonyms: Vec<String>,
-    /// Name of the drawing in the icon package.
-    pub icon: String,
-    /// Dominant hue in degrees (OKLab).
-    pub hue: f32,
-    /// Share of the drawing that recolouring changes, 0..1.
-    pub cover: f32,
-    /// What the colour of the drawing as it comes is called.
-    pub natural: Colour,
-    /// Colours it may be painted in; empty when it cannot be recoloured.
-    pub colours: Vec<Colour>,
+    pub synonyms: Vec<Synonym>,
 }
 
-/// A drawing with its description.
+/// Another noun for the same thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Synonym {
+    pub noun: String,
+    pub plural: String,
+}
+
+/// A drawing with what recolouring needs to know of it.
 #[derive(Clone, Debug)]
 pub struct Sprite {
-    pub entry: Entry,
+    pub style: Style,
+    /// Name of the drawing in the icon package.
+    pub icon: String,
+    /// The colour that most of the drawing has as it comes.
+    pub main: Colour,
+    /// Whether the main colour covers so much that one would call the object that.
+    pub plain: bool,
+    /// Colours it may be painted in; empty when it keeps its own.
+    pub colours: Vec<Colour>,
+    /// Where the colour is; `None` for a gray drawing.
+    pub region: Option<Region>,
     /// [`SPRITE_SIZE`] square, straight (not premultiplied) alpha.
     pub image: RgbaImage,
-    /// Where the colour is.
-    pub region: Region,
 }
 
 impl Sprite {
-    /// The drawing in a colour; `None` leaves it as it comes.
+    /// The drawing in a colour; `None`, or a colour it cannot have, leaves it as it comes.
     pub fn painted(&self, colour: Option<Colour>) -> RgbaImage {
-        match colour {
-            Some(colour) => self.region.paint(&self.image, colour),
-            None => self.image.clone(),
+        match (colour, &self.region) {
+            (Some(colour), Some(region)) => region.paint(&self.image, colour),
+            _ => self.image.clone(),
         }
+    }
+
+    /// What one would call the colour of the drawing as it comes; `None` for a many-coloured one.
+    pub fn natural(&self) -> Option<Colour> {
+        self.plain.then_some(self.main)
+    }
+}
+
+/// An object with its drawings, at most one of each style.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    pub entry: Entry,
+    pub sprites: Vec<Sprite>,
+}
+
+impl Subject {
+    /// Its drawing in a style, where there is one.
+    pub fn sprite(&self, style: Style) -> Option<&Sprite> {
+        self.sprites.iter().find(|sprite| sprite.style == style)
+    }
+
+    /// Is this how it comes in some style?
+    pub fn is_natural(&self, colour: Colour) -> bool {
+        self.sprites.iter().any(|sprite| sprite.main == colour)
     }
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Index {
-    /// Package the drawings come from, `name@version`.
-    source: String,
-    sprites: Vec<Indexed>,
+    /// Packages the drawings come from, `name@version`.
+    sources: Vec<String>,
+    subjects: Vec<IndexedSubject>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Indexed {
+struct IndexedSubject {
     #[serde(flatten)]
     entry: Entry,
+    sprites: Vec<IndexedSprite>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IndexedSprite {
+    style: Style,
+    icon: String,
+    main: Colour,
+    plain: bool,
+    colours: Vec<Colour>,
+    region: Option<Region>,
     /// Length of the PNG file.
     bytes: usize,
 }
 
-/// All sprites of a bank, in the order of the file.
+/// All objects of a bank, in the order of the file.
 #[derive(Clone, Debug)]
 pub struct SpriteBank {
-    pub source: String,
-    pub sprites: Vec<Sprite>,
+    pub sources: Vec<String>,
+    pub subjects: Vec<Subject>,
 }
 
 impl SpriteBank {
@@ -92,8 +139,14 @@ impl SpriteBank {
         let bad = |reason: &str| DataError::BadBank(reason.to_owned());
         let rest = bytes
             .strip_prefix(MAGIC)
-            .ok_or_else(|| bad("it does not begin with `SPRITES1`"))?;
-        let (length, rest) = rest
+            .ok_or_else(|| bad("it does not begin with `SPRITES2`"))?;
+        let mut stream = ZlibDecoder::new(rest);
+        let mut content = Vec::new();
+        (stream.read_to_end(&mut content)).map_err(|e| DataError::BadBank(format!("its compressed part: {e}")))?;
+        if !stream.into_inner().is_empty() {
+            return Err(bad("bytes are left behind its end"));
+        }
+        let (length, rest) = content
             .split_first_chunk::<4>()
             .ok_or_else(|| bad("it ends before the index"))?;
         let length = u32::from_le_bytes(*length) as usize;
@@ -101,31 +154,27 @@ impl SpriteBank {
             .split_at_checked(length)
             .ok_or_else(|| bad("it ends inside the index"))?;
         let index: Index = serde_json::from_slice(index).map_err(|e| DataError::BadBank(format!("index: {e}")))?;
-        let mut sprites = Vec::with_capacity(index.sprites.len());
-        for Indexed { entry, bytes } in index.sprites {
-            let (png, rest) = drawings
-                .split_at_checked(bytes)
-                .ok_or_else(|| bad("it ends inside the last drawing"))?;
-            drawings = rest;
-            let image = image::load_from_memory_with_format(png, ImageFormat::Png)
-                .map_err(|e| DataError::BadBank(format!("drawing of `{}`: {e}", entry.noun)))?
-                .into_rgba8();
-            if image.dimensions() != (SPRITE_SIZE, SPRITE_SIZE) {
-                return Err(DataError::BadBank(format!(
-                    "drawing of `{}` has the wrong size",
-                    entry.noun
-                )));
+        let mut subjects = Vec::with_capacity(index.subjects.len());
+        for IndexedSubject { entry, sprites } in index.subjects {
+            let mut subject = Subject {
+                entry,
+                sprites: Vec::with_capacity(sprites.len()),
+            };
+            for sprite in sprites {
+                let (png, rest) = drawings
+                    .split_at_checked(sprite.bytes)
+                    .ok_or_else(|| bad("it ends inside the last drawing"))?;
+                drawings = rest;
+                subject.sprites.push(sprite.with(png)?);
             }
-            let region = Region::of(&image)
-                .ok_or_else(|| DataError::BadBank(format!("drawing of `{}` has no colour", entry.noun)))?;
-            sprites.push(Sprite { entry, image, region });
+            subjects.push(subject);
         }
         if !drawings.is_empty() {
             return Err(bad("bytes are left behind the last drawing"));
         }
         Ok(Self {
-            source: index.source,
-            sprites,
+            sources: index.sources,
+            subjects,
         })
     }
 
@@ -133,40 +182,77 @@ impl SpriteBank {
     pub fn to_bytes(&self) -> Result<Vec<u8>, DataError> {
         let mut drawings = Vec::new();
         let mut index = Index {
-            source: self.source.clone(),
-            sprites: Vec::with_capacity(self.sprites.len()),
+            sources: self.sources.clone(),
+            subjects: Vec::with_capacity(self.subjects.len()),
         };
-        for sprite in &self.sprites {
-            let png = png(&sprite.image).map_err(|e| DataError::BadIcon {
-                icon: sprite.entry.icon.clone(),
-                reason: e.to_string(),
-            })?;
-            index.sprites.push(Indexed {
-                entry: sprite.entry.clone(),
-                bytes: png.len(),
+        for subject in &self.subjects {
+            let mut sprites = Vec::with_capacity(subject.sprites.len());
+            for sprite in &subject.sprites {
+                let png = png(&sprite.image).map_err(|e| DataError::BadIcon {
+                    icon: sprite.icon.clone(),
+                    reason: e.to_string(),
+                })?;
+                sprites.push(IndexedSprite {
+                    style: sprite.style,
+                    icon: sprite.icon.clone(),
+                    main: sprite.main,
+                    plain: sprite.plain,
+                    colours: sprite.colours.clone(),
+                    region: sprite.region,
+                    bytes: png.len(),
+                });
+                drawings.extend(png);
+            }
+            index.subjects.push(IndexedSubject {
+                entry: subject.entry.clone(),
+                sprites,
             });
-            drawings.extend(png);
         }
         let index = serde_json::to_vec(&index).map_err(|e| DataError::BadBank(e.to_string()))?;
+        let mut content = (index.len() as u32).to_le_bytes().to_vec();
+        content.extend(index);
+        content.extend(drawings);
         let mut bytes = MAGIC.to_vec();
-        bytes.extend((index.len() as u32).to_le_bytes());
-        bytes.extend(index);
-        bytes.extend(drawings);
+        // Not flate2, which compresses by whichever zlib the features of other crates select: the bytes would differ.
+        bytes.extend(miniz_oxide::deflate::compress_to_vec_zlib(&content, 9));
         Ok(bytes)
     }
 
     /// Place of a concept.
     pub fn find(&self, noun: &str) -> Option<usize> {
-        self.sprites.iter().position(|sprite| sprite.entry.noun == noun)
+        self.subjects.iter().position(|subject| subject.entry.noun == noun)
     }
 }
 
-/// Always the same bytes for the same image: `Fast` is the PNG encoder's own compressor, where the others come from
-/// whichever zlib the features of other crates select.
+impl IndexedSprite {
+    /// Joins the description with its drawing.
+    fn with(self, png: &[u8]) -> Result<Sprite, DataError> {
+        let image = image::load_from_memory_with_format(png, ImageFormat::Png)
+            .map_err(|e| DataError::BadBank(format!("drawing of `{}`: {e}", self.icon)))?
+            .into_rgba8();
+        if image.dimensions() != (SPRITE_SIZE, SPRITE_SIZE) {
+            return Err(DataError::BadBank(format!(
+                "drawing of `{}` has the wrong size",
+                self.icon
+            )));
+        }
+        Ok(Sprite {
+            style: self.style,
+            icon: self.icon,
+            main: self.main,
+            plain: self.plain,
+            colours: self.colours,
+            region: self.region,
+            image,
+        })
+    }
+}
+
+/// Filtered but not compressed, which the bank does as a whole.
 fn png(image: &RgbaImage) -> image::ImageResult<Vec<u8>> {
     use image::codecs::png::{CompressionType, FilterType, PngEncoder};
     let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Adaptive);
+    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Uncompressed, FilterType::Adaptive);
     image.write_with_encoder(encoder)?;
     Ok(bytes)
 }

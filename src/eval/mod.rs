@@ -72,7 +72,7 @@ pub fn rows(
     for (index, Drawing { prompt, image, .. }) in drawings.iter().enumerate() {
         let size = [image.height() as usize, image.width() as usize];
         let rng = &mut Rng::new(SEED, index as u64);
-        let (image, _) = world.draw(prompt.sprite, Some(prompt.colour), prompt.background, size, rng)?;
+        let (image, _) = world.draw(&prompt.scene(), size, rng)?;
         real.push((oracle.judge(&image), *prompt));
     }
     let real = real.iter().map(|(verdict, prompt)| (verdict, *prompt)).collect();
@@ -122,14 +122,8 @@ mod tests {
         /// Scores of a model that draws perfectly what `heard` makes of the prompt.
         fn score(&self, heard: impl Fn(&Prompt) -> Prompt) -> [Score; 3] {
             let draw_it = |prompt: &Prompt, seed| {
-                let Prompt {
-                    sprite,
-                    colour,
-                    background,
-                    ..
-                } = heard(prompt);
-                let rng = &mut Rng::new(5, seed);
-                let drawn = self.world.draw(sprite, Some(colour), background, [64, 64], rng);
+                let rng = &mut Rng::new(99, seed);
+                let drawn = self.world.draw(&heard(prompt).scene(), [64, 64], rng);
                 drawn.map(|(image, _)| image)
             };
             let drawings = draw(&self.prompts, 2, &self.oracle, draw_it).unwrap();
@@ -158,7 +152,7 @@ mod tests {
     fn a_model_that_hears_no_colours_is_found_out() {
         let bench = Bench::new();
         let [model, real, _] = bench.score(|prompt| Prompt {
-            colour: bench.world.bank().sprites[prompt.sprite].entry.natural,
+            colour: flat(&bench.world, prompt).main,
             ..prompt.clone()
         });
         assert!(

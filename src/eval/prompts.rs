@@ -2,9 +2,11 @@
 
 use crate::data::captions::full_prompt;
 use crate::data::colour::Colour;
-use crate::data::heldout::{Split, combinations};
+use crate::data::heldout::{Combination, Split};
 use crate::data::rng::Rng;
+use crate::data::scene::{Backdrop, Object, Scene};
 use crate::data::sprites::SpriteBank;
+use crate::data::style::Style;
 
 /// Seed of the choice; always the same, so that models are asked the same.
 const SEED: u64 = 0xA5C;
@@ -19,6 +21,29 @@ pub struct Prompt {
     pub sprite: usize,
     pub colour: Colour,
     pub background: Colour,
+}
+
+impl Prompt {
+    /// What is to be drawn.
+    pub fn scene(&self) -> Scene {
+        let object = Object {
+            concept: self.sprite,
+            colour: Some(self.colour),
+        };
+        Scene::single(object).on(Backdrop::Plain(self.background))
+    }
+}
+
+/// Objects in colours of one side of the split: places in the bank of those whose flat drawing can be painted.
+pub fn combinations(bank: &SpriteBank, split: Split) -> Vec<(usize, Colour)> {
+    let mut found = Vec::new();
+    for (place, subject) in bank.subjects.iter().enumerate() {
+        let colours = subject.sprite(Style::Flat).map_or(&[][..], |sprite| &sprite.colours);
+        let held_out = |colour: Colour| Combination::Colour(place, colour).held_out(bank);
+        let of_split = colours.iter().filter(|&&colour| held_out(colour) == (split == Split::HeldOut));
+        found.extend(of_split.map(|&colour| (place, colour)));
+    }
+    found
 }
 
 /// `count` prompts for combinations of one side of the split, or as many as there are.
@@ -42,14 +67,15 @@ pub fn choose(bank: &SpriteBank, split: Split, count: usize) -> Vec<Prompt> {
         (0..Colour::BACKGROUNDS.len()).flat_map(|round| chosen.iter().zip(&backgrounds).map(move |pair| (round, pair)));
     all.filter_map(|(round, (&(sprite, colour), backgrounds))| {
         let background = *backgrounds.get(round)?;
-        let entry = &bank.sprites[sprite].entry;
-        Some(Prompt {
-            text: full_prompt(entry, Some(colour), background),
-            noun: entry.noun.clone(),
+        let mut prompt = Prompt {
+            text: String::new(),
+            noun: bank.subjects[sprite].entry.noun.clone(),
             sprite,
             colour,
             background,
-        })
+        };
+        prompt.text = full_prompt(&prompt.scene(), bank);
+        Some(prompt)
     })
     .take(count)
     .collect()
@@ -74,8 +100,8 @@ mod tests {
             let prompts = choose(&bank, split, 100);
             assert_eq!(prompts.len(), 100);
             for prompt in &prompts {
-                let entry = &bank.sprites[prompt.sprite].entry;
-                assert_eq!((Split::of(entry, prompt.colour), &entry.noun), (split, &prompt.noun));
+                let entry = &bank.subjects[prompt.sprite].entry;
+                assert_eq!((Split::of(&prompt.scene(), &bank), &entry.noun), (split, &prompt.noun));
                 let words = [
                     prompt.noun.as_str(),
                     prompt.colour.name(),
