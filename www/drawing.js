@@ -4,7 +4,7 @@ import { planes } from "./bits.js";
 
 /** @typedef {import("./protocol.js").Scale} Scale */
 /** @typedef {import("./protocol.js").Aspect} Aspect */
-/** @typedef {"picture" | "residual" | "bits"} View */
+/** @typedef {"picture" | "residual" | "bits" | "original"} View */
 
 export class Drawing {
   /** @type {Scale[]} */
@@ -63,7 +63,8 @@ export function picture({ image }) {
 }
 
 /**
- * One scale of a drawing as its picture so far, as what it added to the picture, or as its bits.
+ * One scale of a drawing as its picture so far, as what it added to the picture, or as its bits; or what it was
+ * read from.
  * @param {Drawing} drawing
  * @param {number} k from 1
  * @param {View} view
@@ -71,6 +72,7 @@ export function picture({ image }) {
 export function render(drawing, k, view) {
   const scale = drawing.scales[k - 1];
   if (!scale) throw new Error(`scale ${k} was not drawn`);
+  if (view === "original" && drawing.original) return drawing.original;
   if (view === "bits") return bitSheet(scale, drawing.bitsPerToken);
   return view === "residual" ? residual(scale, drawing.scales[k - 2]) : picture(scale);
 }

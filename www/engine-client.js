@@ -48,9 +48,17 @@ export class EngineClient {
    * @returns {Promise<import("./protocol.js").ModelInfo>}
    */
   async load(source, engine, listen) {
-    const absolute = typeof source === "string" ? new URL(source, document.baseURI).href : source;
-    const loaded = await this.#run({ type: "load", source: absolute, engine }, listen);
+    const loaded = await this.#run({ type: "load", source: absolute(source), engine }, listen);
     return loaded.model;
+  }
+
+  /**
+   * What a model's manifest says, without loading the model.
+   * @param {import("./protocol.js").Source} source
+   * @returns {Promise<import("./protocol.js").Inspected>}
+   */
+  inspect(source) {
+    return this.#run({ type: "inspect", source: absolute(source) }, () => {});
   }
 
   /**
@@ -126,6 +134,7 @@ export class EngineClient {
         else this.#fail(new EngineError("protocol", "page and engine are of different versions; reload the page without its cache"));
         break;
       case "loaded":
+      case "inspected":
       case "finished":
       case "decoded":
       case "encoded":
@@ -157,4 +166,9 @@ export class EngineClient {
     this.#ready.reject(error);
     this.#end()?.reject(error);
   }
+}
+
+/** @param {import("./protocol.js").Source} source */
+function absolute(source) {
+  return typeof source === "string" ? new URL(source, document.baseURI).href : source;
 }

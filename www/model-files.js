@@ -35,6 +35,11 @@ export class RemoteFiles {
     this.manifest = new URL(address).pathname.split("/").at(-1) ?? "";
   }
 
+  /** What the manifest says of the model. */
+  async inspect() {
+    return describe(await manifestBytes(this.#address));
+  }
+
   /** Fetches the manifest and begins with the files that drawing needs. */
   async begin() {
     const bytes = await manifestBytes(this.#address);
@@ -93,6 +98,10 @@ export class LocalFiles {
     this.manifest = files.find((file) => file.name.endsWith(".json") && file.name !== "tokenizer.json")?.name ?? "manifest.json";
   }
 
+  async inspect() {
+    return describe(await this.read(this.manifest));
+  }
+
   async begin() {
     const { needed } = entries(await this.read(this.manifest));
     this.#meter.need(needed.reduce((sum, entry) => sum + entry.bytes, 0));
@@ -149,6 +158,24 @@ function entries(bytes) {
     return { all, needed: all.filter((entry) => entry === tokenizer || draws(entry)) };
   } catch {
     return { all: [], needed: [] };
+  }
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @throws {Error} if they are no manifest
+ */
+function describe(bytes) {
+  try {
+    const { name, licence, shards } = JSON.parse(new TextDecoder().decode(bytes));
+    let [size, parameters] = [0, 0];
+    for (const shard of shards) {
+      size += shard.bytes;
+      for (const { shape } of Object.values(shard.tensors)) parameters += shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
+    }
+    return { name: String(name), licence: String(licence), bytes: size, parameters };
+  } catch {
+    throw new Error("it is not a model's manifest");
   }
 }
 

@@ -61,19 +61,21 @@ export const PROTOCOL = 2;
  * @typedef {{ type: "progress", phase: "download" | "build", loaded: number, total: number, speed: number, note: string }} Progress
  */
 /** @typedef {{ type: "loaded", model: ModelInfo }} Loaded */
+/** @typedef {{ type: "inspected", name: string, licence: string, bytes: number, parameters: number }} Inspected */
 /** Size of the wasm heap, which never shrinks. @typedef {{ type: "memory", bytes: number }} Memory */
 /** @typedef {{ type: "crashed", message: string }} Crashed */
 
 /**
- * @typedef {Ready | DeviceChosen | Progress | Loaded | Memory | Started | Scale | Finished | Decoded | Encoded | Cancelled
+ * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Memory | Started | Scale | Finished | Decoded | Encoded | Cancelled
  *   | Failure | Crashed} EngineEvent
  */
 
 /** Where a model is: the address of its manifest, or the manifest and all shards as files of the visitor. @typedef {string | File[]} Source */
 
 /** @typedef {{ type: "load", source: Source, engine: EngineChoice }} LoadCommand */
+/** @typedef {{ type: "inspect", source: Source }} InspectCommand */
 /** @typedef {{ type: "generate", options: Options }} GenerateCommand */
 /** @typedef {{ type: "decode", aspect: string, bits: Words[] }} DecodeCommand */
 /** @typedef {{ type: "encode", aspect: string, rgba: Uint8Array }} EncodeCommand */
 /** @typedef {{ type: "cancel" }} CancelCommand */
-/** @typedef {LoadCommand | GenerateCommand | DecodeCommand | EncodeCommand | CancelCommand} Command */
+/** @typedef {LoadCommand | InspectCommand | GenerateCommand | DecodeCommand | EncodeCommand | CancelCommand} Command */

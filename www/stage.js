@@ -65,6 +65,9 @@ export class Stage {
     this.#following = true;
     this.shown = 0;
     this.#canvas.hidden = true;
+    const original = element("view-original", HTMLInputElement);
+    original.disabled = drawing.original === null;
+    if (original.disabled && original.checked) element("view-picture", HTMLInputElement).click();
     this.#strip.frames(drawing.aspect);
     this.veil("Drawing the first scale");
     for (const scale of drawing.scales) this.#strip.add(scale);
@@ -87,7 +90,7 @@ export class Stage {
     this.#canvas.classList.toggle("cells", this.#view === "bits");
     this.#canvas.hidden = false;
     this.#veil.hidden = true;
-    const what = { picture: "", residual: ", what it added", bits: ", its bits" }[this.#view];
+    const what = { picture: "", residual: ", what it added", bits: ", its bits", original: ", the original" }[this.#view];
     this.#canvas.setAttribute("aria-label", `${drawing.title}, scale ${k} of ${drawing.aspect.scales.length}${what}`);
     this.shown = k;
     this.#strip.press(k);

@@ -1,15 +1,28 @@
 // Prompts from parts: colours, backdrops and styles whose words the model knows.
 
-/** Names and how they look. @type {[string, string][]} */
+/** A colour's name and how it looks. @typedef {[name: string, css: string]} Colour */
+
+/** @type {Colour[]} */
 const COLOURS = [
   ["red", "#d93a2f"], ["orange", "#f08a24"], ["yellow", "#f2cf3a"], ["green", "#3f9b4b"], ["blue", "#3b6fd4"],
   ["purple", "#8751c4"], ["pink", "#ee8fb5"], ["brown", "#8a5a3a"], ["black", "#222222"], ["white", "#fafafa"], ["gray", "#8d8f96"],
 ];
-const STYLES = ["a picture of", "a photo of", "a painting of", "a drawing of", "a sketch of", "an icon of"];
-const NAMES = COLOURS.map(([name]) => name);
-const COLOUR = `(?:${[...NAMES, "grey", "violet"].join("|")})`;
-const BACKDROP = new RegExp(`(?:\\s+on\\s+(?:an?\\s+)?${COLOUR}(?:\\s+background)?|,?\\s+(?:an?\\s+)?${COLOUR}\\s+background)\\s*$`, "i");
-const STYLE = new RegExp(`^\\s*(?:${STYLES.join("|")})\\s+`, "i");
+/** What follows the object. */
+const PLACES = ["in a meadow", "at night", "on a beach", "in the snow", "under water", "at sunset", "in the desert"];
+/** Styles that are said before the noun: "a glossy apple". */
+const ADJECTIVES = ["flat", "glossy", "cartoon", "simple"];
+/** Styles that are said before all: "pixel art of an apple". */
+const LEADS = ["pixel art of", "a black silhouette of", "a sticker of", "a photo of", "a painting of", "a sketch of"];
+
+const COLOUR = `(?:${[...COLOURS.map(([name]) => name), "grey", "violet"].join("|")})`;
+const BACKDROP = new RegExp(
+  `\\s+on\\s+(?:an?\\s+)?${COLOUR}(?:\\s+to\\s+${COLOUR}\\s+gradient)?(?:\\s+background)?\\s*$` +
+    `|,?\\s+(?:an?\\s+)?${COLOUR}(?:\\s+to\\s+${COLOUR}\\s+gradient)?\\s+background\\s*$` +
+    `|\\s+(?:${PLACES.join("|")})\\s*$`,
+  "i",
+);
+const LEAD = new RegExp(`^\\s*(?:${LEADS.join("|")}|a picture of)\\s+`, "i");
+const OBJECT = new RegExp(`^(?:(an?|the)(?:\\s+|$))?(?:(${ADJECTIVES.join("|")})(?:\\s+|$))?(?:(${COLOUR})(?:\\s+|$))?(.*)$`, "i");
 
 /**
  * What chips can be offered.
@@ -23,21 +36,18 @@ export function parts(words) {
   return {
     colours,
     backdrops: knows("on") && knows("background") ? colours : [],
-    styles: STYLES.filter(knows),
+    places: PLACES.filter(knows),
+    styles: [...ADJECTIVES, ...LEADS].filter(knows),
   };
 }
 
 /**
- * "a apple on .." becomes "a red apple on ..", "a blue apple" becomes "a red apple".
+ * "an apple on .." becomes "a red apple on ..", "a blue apple" becomes "a red apple".
  * @param {string} prompt
  * @param {string} colour
  */
 export function withColour(prompt, colour) {
-  const { style, object, backdrop } = split(prompt);
-  const painted = new RegExp(`\\b${COLOUR}\\b`, "i");
-  if (painted.test(object)) return style + articled(object.replace(painted, colour)) + backdrop;
-  const [, article = "", rest = ""] = /^(an?\s+|the\s+)?(.*)$/i.exec(object) ?? [];
-  return style + articled(`${article}${colour}${rest && " "}${rest}`) + backdrop;
+  return join({ ...split(prompt), colour });
 }
 
 /**
@@ -45,18 +55,28 @@ export function withColour(prompt, colour) {
  * @param {string} colour
  */
 export function withBackdrop(prompt, colour) {
-  const { style, object } = split(prompt);
-  return `${style}${object} on ${articled(`a ${colour}`)} background`;
+  return join({ ...split(prompt), backdrop: ` on ${article(colour)} ${colour} background` });
 }
 
 /**
- * Puts a style first, or takes it away if it is there.
  * @param {string} prompt
- * @param {string} wanted such as "a picture of"
+ * @param {string} place such as "in a meadow"
  */
-export function withStyle(prompt, wanted) {
-  const { style, object, backdrop } = split(prompt);
-  return (style.trim().toLowerCase() === wanted ? "" : `${wanted} `) + object + backdrop;
+export function withPlace(prompt, place) {
+  return join({ ...split(prompt), backdrop: ` ${place}` });
+}
+
+/**
+ * Says a style in its place, or takes it away if it is there.
+ * @param {string} prompt
+ * @param {string} style such as "glossy" or "pixel art of"
+ */
+export function withStyle(prompt, style) {
+  const now = split(prompt);
+  const had = now.adjective === style || now.lead === style;
+  const bare = { ...now, adjective: "", lead: "" };
+  if (had) return join(bare);
+  return join(ADJECTIVES.includes(style) ? { ...bare, adjective: style } : { ...bare, lead: style });
 }
 
 /**
@@ -70,21 +90,44 @@ export function surprise(examples, words, random) {
   /** @template T @param {T[]} list */
   const pick = (list) => list[Math.floor(random() * list.length)];
   const prompt = pick(examples) ?? "";
+  const { colour, backdrop } = split(prompt);
   const [object] = pick(colours) ?? [];
-  const [backdrop] = pick(backdrops.filter(([name]) => name !== object)) ?? [];
-  const painted = object && new RegExp(COLOUR, "i").test(split(prompt).object) ? withColour(prompt, object) : prompt;
-  return backdrop && split(painted).backdrop ? withBackdrop(painted, backdrop) : painted;
+  const [behind] = pick(backdrops.filter(([name]) => name !== object)) ?? [];
+  const painted = object && colour ? withColour(prompt, object) : prompt;
+  return behind && backdrop.endsWith("background") ? withBackdrop(painted, behind) : painted;
 }
 
-/** @param {string} prompt */
+/**
+ * @typedef {object} Phrase
+ * @property {string} lead "pixel art of"
+ * @property {string} article of the object as it was typed
+ * @property {string} adjective "glossy"
+ * @property {string} colour "red"
+ * @property {string} noun all the rest
+ * @property {string} backdrop with the space or comma before it
+ */
+
+/**
+ * @param {string} prompt
+ * @returns {Phrase}
+ */
 function split(prompt) {
-  const [style = ""] = STYLE.exec(prompt) ?? [];
-  const rest = prompt.slice(style.length).trim();
-  const [backdrop = ""] = BACKDROP.exec(rest) ?? [];
-  return { style: style.trimStart(), object: rest.slice(0, rest.length - backdrop.length), backdrop };
+  const [lead = ""] = LEAD.exec(prompt) ?? [];
+  const rest = prompt.slice(lead.length).trim();
+  const [backdrop = ""] = BACKDROP.exec(` ${rest}`) ?? [];
+  const object = rest.slice(0, Math.max(0, rest.length - backdrop.length));
+  const [, article = "", adjective = "", colour = "", noun = ""] = OBJECT.exec(object) ?? [];
+  return { lead: lead.trim().toLowerCase(), article, adjective: adjective.toLowerCase(), colour, noun, backdrop: backdrop.trimEnd() };
 }
 
-/** "a orange" becomes "an orange", "an red" becomes "a red". @param {string} text */
-function articled(text) {
-  return text.replace(/^an?(?=\s+(\w))/i, (_, next) => (/[aeiou]/i.test(next) ? "an" : "a"));
+/** @param {Phrase} phrase */
+function join({ lead, article: typed, adjective, colour, noun, backdrop }) {
+  const object = [adjective, colour, noun].filter(Boolean).join(" ");
+  const first = typed && typed.toLowerCase() !== "the" ? article(object) : typed;
+  return `${[lead, first, object].filter(Boolean).join(" ")}${backdrop}`.trim();
+}
+
+/** @param {string} words */
+function article(words) {
+  return /^[aeiou]/i.test(words) && !/^(uni|ufo)/i.test(words) ? "an" : "a";
 }

@@ -49,6 +49,7 @@ const host = {
 /** @param {Command} command */
 async function obey(command) {
   if (command.type === "load") return load(command.source, command.engine);
+  if (command.type === "inspect") return inspect(command.source);
   if (!engine) return command.type === "cancel" ? undefined : fail("not-loaded", "the model is not loaded yet; wait for it");
   switch (command.type) {
     case "generate":
@@ -60,6 +61,33 @@ async function obey(command) {
     case "cancel":
       return engine.cancel();
   }
+}
+
+/** @param {import("./protocol.js").Source} source */
+async function inspect(source) {
+  const files = filesOf(source, new Meter(() => {}));
+  try {
+    emit({ type: "inspected", ...(await files.inspect()) });
+  } catch (error) {
+    fail("download", unreachable(files.manifest, error));
+  }
+}
+
+/**
+ * @param {import("./protocol.js").Source} source
+ * @param {Meter} meter
+ */
+function filesOf(source, meter) {
+  return typeof source === "string" ? new RemoteFiles(source, meter) : new LocalFiles(source, meter);
+}
+
+/**
+ * @param {string} manifest
+ * @param {unknown} error
+ */
+function unreachable(manifest, error) {
+  const reason = error instanceof Error ? error.message : String(error);
+  return `${manifest} could not be loaded (${reason}); check its address and the connection, and try again`;
 }
 
 /**
@@ -75,12 +103,11 @@ async function load(source, wanted) {
   }
   emit({ type: "device", ...device });
   const meter = new Meter(emit);
-  const files = typeof source === "string" ? new RemoteFiles(source, meter) : new LocalFiles(source, meter);
+  const files = filesOf(source, meter);
   try {
     await files.begin();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return fail("download", `${files.manifest} could not be loaded (${reason}); check its address and the connection, and try again`);
+    return fail("download", unreachable(files.manifest, error));
   }
   try {
     const url = new URL("./infinity-web_bg.wasm", import.meta.url);

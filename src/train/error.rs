@@ -1,5 +1,6 @@
 //! What can go wrong in training.
 
+#[cfg(not(target_family = "wasm"))]
 use crate::data::DataError;
 use crate::model::ModelError;
 use crate::weights::WeightsError;
@@ -25,8 +26,10 @@ pub enum TrainError {
     Io { path: String, error: std::io::Error },
     #[error("{0} is not a checkpoint of this run: {1}; start again with an empty output directory")]
     Checkpoint(String, String),
+    #[cfg(not(target_family = "wasm"))]
     #[error("a training sample could not be made: {0}")]
     Data(#[from] DataError),
+    #[cfg(not(target_family = "wasm"))]
     #[error("the picture {0} could not be written: {1}; check that the folder can be written")]
     Picture(String, image::ImageError),
     #[error("the caption or prompt `{0}` cannot be read: {1}")]
