@@ -34,12 +34,13 @@ export class Filmstrip {
   /** Empty frames for every scale. @param {import("./protocol.js").Aspect} aspect */
   frames({ scales, width, height }) {
     this.#buttons = scales.map(([h, w], i) => {
-      const frame = make("span", { class: "picture" }, make("canvas"));
+      const frame = make("span", { class: "picture", "aria-hidden": "true" }, make("canvas"));
       frame.style.setProperty("--ratio", String(width / height));
       const button = make(
         "button",
-        { type: "button", disabled: true, "aria-pressed": "false", "aria-label": `Scale ${i + 1}, not drawn yet` },
+        { type: "button", disabled: true, "aria-pressed": "false" },
         frame,
+        make("span", { class: "unseen" }, `Scale ${i + 1} of ${scales.length}, tokens: `),
         make("span", { class: "tokens number" }, `${h}×${w}`),
         make("span", { class: "ms number" }, "\u00a0"),
       );
@@ -59,10 +60,6 @@ export class Filmstrip {
     time.textContent = duration(scale.ms);
     button.disabled = false;
     button.classList.add("arrived");
-    button.setAttribute(
-      "aria-label",
-      `Scale ${scale.k} of ${scale.of}, ${scale.height} by ${scale.width} tokens, ${duration(scale.ms)}`,
-    );
   }
 
   /** @param {number} k the scale that is shown large */

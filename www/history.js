@@ -49,12 +49,14 @@ export class History {
   /** @param {Entry} entry */
   async remove(entry) {
     this.entries = this.entries.filter((other) => other !== entry);
-    await this.#write(async (store) => void (entry.id !== undefined && store.delete(entry.id)));
+    await this.#write(async (store) => {
+      if (entry.id !== undefined) await done(store.delete(entry.id));
+    });
   }
 
   async clear() {
     this.entries = [];
-    await this.#write(async (store) => void store.clear());
+    await this.#write((store) => done(store.clear()));
   }
 
   /** @param {(store: IDBObjectStore) => Promise<void>} act */

@@ -2,8 +2,8 @@
 
 import { element } from "./dom.js";
 
-/** Pixels of a cell on the mask's own canvas. */
-const CELL = 16;
+/** Pixels of the longer side of the mask's own canvas, about: lines stay thin at every size of the frame. */
+const SIDE = 1024;
 
 export class Mask {
   #canvas = element("mask", HTMLCanvasElement);
@@ -126,26 +126,26 @@ export class Mask {
   #paint() {
     const [height, width] = this.#grid;
     const canvas = this.#canvas;
-    canvas.width = width * CELL;
-    canvas.height = height * CELL;
+    const size = Math.ceil(SIDE / Math.max(width, height));
+    canvas.width = width * size;
+    canvas.height = height * size;
     const context = canvas.getContext("2d");
     if (!context) return;
     const accent = getComputedStyle(canvas).getPropertyValue("accent-color") || "royalblue";
     this.#cells.forEach((cell, i) => {
-      const [x, y] = [(i % width) * CELL, Math.floor(i / width) * CELL];
-      context.strokeStyle = "#ffffff59";
-      context.strokeRect(x + 0.5, y + 0.5, CELL - 1, CELL - 1);
+      const [x, y] = [(i % width) * size, Math.floor(i / width) * size];
+      context.strokeStyle = "#ffffff80";
+      context.strokeRect(x, y, size, size);
       if (!cell) return;
       context.globalAlpha = 0.62;
       context.fillStyle = accent;
-      context.fillRect(x, y, CELL, CELL);
+      context.fillRect(x, y, size, size);
       context.globalAlpha = 1;
     });
-    if (document.activeElement === canvas) {
-      context.lineWidth = 2;
+    if (canvas.matches(":focus-visible")) {
+      context.lineWidth = 6;
       context.strokeStyle = "#ffffff";
-      context.strokeRect(this.#cursor.x * CELL + 1, this.#cursor.y * CELL + 1, CELL - 2, CELL - 2);
-      context.lineWidth = 1;
+      context.strokeRect(this.#cursor.x * size + 3, this.#cursor.y * size + 3, size - 6, size - 6);
     }
   }
 }

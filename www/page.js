@@ -33,7 +33,10 @@ const keeping = new Keeping();
 const performanceDialog = new PerformanceDialog();
 const images = new History();
 const gallery = new Gallery(images, (entry) => interrupt(() => bringBack(entry)));
-const sheet = new Sheet((drawing) => put(drawing, false));
+const sheet = new Sheet((drawing) => {
+  put(drawing, false);
+  if (document.body.dataset.state === "idle") status.textContent = `Seed ${drawing.seed}`;
+});
 const models = new ModelsDialog(BUILT_IN, (chosen) => {
   source = chosen;
   remember("model", typeof chosen === "string" && chosen !== BUILT_IN ? chosen : null);

@@ -69,7 +69,7 @@ async function inspect(source) {
   try {
     emit({ type: "inspected", ...(await files.inspect()) });
   } catch (error) {
-    fail("download", unreachable(files.manifest, error));
+    fail("download", unreachable(error));
   }
 }
 
@@ -81,13 +81,10 @@ function filesOf(source, meter) {
   return typeof source === "string" ? new RemoteFiles(source, meter) : new LocalFiles(source, meter);
 }
 
-/**
- * @param {string} manifest
- * @param {unknown} error
- */
-function unreachable(manifest, error) {
+/** @param {unknown} error */
+function unreachable(error) {
   const reason = error instanceof Error ? error.message : String(error);
-  return `${manifest} could not be loaded (${reason}); check its address and the connection, and try again`;
+  return `the manifest could not be loaded (${reason}); check its address and the connection, and try again`;
 }
 
 /**
@@ -107,7 +104,7 @@ async function load(source, wanted) {
   try {
     await files.begin();
   } catch (error) {
-    return fail("download", unreachable(files.manifest, error));
+    return fail("download", unreachable(error));
   }
   try {
     const url = new URL("./infinity-web_bg.wasm", import.meta.url);
