@@ -41,7 +41,8 @@ export class Keeping {
     const { scales } = drawing.aspect;
     const finest = scales.at(-1);
     if (finest) this.#mask.fit(finest);
-    this.#slider.max = String(scales.length);
+    // With the last scale kept as well there would be nothing to draw.
+    this.#slider.max = String(scales.length - 1);
     this.#tell();
   }
 

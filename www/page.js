@@ -328,6 +328,7 @@ function showTools() {
   const kept = keeping.scales === shown;
   lock.setAttribute("aria-pressed", String(kept));
   lock.textContent = kept ? "Kept to here" : "Keep to here";
+  lock.disabled = shown === drawing?.aspect.scales.length; // nothing would be left to draw
 }
 
 /** @param {"loading" | "idle" | "drawing" | "failed"} state */

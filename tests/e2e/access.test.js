@@ -47,6 +47,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       await page.getByText("Advanced").click();
       await page.getByText("Words this model knows").click();
       await draw(page, "a red apple");
+      await page.locator("#strip button").nth(2).click();
       await page.getByRole("button", { name: "Keep to here" }).click();
       await page.getByLabel("Paint what is drawn anew").check();
       await page.locator("#gallery li").first().waitFor();
@@ -60,6 +61,8 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       await page.getByRole("radio", { name: "Four images" }).check();
       await draw(page, "a red apple");
       await check(page, "four images");
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(overflow <= 0, `${overflow} px too wide`);
       for (const name of ["Models", "Performance"]) {
         await page.getByRole("button", { name, exact: true }).click();
         await check(page, name);
