@@ -51,7 +51,7 @@ struct Common {
     /// Folder of the run: checkpoint, metrics.csv, samples
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// `emoji` for the bundled composer, or a folder of images with captions
+    /// `emoji` for the bundled composer, `emoji:flat,glossy` for some of its styles, or a folder of images with captions
     #[arg(long, default_value = "emoji")]
     data: String,
     #[arg(long)]
@@ -98,10 +98,10 @@ struct Common {
 
 impl Common {
     fn source(&self) -> Result<Box<dyn Source>, CliError> {
-        Ok(match self.data.as_str() {
-            "emoji" => Box::new(EmojiWorld::bundled(Split::Train)?),
-            folder => Box::new(Folder::open(Path::new(folder))?),
-        })
+        if let Some(world) = EmojiWorld::named(&self.data, Split::Train)? {
+            return Ok(Box::new(world));
+        }
+        Ok(Box::new(Folder::open(Path::new(&self.data))?))
     }
 
     fn settings(&self) -> DataSettings {
@@ -260,17 +260,25 @@ struct TrainTransformer {
     /// Weight every scale alike instead of every token
     #[arg(long)]
     reweight_by_scale: bool,
-    /// Prompts drawn for the sample grids
-    #[arg(long, value_delimiter = ';', default_value = SHOWN)]
+    /// Prompts drawn for the sample grids, with semicolons between [default: some of the data's]
+    #[arg(long, value_delimiter = ';')]
     show: Vec<String>,
     /// Guidance of the sample grids
     #[arg(long, default_value_t = 3.0)]
     cfg: f64,
 }
 
-/// Seen and held-out combinations for the eye.
-const SHOWN: &str = "a red apple;a green apple;a blue car on a yellow background;a star;a yellow star on a blue background;\
-    a purple butterfly;a pink heart;an orange fish on a white background";
+/// One of each kind that the composer makes, seen and held-out.
+const SHOWN: [&str; 8] = [
+    "a red apple",
+    "a blue car on a yellow background",
+    "a purple butterfly",
+    "a pink octopus under water",
+    "a cat to the left of a dog",
+    "three strawberries",
+    "a green tree and a red house",
+    "a yellow rocket at night",
+];
 
 impl TrainTransformer {
     fn run(self) -> Result<(), CliError> {
@@ -307,6 +315,11 @@ impl TrainTransformer {
                 model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, common.seed + 1);
             }
         }
+        let show: Vec<String> = match self.show.is_empty() {
+            false => self.show.clone(),
+            true if common.data.starts_with("emoji") => SHOWN.map(str::to_owned).to_vec(),
+            true => captions.iter().take(SHOWN.len()).cloned().collect(),
+        };
         let stage = TransformerStage {
             batches: common.batches(&*source),
             vae,
@@ -325,7 +338,7 @@ impl TrainTransformer {
                 },
             },
             condition_dropout: self.condition_dropout,
-            show: self.show.clone(),
+            show,
             cfg: self.cfg,
             device: device.clone(),
         };

@@ -239,7 +239,14 @@ mod tests {
         article: "a",
         plural: "dots",
         synonyms: &[],
+        fixed: false,
+        without: &[Style::Simple],
     };
+
+    /// The flat drawing only.
+    fn drawn(json: &[u8]) -> Result<SpriteBank, DataError> {
+        draw(&[(Style::Flat, json)], &[CONCEPT])
+    }
 
     fn package(body: &str) -> Vec<u8> {
         serde_json::json!({ "icons": { "dot": { "body": body } }, "width": 32, "height": 32 })
@@ -250,8 +257,8 @@ mod tests {
     #[test]
     fn a_drawing_is_trimmed_centred_and_repeatable() {
         let json = package(r##"<path fill="#e02020" d="M4 6h12v6h-12z"/>"##);
-        let bank = draw(&json, &[CONCEPT]).unwrap();
-        let sprite = &bank.sprites[0];
+        let bank = drawn(&json).unwrap();
+        let sprite = &bank.subjects[0].sprites[0];
         assert_eq!(sprite.image.dimensions(), (SPRITE_SIZE, SPRITE_SIZE));
         let opaque = |x, y| sprite.image.get_pixel(x, y).0[3] == 255;
         let (end, middle) = (SPRITE_SIZE - 1, SPRITE_SIZE / 2);
@@ -260,42 +267,64 @@ mod tests {
             "the longer axis fills the square"
         );
         assert!(
-            opaque(middle, 42) && opaque(middle, end - 42),
+            opaque(middle, 34) && opaque(middle, end - 34),
             "the shorter axis is half as long"
         );
-        assert!(!opaque(middle, 38) && !opaque(middle, end - 38));
+        assert!(!opaque(middle, 30) && !opaque(middle, end - 30));
         assert_eq!(sprite.image.get_pixel(middle, middle).0, [0xe0, 0x20, 0x20, 255]);
-        assert_eq!(sprite.entry.natural, Colour::Red);
-        assert_eq!(
-            bank.to_bytes().unwrap(),
-            draw(&json, &[CONCEPT]).unwrap().to_bytes().unwrap()
-        );
+        assert_eq!(sprite.natural(), Some(Colour::Red));
+        assert_eq!(sprite.colours, Colour::OBJECTS);
+        assert_eq!(bank.to_bytes().unwrap(), drawn(&json).unwrap().to_bytes().unwrap());
     }
 
     #[test]
     fn half_transparent_paint_keeps_its_colour() {
         let json = package(r##"<path fill="#20e020" fill-opacity=".5" d="M4 4h20v20h-20z"/>"##);
-        let bank = draw(&json, &[CONCEPT]).unwrap();
-        let [r, g, b, alpha] = bank.sprites[0].image.get_pixel(80, 80).0;
+        let bank = drawn(&json).unwrap();
+        let [r, g, b, alpha] = bank.subjects[0].sprites[0].image.get_pixel(64, 64).0;
         assert!(alpha.abs_diff(128) <= 1 && r.abs_diff(0x20) <= 2 && g.abs_diff(0xe0) <= 2 && b.abs_diff(0x20) <= 2);
     }
 
     #[test]
-    fn a_mostly_gray_drawing_keeps_its_colours() {
+    fn gray_and_fixed_drawings_keep_their_colours() {
         let json = package(r##"<path fill="#888" d="M2 2h28v28h-28z"/><path fill="#e02020" d="M4 4h12v12h-12z"/>"##);
-        assert!(draw(&json, &[CONCEPT]).unwrap().sprites[0].entry.colours.is_empty());
+        let bank = drawn(&json).unwrap();
+        let sprite = &bank.subjects[0].sprites[0];
+        assert!(sprite.colours.is_empty());
+        assert_eq!(sprite.natural(), Some(Colour::Gray));
+        let json = package(r##"<path fill="#888" d="M2 2h28v28h-28z"/>"##);
+        let bank = drawn(&json).unwrap();
+        let sprite = &bank.subjects[0].sprites[0];
+        assert!(sprite.region.is_none() && sprite.colours.is_empty());
+        assert_eq!(sprite.painted(Some(Colour::Red)), sprite.image);
+        let json = package(r##"<path fill="#e02020" d="M4 6h12v6h-12z"/>"##);
+        let fixed = Concept { fixed: true, ..CONCEPT };
+        let bank = draw(&[(Style::Flat, &json)], &[fixed]).unwrap();
+        let sprite = &bank.subjects[0].sprites[0];
+        assert!(sprite.colours.is_empty());
+        assert_eq!(sprite.natural(), Some(Colour::Red));
+    }
+
+    #[test]
+    fn a_style_may_lack_a_drawing() {
+        let json = package(r##"<path fill="#e02020" d="M4 6h12v6h-12z"/>"##);
+        let bank = draw(&[(Style::Glossy, &json), (Style::Simple, &json)], &[CONCEPT]).unwrap();
+        let styles: Vec<Style> = bank.subjects[0].sprites.iter().map(|sprite| sprite.style).collect();
+        assert_eq!(styles, [Style::Glossy]);
+        assert_eq!(
+            bank.sources,
+            [Style::Glossy.package().name, Style::Simple.package().name]
+        );
     }
 
     #[test]
     fn what_cannot_be_drawn_is_named() {
-        let error = |json: &[u8]| draw(json, &[CONCEPT]).map(|_| ()).unwrap_err();
-        assert!(matches!(error(b"{}"), DataError::BadPackage(_)));
+        let error = |json: &[u8]| drawn(json).map(|_| ()).unwrap_err();
+        assert!(matches!(error(b"{}"), DataError::BadDrawings { .. }));
         let empty = br#"{"icons": {}, "width": 32, "height": 32}"#;
-        assert!(matches!(error(empty), DataError::BadPackage(text) if text.contains("`dot`")));
+        assert!(matches!(error(empty), DataError::BadDrawings { reason, .. } if reason.contains("`dot`")));
         assert!(matches!(error(&package("")), DataError::BadIcon { icon, .. } if icon == "dot"));
         assert!(matches!(error(&package("<path")), DataError::BadIcon { .. }));
-        let gray = package(r##"<path fill="#888" d="M2 2h28v28h-28z"/>"##);
-        assert!(matches!(error(&gray), DataError::BadIcon { reason, .. } if reason.contains("colour")));
     }
 
     /// A gzipped tar archive of one file.
@@ -318,13 +347,19 @@ mod tests {
     fn another_package_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("package.tgz");
-        let error = || build(&path).map(|_| ()).unwrap_err();
+        let error = || build(std::slice::from_ref(&path)).map(|_| ()).unwrap_err();
         assert!(matches!(error(), DataError::Io { .. }), "no such file");
         std::fs::write(&path, "no archive").unwrap();
-        assert!(matches!(error(), DataError::BadPackage(_)), "{}", error());
+        assert!(matches!(error(), DataError::BadPackage { .. }), "{}", error());
         std::fs::write(&path, archive("package/index.js", b"")).unwrap();
-        assert!(matches!(error(), DataError::BadPackage(_)), "{}", error());
+        assert!(matches!(error(), DataError::BadPackage { .. }), "{}", error());
         std::fs::write(&path, archive(ICONS, b"{}")).unwrap();
         assert!(matches!(error(), DataError::WrongPackage { .. }), "{}", error());
+        // In a folder, other packages are passed over; then all four are missing.
+        let error = build(&[dir.path().to_owned()]).map(|_| ()).unwrap_err();
+        let DataError::MissingPackage { package } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(package, Style::Flat.package().name);
     }
 }

@@ -105,11 +105,17 @@ struct Speaker<'a> {
 
 impl Speaker<'_> {
     fn say(mut self, scene: &Scene, style: Option<Style>, behind: bool) -> String {
-        let backdrop = if behind { self.backdrop(scene.backdrop) } else { String::new() };
+        let backdrop = if behind {
+            self.backdrop(scene.backdrop)
+        } else {
+            String::new()
+        };
         let pair = matches!(scene.kind, Kind::Relation | Kind::Colours);
         // The word of the style stands before the noun, before all, or behind all.
         let (adjective, before, after) = match style.map(Style::words) {
-            None if scene.effect.is_none() && self.rng.chance(0.17) => (None, "a picture of ".to_owned(), String::new()),
+            None if scene.effect.is_none() && self.rng.chance(0.17) => {
+                (None, "a picture of ".to_owned(), String::new())
+            }
             None => (None, String::new(), String::new()),
             Some(word) if !pair && self.rng.chance(0.6) => (Some(word), String::new(), String::new()),
             Some(word) if self.rng.chance(0.6) => {
@@ -167,12 +173,9 @@ impl Speaker<'_> {
 
     fn with_effect(&mut self, object: Object, effect: Effect) -> String {
         let form = match effect {
-            Effect::PixelArt => self.one_of(&[
-                "pixel art of {a}",
-                "{a} as pixel art",
-                "{a}, pixel art",
-                "pixel art {}",
-            ]),
+            Effect::PixelArt => {
+                self.one_of(&["pixel art of {a}", "{a} as pixel art", "{a}, pixel art", "pixel art {}"])
+            }
             Effect::Silhouette => self.one_of(&[
                 "a black silhouette of {a}",
                 "black silhouette of {a}",
@@ -208,7 +211,12 @@ impl Speaker<'_> {
                 "{1} on the right of {2}",
                 "{1} on the right and {2} on the left",
             ]),
-            Relation::Above => self.one_of(&["{1} above {2}", "{1} above {2}", "{1} over {2}", "{1} above and {2} below"]),
+            Relation::Above => self.one_of(&[
+                "{1} above {2}",
+                "{1} above {2}",
+                "{1} over {2}",
+                "{1} above and {2} below",
+            ]),
             Relation::Below => self.one_of(&["{1} below {2}", "{1} below {2}", "{1} under {2}", "{1} beneath {2}"]),
         };
         form.replace("{1}", &one).replace("{2}", &other)
@@ -236,7 +244,11 @@ impl Speaker<'_> {
         {
             plural = &synonym.plural;
         }
-        let number = if self.rng.chance(DIGITS) { count.to_string() } else { number(count) };
+        let number = if self.rng.chance(DIGITS) {
+            count.to_string()
+        } else {
+            number(count)
+        };
         let colour = object.colour.map(|colour| word(colour, self.rng));
         format!("{number} {}", joined([adjective, colour, Some(plural)]))
     }
@@ -246,7 +258,12 @@ impl Speaker<'_> {
         match backdrop {
             Backdrop::Plain(colour) => {
                 let colour = word(colour, self.rng);
-                let form = self.one_of(&[" on {a} {} background", " on {a} {} background", " on {}", ", {} background"]);
+                let form = self.one_of(&[
+                    " on {a} {} background",
+                    " on {a} {} background",
+                    " on {}",
+                    ", {} background",
+                ]);
                 form.replace("{a}", article(colour)).replace("{}", colour)
             }
             Backdrop::Gradient(top, bottom) => {
@@ -256,7 +273,9 @@ impl Speaker<'_> {
                     " on {a} {1} to {2} gradient",
                     ", {1} to {2} gradient background",
                 ]);
-                form.replace("{a}", article(top)).replace("{1}", top).replace("{2}", bottom)
+                form.replace("{a}", article(top))
+                    .replace("{1}", top)
+                    .replace("{2}", bottom)
             }
             Backdrop::Place(place) => format!(" {}", self.place(place)),
         }
@@ -313,5 +332,205 @@ pub(super) fn article(words: &str) -> &'static str {
         "an"
     } else {
         "a"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::compose::EmojiWorld;
+    use crate::data::concepts::CONCEPTS;
+    use crate::data::heldout::Split;
+    use std::collections::HashMap;
+
+    fn bank() -> SpriteBank {
+        SpriteBank::bundled().unwrap()
+    }
+
+    fn object(bank: &SpriteBank, noun: &str, colour: Option<Colour>) -> Object {
+        Object {
+            concept: bank.find(noun).unwrap(),
+            colour,
+        }
+    }
+
+    /// How often each caption comes up in 4,000.
+    fn said(scene: &Scene, bank: &SpriteBank) -> HashMap<String, usize> {
+        let mut counts = HashMap::new();
+        for index in 0..4000 {
+            *counts.entry(caption(scene, bank, &mut Rng::new(5, index))).or_default() += 1;
+        }
+        counts
+    }
+
+    #[test]
+    fn a_single_object_is_called_many_things() {
+        let bank = bank();
+        let scene = Scene::single(object(&bank, "umbrella", Some(Colour::Orange))).on(Backdrop::Plain(Colour::Black));
+        let counts = said(&scene, &bank);
+        for form in [
+            "an orange umbrella on a black background",
+            "an orange umbrella on black",
+            "an orange umbrella, black background",
+            "a picture of an orange umbrella on a black background",
+            "an orange parasol",
+            "orange umbrella",
+            "a flat orange umbrella",
+            "a flat drawing of an orange umbrella on a black background",
+        ] {
+            assert!(counts.contains_key(form), "{form}");
+        }
+        let silent: usize = counts
+            .iter()
+            .filter(|(text, _)| !text.contains("black"))
+            .map(|(_, n)| n)
+            .sum();
+        assert!((1100..1300).contains(&silent), "{silent}");
+        let flat: usize = counts
+            .iter()
+            .filter(|(text, _)| text.contains("flat"))
+            .map(|(_, n)| n)
+            .sum();
+        assert!((900..1100).contains(&flat), "{flat}");
+        let synonym: usize = counts
+            .iter()
+            .filter(|(text, _)| text.contains("parasol"))
+            .map(|(_, n)| n)
+            .sum();
+        assert!((1080..1320).contains(&synonym), "{synonym}");
+    }
+
+    #[test]
+    fn every_kind_has_its_words() {
+        let bank = bank();
+        let [cat, dog] = ["cat", "dog"].map(|noun| object(&bank, noun, None));
+        let meadow = Backdrop::Place(Place::Meadow);
+        let glossy = said(&Scene::single(cat).style(Style::Glossy).on(meadow), &bank);
+        for form in [
+            "a glossy cat in a meadow",
+            "a cat in a meadow, glossy style",
+            "a cat in a meadow",
+            "a glossy cat",
+        ] {
+            assert!(glossy.contains_key(form), "{form}");
+        }
+        let related = said(&Scene::related(cat, Relation::Left, dog).on(meadow), &bank);
+        assert!(related.contains_key("a cat to the left of a dog in a meadow"));
+        assert!(related.contains_key("a cat on the left and a dog on the right"));
+        assert!(related.keys().all(|text| text.contains("left")));
+        let grapes = object(&bank, "grapes", Some(Colour::Red));
+        let colours = said(
+            &Scene::coloured(grapes, object(&bank, "car", Some(Colour::Orange))),
+            &bank,
+        );
+        assert!(colours.contains_key("red grapes next to an orange car"), "{colours:?}");
+        let mice = Scene::counted(object(&bank, "mouse", Some(Colour::Gray)), 4);
+        let counted = said(&mice, &bank);
+        assert!(counted.contains_key("four gray mice") && counted.contains_key("4 grey mice on white"));
+        let gradient = Scene::single(cat).on(Backdrop::Gradient(Colour::Orange, Colour::Pink));
+        assert!(said(&gradient, &bank).contains_key("a cat on an orange to pink gradient background"));
+        for (effect, form) in [
+            (Effect::PixelArt, "pixel art of a cat in a meadow"),
+            (Effect::Silhouette, "a black silhouette of a cat in a meadow"),
+            (Effect::Sticker, "a sticker of a cat with a white border in a meadow"),
+        ] {
+            let counts = said(&Scene::single(cat).with(effect).on(meadow), &bank);
+            assert!(counts.contains_key(form), "{form}");
+            let word = form.split(" of ").next().unwrap().rsplit(' ').next().unwrap();
+            assert!(
+                counts.keys().all(|text| text.contains(word)),
+                "the effect is never left out"
+            );
+        }
+    }
+
+    #[test]
+    fn prompts_say_all_in_one_way() {
+        let bank = bank();
+        let [cat, dog] = ["cat", "dog"].map(|noun| object(&bank, noun, None));
+        let blue = Backdrop::Plain(Colour::Blue);
+        let apple = object(&bank, "apple", Some(Colour::Red));
+        let say = |scene: &Scene| full_prompt(scene, &bank);
+        assert_eq!(say(&Scene::single(apple).on(blue)), "a red apple on a blue background");
+        let glossy = Scene::single(apple).style(Style::Glossy);
+        assert_eq!(prompt(&glossy, &bank), "a glossy red apple");
+        let orange = Backdrop::Plain(Colour::Orange);
+        assert_eq!(
+            say(&Scene::related(cat, Relation::Above, dog)
+                .style(Style::Cartoon)
+                .on(orange)),
+            "a cartoon drawing of a cat above a dog on an orange background"
+        );
+        assert_eq!(
+            say(&Scene::counted(apple, 5)
+                .style(Style::Simple)
+                .on(Backdrop::Place(Place::Night))),
+            "five simple red apples at night"
+        );
+        let car = object(&bank, "car", Some(Colour::Blue));
+        assert_eq!(
+            prompt(&Scene::coloured(apple, car), &bank),
+            "a red apple and a blue car"
+        );
+        assert_eq!(
+            say(&Scene::single(cat).with(Effect::Sticker).on(blue)),
+            "a sticker of a cat with a white border on a blue background"
+        );
+        assert_eq!(
+            prompt(&Scene::single(object(&bank, "unicorn", None)), &bank),
+            "a unicorn"
+        );
+        assert_eq!(prompt(&Scene::single(object(&bank, "jeans", None)), &bank), "jeans");
+    }
+
+    #[test]
+    fn the_article_rule_holds_for_the_table() {
+        // Words that sound otherwise than they are written would need their own article.
+        let odd = ["use", "eu", "one", "hour", "honest", "heir"];
+        for concept in CONCEPTS {
+            assert!(
+                concept.article.is_empty() || concept.article == article(concept.noun),
+                "{}",
+                concept.noun
+            );
+            for (name, plural) in concept.synonyms {
+                assert!(odd.iter().all(|start| !name.starts_with(start)), "{name}");
+                assert_eq!(plural.is_empty(), concept.plural.is_empty(), "{name}");
+            }
+        }
+        assert_eq!(
+            [article("ufo"), article("unicorn"), article("umbrella"), article("owl")],
+            ["a", "a", "an", "an"]
+        );
+    }
+
+    #[test]
+    fn nouns_are_of_one_concept_only() {
+        let mut seen = HashMap::new();
+        for concept in CONCEPTS {
+            let names = concept.synonyms.iter().map(|(name, _)| name);
+            for name in names.chain([&concept.noun]) {
+                assert_eq!(seen.insert(*name, concept.noun), None, "{name}");
+                assert!(Colour::OBJECTS.iter().all(|colour| colour.name() != *name), "{name}");
+                assert_eq!(*name, name.to_lowercase());
+            }
+        }
+    }
+
+    #[test]
+    fn captions_fit_the_text_length() {
+        let tokenizer: tokenizers::Tokenizer = include_str!("../../models/t5_tokenizer.json").parse().unwrap();
+        for split in [Split::Train, Split::HeldOut] {
+            let world = EmojiWorld::bundled(split).unwrap();
+            for index in 0..5000 {
+                let rng = &mut Rng::new(2, index);
+                let scene = world.scene(rng).unwrap();
+                for text in [caption(&scene, world.bank(), rng), full_prompt(&scene, world.bank())] {
+                    let tokens = tokenizer.encode(text.as_str(), true).unwrap().len();
+                    assert!(tokens <= 32, "{tokens} tokens: {text}");
+                    assert!(!text.contains(['{', '}']) && !text.contains("  "), "{text}");
+                }
+            }
+        }
     }
 }

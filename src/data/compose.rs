@@ -57,6 +57,7 @@ pub struct EmojiWorld {
     bank: SpriteBank,
     split: Split,
     kinds: Vec<(Kind, usize)>,
+    styles: Vec<(Style, usize)>,
     /// Painted sprites ready for pasting: for every concept and style, [`Colour::OBJECTS`] and one more, the natural
     /// colour. Each takes 90 kB once it was drawn.
     painted: Vec<OnceLock<Pyramid>>,
@@ -66,13 +67,16 @@ impl EmojiWorld {
     /// Composes from `bank`, only scenes of `split`.
     pub fn new(bank: SpriteBank, split: Split) -> Result<Self, DataError> {
         if bank.subjects.len() < 2 || bank.subjects.iter().any(|subject| subject.sprites.is_empty()) {
-            return Err(DataError::BadBank("it needs two objects, and a drawing of each".to_owned()));
+            return Err(DataError::BadBank(
+                "it needs two objects, and a drawing of each".to_owned(),
+            ));
         }
         let slots = bank.subjects.len() * Style::ALL.len() * (Colour::OBJECTS.len() + 1);
         Ok(Self {
             bank,
             split,
             kinds: KINDS.to_vec(),
+            styles: STYLES.to_vec(),
             painted: (0..slots).map(|_| OnceLock::new()).collect(),
         })
     }
@@ -82,10 +86,35 @@ impl EmojiWorld {
         Self::new(SpriteBank::bundled()?, split)
     }
 
+    /// The bundled bank as a run's settings name it: `emoji`, or `emoji:flat,glossy` for some of the styles; `None` for
+    /// any other name.
+    pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
+        let world = || Self::bundled(split);
+        if name == "emoji" {
+            return world().map(Some);
+        }
+        let Some(styles) = name.strip_prefix("emoji:") else {
+            return Ok(None);
+        };
+        let style = |word| Style::named(word).ok_or_else(|| DataError::UnknownStyle(word.to_owned()));
+        let styles = styles.split(',').map(style).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(world()?.styles(&styles)))
+    }
+
     /// Only scenes of one kind.
     pub fn only(self, kind: Kind) -> Self {
         Self {
             kinds: vec![(kind, 1)],
+            ..self
+        }
+    }
+
+    /// Only drawings in these styles, in the shares that they have to each other. [`Style::Flat`], which needs no word and
+    /// lies below every effect, is always among them.
+    pub fn styles(self, styles: &[Style]) -> Self {
+        let wanted = |&&(style, _): &&(Style, usize)| style == Style::Flat || styles.contains(&style);
+        Self {
+            styles: STYLES.iter().filter(wanted).copied().collect(),
             ..self
         }
     }
@@ -116,10 +145,18 @@ impl EmojiWorld {
             _ => None,
         };
         // Effects hide the hand that drew.
-        let style = if effect.is_some() { Style::Flat } else { weighted(&STYLES, rng) };
+        let style = if effect.is_some() {
+            Style::Flat
+        } else {
+            weighted(&self.styles, rng)
+        };
         let scene = match kind {
             Kind::Single => {
-                let natural = if effect == Some(Effect::Silhouette) { 1.0 } else { NATURAL };
+                let natural = if effect == Some(Effect::Silhouette) {
+                    1.0
+                } else {
+                    NATURAL
+                };
                 let concept = self.concept(style, |_| true, rng);
                 Scene::single(self.object(concept, style, natural, rng))
             }
@@ -177,7 +214,11 @@ impl EmojiWorld {
     fn object(&self, concept: usize, style: Style, natural: f32, rng: &mut Rng) -> Object {
         let sprite = self.bank.subjects[concept].sprite(style);
         let colours = sprite.map_or(&[][..], |sprite| &sprite.colours);
-        let colour = if rng.chance(natural) { None } else { rng.pick(colours).copied() };
+        let colour = if rng.chance(natural) {
+            None
+        } else {
+            rng.pick(colours).copied()
+        };
         Object { concept, colour }
     }
 
@@ -350,5 +391,294 @@ fn paint_backdrop(canvas: &mut RgbImage, backdrop: Backdrop, rng: &mut Rng) {
             }
         }
         Backdrop::Place(place) => places::draw(place, canvas, rng),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world() -> EmojiWorld {
+        EmojiWorld::bundled(Split::Train).unwrap()
+    }
+
+    /// Sizes of the fifteen aspect ratios between 1:3 and 3:1 lie between these.
+    const SIZES: [[usize; 2]; 4] = [[128, 128], [208, 64], [64, 208], [112, 144]];
+
+    #[test]
+    fn a_world_of_some_styles_shows_and_names_no_other() {
+        let world = EmojiWorld::bundled(Split::Train).unwrap().styles(&[Style::Glossy]);
+        let mut seen = std::collections::BTreeSet::new();
+        for index in 0..500 {
+            let sample = world.sample(3, index, 16, 16).unwrap();
+            seen.extend(sample.truth.unwrap().objects.iter().map(|object| object.style));
+            let caption = sample.caption;
+            assert!(!caption.contains("cartoon") && !caption.contains("simple"), "{caption}");
+        }
+        assert_eq!(seen.into_iter().collect::<Vec<_>>(), [Style::Flat, Style::Glossy]);
+        assert_eq!(
+            EmojiWorld::named("emoji:glossy", Split::Train).unwrap().unwrap().styles,
+            world.styles
+        );
+        assert!(EmojiWorld::named("pictures", Split::Train).unwrap().is_none());
+        let wrong = EmojiWorld::named("emoji:glossy,baroque", Split::Train)
+            .map(|_| ())
+            .unwrap_err();
+        assert!(wrong.to_string().contains("`baroque`"), "{wrong}");
+    }
+
+    #[test]
+    fn the_same_arguments_give_the_same_sample() {
+        let (a, b) = (world(), world());
+        for index in 0..12 {
+            let (one, two) = (a.sample(7, index, 64, 96).unwrap(), b.sample(7, index, 64, 96).unwrap());
+            assert_eq!((one.image, one.caption, one.truth), (two.image, two.caption, two.truth));
+        }
+        let differ =
+            (0..50).filter(|&i| a.sample(7, i, 32, 32).unwrap().image != a.sample(8, i, 32, 32).unwrap().image);
+        assert_eq!(differ.count(), 50, "another seed is another run");
+    }
+
+    #[test]
+    fn the_size_changes_neither_scene_nor_caption() {
+        let world = world();
+        for index in 0..40 {
+            let (wide, tall) = (
+                world.sample(1, index, 64, 160).unwrap(),
+                world.sample(1, index, 208, 80).unwrap(),
+            );
+            let unplaced = |sample: &Sample| {
+                let mut truth = sample.truth.clone().unwrap();
+                truth.objects.iter_mut().for_each(|object| object.bounds = [0; 4]);
+                truth
+            };
+            assert_eq!(unplaced(&wide), unplaced(&tall));
+            assert_eq!(wide.caption, tall.caption);
+            assert_eq!(
+                (wide.image.dimensions(), tall.image.dimensions()),
+                ((160, 64), (80, 208))
+            );
+        }
+    }
+
+    #[test]
+    fn kinds_styles_and_effects_have_their_shares() {
+        let world = world();
+        let scenes: Vec<Scene> = (0..6000)
+            .map(|index| world.scene(&mut Rng::new(9, index)).unwrap())
+            .collect();
+        let share = |test: &dyn Fn(&Scene) -> bool| {
+            scenes.iter().filter(|scene| test(scene)).count() as f32 / scenes.len() as f32
+        };
+        for (kind, percent) in KINDS {
+            let found = share(&|scene| scene.kind == kind);
+            assert!((found - percent as f32 / 100.0).abs() < 0.02, "{kind:?}: {found}");
+        }
+        let effects = share(&|scene| scene.effect.is_some()) / 0.58;
+        assert!((effects - EFFECTS).abs() < 0.02, "{effects}");
+        for effect in Effect::ALL {
+            assert!(share(&|scene| scene.effect == Some(effect)) > 0.015, "{effect:?}");
+        }
+        // Some scenes with a word for the style are held out, those without are not.
+        for style in [Style::Glossy, Style::Cartoon, Style::Simple] {
+            let found = share(&|scene| scene.style == style);
+            assert!((0.14..0.21).contains(&found), "{style:?}: {found}");
+        }
+        for relation in Relation::ALL {
+            let found = share(&|scene| scene.relation == Some(relation));
+            assert!((found - 0.17 / 4.0).abs() < 0.012, "{relation:?}: {found}");
+        }
+        for count in 2..=MOST {
+            let found = share(&|scene| scene.kind == Kind::Count && scene.objects.len() == count);
+            assert!((found - 0.12 / 5.0).abs() < 0.01, "{count}: {found}");
+        }
+        for place in Place::ALL {
+            assert!(
+                share(&|scene| scene.backdrop == Backdrop::Place(place)) > 0.03,
+                "{place:?}"
+            );
+        }
+        let nouns = world.bank().subjects.len();
+        let seen = (0..nouns).filter(|&noun| share(&|scene| scene.objects.iter().any(|o| o.concept == noun)) > 0.002);
+        assert_eq!(seen.count(), nouns, "every object comes up");
+    }
+
+    #[test]
+    fn no_object_is_lost_in_its_backdrop_or_in_its_twin() {
+        let world = world();
+        for index in 0..3000 {
+            let scene = world.scene(&mut Rng::new(10, index)).unwrap();
+            for object in &scene.objects {
+                let sprite = world.bank().subjects[object.concept].sprite(scene.style).unwrap();
+                let shown = match scene.effect {
+                    Some(Effect::Silhouette) => Colour::Black,
+                    _ => object.colour.unwrap_or(sprite.main),
+                };
+                assert!(!scene.backdrop.hides(shown), "{scene:?}");
+                assert!(
+                    object.colour.is_none_or(|colour| sprite.colours.contains(&colour)),
+                    "{scene:?}"
+                );
+            }
+            match (scene.kind, scene.objects.as_slice()) {
+                (Kind::Single, [_]) => {}
+                (Kind::Count, [first, rest @ ..]) => assert!(rest.iter().all(|object| object == first)),
+                (Kind::Relation, [first, second]) => {
+                    assert!(first.concept != second.concept && scene.relation.is_some())
+                }
+                (Kind::Colours, [first, second]) => {
+                    assert!(first.concept != second.concept && first.colour != second.colour);
+                    assert!(first.colour.is_some() && second.colour.is_some());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn objects_lie_inside_apart_and_as_related() {
+        let world = world();
+        for [height, width] in SIZES {
+            for index in 0..300 {
+                let sample = world.sample(3, index, height, width).unwrap();
+                let truth = sample.truth.unwrap();
+                let short = height.min(width) as u32;
+                for object in &truth.objects {
+                    let [left, top, right, bottom] = object.bounds;
+                    assert!(left < right && top < bottom, "{truth:?}");
+                    assert!(right <= width as u32 && bottom <= height as u32, "{truth:?}");
+                    let least = if truth.kind == Kind::Single {
+                        short / 3
+                    } else {
+                        short / 8
+                    };
+                    assert!(
+                        (right - left).max(bottom - top) >= least,
+                        "{truth:?} in {height}x{width}"
+                    );
+                }
+                for (i, one) in truth.objects.iter().enumerate() {
+                    for other in &truth.objects[i + 1..] {
+                        let (a, b) = (one.bounds, other.bounds);
+                        let apart = a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1];
+                        assert!(apart, "{truth:?} in {height}x{width}");
+                    }
+                }
+                let [first, second] = match truth.objects.as_slice() {
+                    [first, second] => [first.bounds, second.bounds],
+                    _ => continue,
+                };
+                let right = match truth.relation {
+                    Some(Relation::Left) => first[2] <= second[0],
+                    Some(Relation::Right) => second[2] <= first[0],
+                    Some(Relation::Above) => first[3] <= second[1],
+                    Some(Relation::Below) => second[3] <= first[1],
+                    None => true,
+                };
+                assert!(right, "{truth:?} in {height}x{width}");
+            }
+        }
+    }
+
+    #[test]
+    fn plain_backdrops_answer_to_their_names_and_gradients_to_both() {
+        let world = world();
+        let object = Object {
+            concept: world.bank().find("apple").unwrap(),
+            colour: Some(Colour::Brown),
+        };
+        for (index, top) in Colour::BACKGROUNDS.into_iter().enumerate() {
+            let bottom = Colour::BACKGROUNDS[(index + 3) % Colour::BACKGROUNDS.len()];
+            for (backdrop, below) in [(Backdrop::Plain(top), top), (Backdrop::Gradient(top, bottom), bottom)] {
+                let scene = Scene::single(object).on(backdrop);
+                let (image, _) = world.draw(&scene, [128, 128], &mut Rng::new(1, index as u64)).unwrap();
+                let at = |y| Colour::of_background(OkLab::from_rgb(image.get_pixel(2, y).0));
+                assert_eq!((at(1), at(126)), (top, below), "{backdrop:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn places_differ_from_each_other_and_from_time_to_time() {
+        let world = world();
+        let object = Object {
+            concept: world.bank().find("cat").unwrap(),
+            colour: None,
+        };
+        let draw = |place, seed| {
+            let scene = Scene::single(object).on(Backdrop::Place(place));
+            world.draw(&scene, [64, 64], &mut Rng::new(seed, 0)).unwrap().0
+        };
+        for (i, one) in Place::ALL.into_iter().enumerate() {
+            assert_ne!(draw(one, 1), draw(one, 2));
+            for other in &Place::ALL[i + 1..] {
+                let (a, b) = (draw(one, 1), draw(*other, 1));
+                let distance: u64 = a.iter().zip(b.iter()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+                assert!(distance / (64 * 64 * 3) > 12, "{one:?} and {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn effects_change_the_picture_as_they_say() {
+        let world = world();
+        let object = Object {
+            concept: world.bank().find("star").unwrap(),
+            colour: None,
+        };
+        let plain = Scene::single(object).on(Backdrop::Plain(Colour::Blue));
+        let draw = |scene: &Scene| world.draw(scene, [128, 128], &mut Rng::new(4, 2)).unwrap();
+        let (star, truth) = draw(&plain);
+        let [left, top, right, bottom] = truth.objects[0].bounds;
+        let middle = ((left + right) / 2, (top + bottom) / 2);
+        let (ink, _) = draw(&plain.clone().with(Effect::Silhouette));
+        assert_eq!(ink.get_pixel(middle.0, middle.1).0, INK);
+        let (sticker, _) = draw(&plain.clone().with(Effect::Sticker));
+        assert_eq!(
+            sticker.get_pixel(middle.0, middle.1),
+            star.get_pixel(middle.0, middle.1)
+        );
+        let white = |image: &RgbImage| image.pixels().filter(|pixel| pixel.0 == [255; 3]).count();
+        assert!(white(&star) == 0 && white(&sticker) > 300, "{}", white(&sticker));
+        let (pixels, _) = draw(&plain.with(Effect::PixelArt));
+        let colours: std::collections::HashSet<_> = pixels.pixels().map(|pixel| pixel.0).collect();
+        assert!(colours.len() < 60, "{}", colours.len());
+    }
+
+    #[test]
+    fn the_captions_hold_every_word_of_both_sides() {
+        let words = |captions: &[String]| -> std::collections::HashSet<String> {
+            let split = |text: &String| text.split([' ', ',']).map(str::to_owned).collect::<Vec<_>>();
+            captions.iter().flat_map(split).collect()
+        };
+        let known = words(&world().captions().unwrap());
+        let held_out = EmojiWorld::bundled(Split::HeldOut).unwrap();
+        let mut asked = Vec::new();
+        for index in 0..3000 {
+            let rng = &mut Rng::new(77, index);
+            let scene = held_out.scene(rng).unwrap();
+            asked.push(captions::caption(&scene, held_out.bank(), rng));
+            asked.push(captions::full_prompt(&scene, held_out.bank()));
+        }
+        let unknown: Vec<String> = words(&asked).difference(&known).cloned().collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+
+    #[test]
+    fn impossible_pictures_are_refused() {
+        let world = world();
+        for (height, width) in [(0, 64), (64, 8), (64, 5000)] {
+            assert!(matches!(
+                world.sample(1, 1, height, width),
+                Err(DataError::BadSize { .. })
+            ));
+        }
+        let object = Object {
+            concept: world.bank().find("zebra").unwrap(),
+            colour: None,
+        };
+        let scene = Scene::single(object).style(Style::Simple);
+        let drawn = world.draw(&scene, [64, 64], &mut Rng::new(1, 1));
+        assert!(matches!(drawn, Err(DataError::NoDrawing { .. })));
     }
 }

@@ -1,7 +1,8 @@
 //! The objects captions speak of, and which icon draws each.
 //!
 //! Chosen by eye from contact sheets: outlines that are known at a glance and alike in all four styles. The English
-//! forms are written by hand; the synonyms are those keywords of emojibase-data 17.0.0 that name the same thing.
+//! forms are written by hand; the synonyms are the keywords of emojibase-data 17.0.0 that name the same thing, and a few
+//! everyday words besides.
 
 use super::style::Style;
 
@@ -66,7 +67,9 @@ use Style::Simple;
 pub const CONCEPTS: &[Concept] = &[
     // Animals.
     a("bear", "a", "bear", "bears"),
-    a("honeybee", "a", "bee", "bees").or(&[("honeybee", "honeybees")]).fixed(),
+    a("honeybee", "a", "bee", "bees")
+        .or(&[("honeybee", "honeybees")])
+        .fixed(),
     a("bird", "a", "bird", "birds"),
     a("butterfly", "a", "butterfly", "butterflies"),
     a("camel", "a", "camel", "camels"),
@@ -116,18 +119,24 @@ pub const CONCEPTS: &[Concept] = &[
     a("avocado", "an", "avocado", "avocados").fixed(),
     a("banana", "a", "banana", "bananas"),
     some("bread", "bread").fixed(),
-    a("birthday-cake", "a", "cake", "cakes").or(&[("birthday cake", "birthday cakes")]).fixed(),
+    a("birthday-cake", "a", "cake", "cakes")
+        .or(&[("birthday cake", "birthday cakes")])
+        .fixed(),
     a("carrot", "a", "carrot", "carrots"),
     some("cheese-wedge", "cheese"),
-    a("cookie", "a", "cookie", "cookies").or(&[("biscuit", "biscuits")]).fixed(),
-    some("ear-of-corn", "corn").fixed(),
+    a("cookie", "a", "cookie", "cookies")
+        .or(&[("biscuit", "biscuits")])
+        .fixed(),
+    some("ear-of-corn", "corn").or(&[("maize", "")]).fixed(),
     a("croissant", "a", "croissant", "croissants").fixed(),
     a("cupcake", "a", "cupcake", "cupcakes").or(&[("muffin", "muffins")]),
     a("doughnut", "a", "donut", "donuts").or(&[("doughnut", "doughnuts")]),
     a("eggplant", "an", "eggplant", "eggplants").or(&[("aubergine", "aubergines")]),
     some("french-fries", "french fries").or(&[("fries", "")]).fixed(),
     some("grapes", "grapes"),
-    a("hamburger", "a", "hamburger", "hamburgers").or(&[("burger", "burgers")]).fixed(),
+    a("hamburger", "a", "hamburger", "hamburgers")
+        .or(&[("burger", "burgers")])
+        .fixed(),
     a("hot-dog", "a", "hot dog", "hot dogs").fixed(),
     some("soft-ice-cream", "ice cream"),
     a("lemon", "a", "lemon", "lemons"),
@@ -148,15 +157,23 @@ pub const CONCEPTS: &[Concept] = &[
     a("bicycle", "a", "bicycle", "bicycles").or(&[("bike", "bikes")]),
     a("bus", "a", "bus", "buses"),
     a("automobile", "a", "car", "cars").or(&[("automobile", "automobiles")]),
-    a("fire-engine", "a", "fire truck", "fire trucks").or(&[("fire engine", "fire engines")]).fixed(),
+    a("fire-engine", "a", "fire truck", "fire trucks")
+        .or(&[("fire engine", "fire engines")])
+        .fixed(),
     a("helicopter", "a", "helicopter", "helicopters"),
     a("motor-scooter", "a", "scooter", "scooters").or(&[("moped", "mopeds")]),
     a("rocket", "a", "rocket", "rockets").or(&[("spaceship", "spaceships")]),
-    a("sailboat", "a", "sailboat", "sailboats").fixed(),
+    a("sailboat", "a", "sailboat", "sailboats")
+        .or(&[("boat", "boats")])
+        .fixed(),
     a("tractor", "a", "tractor", "tractors"),
-    a("locomotive", "a", "train", "trains").or(&[("locomotive", "locomotives")]).fixed(),
+    a("locomotive", "a", "train", "trains")
+        .or(&[("locomotive", "locomotives")])
+        .fixed(),
     a("delivery-truck", "a", "truck", "trucks").or(&[("lorry", "lorries")]),
-    a("flying-saucer", "a", "flying saucer", "flying saucers").or(&[("ufo", "ufos")]).fixed(),
+    a("flying-saucer", "a", "flying saucer", "flying saucers")
+        .or(&[("ufo", "ufos")])
+        .fixed(),
     // Buildings.
     a("castle", "a", "castle", "castles").fixed(),
     a("ferris-wheel", "a", "ferris wheel", "ferris wheels").fixed(),
@@ -205,7 +222,7 @@ pub const CONCEPTS: &[Concept] = &[
     a("key", "a", "key", "keys"),
     a("kite", "a", "kite", "kites").fixed(),
     a("laptop", "a", "laptop", "laptops").fixed(),
-    a("light-bulb", "a", "light bulb", "light bulbs").or(&[("lamp", "lamps")]),
+    a("light-bulb", "a", "light bulb", "light bulbs").or(&[("bulb", "bulbs")]),
     a("locked", "a", "lock", "locks").or(&[("padlock", "padlocks")]),
     a("magnet", "a", "magnet", "magnets"),
     a("pencil", "a", "pencil", "pencils"),
@@ -213,7 +230,9 @@ pub const CONCEPTS: &[Concept] = &[
     a("robot", "a", "robot", "robots").fixed(),
     some("scissors", "scissors"),
     a("shield", "a", "shield", "shields"),
-    a("soccer-ball", "a", "soccer ball", "soccer balls").or(&[("football", "footballs")]).fixed(),
+    a("soccer-ball", "a", "soccer ball", "soccer balls")
+        .or(&[("football", "footballs")])
+        .fixed(),
     a("luggage", "a", "suitcase", "suitcases"),
     a("teddy-bear", "a", "teddy bear", "teddy bears").or(&[("teddy", "teddies")]),
     a("telephone", "a", "telephone", "telephones").or(&[("phone", "phones")]),

@@ -47,7 +47,8 @@ pub(super) fn sticker_back(canvas: &mut RgbImage, pyramid: &Pyramid, placement: 
     let (width, height) = canvas.dimensions();
     let mut mask = vec![0.0f32; (width * height) as usize];
     cover([height, width], pyramid, placement, |x, y, _, alpha| {
-        mask[(y * width + x) as usize] = alpha;
+        // A pixel half covered is a rim already: the border is as white there as elsewhere.
+        mask[(y * width + x) as usize] = (2.0 * alpha).min(1.0);
     });
     let border = dilated(&mask, [height, width], (BORDER * placement.side).max(1.0));
     let shift = (0.02 * placement.side).round().max(1.0) as u32;
@@ -57,7 +58,11 @@ pub(super) fn sticker_back(canvas: &mut RgbImage, pyramid: &Pyramid, placement: 
                 let shadow = border[((y - shift) * width + x - shift) as usize];
                 blend(&mut canvas.get_pixel_mut(x, y).0, [0; 3], 0.22 * shadow);
             }
-            blend(&mut canvas.get_pixel_mut(x, y).0, [255; 3], border[(y * width + x) as usize]);
+            blend(
+                &mut canvas.get_pixel_mut(x, y).0,
+                [255; 3],
+                border[(y * width + x) as usize],
+            );
         }
     }
 }

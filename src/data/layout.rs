@@ -54,7 +54,9 @@ impl Pose {
     /// The largest side that fits, one pixel from the rim.
     fn largest(&self, cell: &Cell) -> f32 {
         let fit = |length: f32, reach: f32| (length / 2.0 - 1.0) / reach;
-        fit(cell.width, self.reach[0]).min(fit(cell.height, self.reach[1])).max(1.0)
+        fit(cell.width, self.reach[0])
+            .min(fit(cell.height, self.reach[1]))
+            .max(1.0)
     }
 
     /// Puts the object into its cell, up to `shift` from the middle, lowered by `sink`.
@@ -111,11 +113,29 @@ pub(super) fn arrange(
                 Relation::Below => (false, true),
             };
             let mut cells = if beside {
-                let half = Cell { width: width / 2.0, ..whole };
-                [half, Cell { left: width / 2.0, ..half }]
+                let half = Cell {
+                    width: width / 2.0,
+                    ..whole
+                };
+                [
+                    half,
+                    Cell {
+                        left: width / 2.0,
+                        ..half
+                    },
+                ]
             } else {
-                let half = Cell { height: height / 2.0, ..whole };
-                [half, Cell { top: height / 2.0, ..half }]
+                let half = Cell {
+                    height: height / 2.0,
+                    ..whole
+                };
+                [
+                    half,
+                    Cell {
+                        top: height / 2.0,
+                        ..half
+                    },
+                ]
             };
             if swap {
                 cells.reverse();
@@ -126,7 +146,9 @@ pub(super) fn arrange(
                 let side = pose.largest(&cell).min(AMONG * short) * rng.range(FILL.0, FILL.1);
                 pose.place(&cell, side, SHIFT * short, sink, rng)
             };
-            [(cells[0], *first), (cells[1], *second)].map(|pair| one(pair, rng)).to_vec()
+            [(cells[0], *first), (cells[1], *second)]
+                .map(|pair| one(pair, rng))
+                .to_vec()
         }
         _ => {
             let (low, high) = if outside { ALONE_OUTSIDE } else { ALONE };

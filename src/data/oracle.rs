@@ -425,9 +425,10 @@ fn mean(colours: &[OkLab], region: &[f32], object: &[f32]) -> OkLab {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Source;
     use crate::data::compose::EmojiWorld;
     use crate::data::heldout::Split;
+    use crate::data::rng::Rng;
+    use crate::eval::prompts::choose;
     use image::Rgb;
     use image::imageops::{FilterType, resize};
 
@@ -435,17 +436,17 @@ mod tests {
     fn accuracy(split: Split, shift: usize, change: impl Fn(RgbImage) -> RgbImage) -> [f32; 3] {
         const COUNT: usize = 300;
         let (world, oracle) = (EmojiWorld::bundled(split).unwrap(), Oracle::bundled().unwrap());
-        let samples: Vec<_> = (0..COUNT as u64)
-            .map(|i| world.sample(17, i, 128, 128).unwrap())
-            .collect();
+        let prompts = choose(world.bank(), split, COUNT);
         let mut right = [0; 3];
-        for (i, sample) in samples.iter().enumerate() {
-            let truth = samples[(i + shift) % COUNT].truth.as_ref().unwrap();
-            let verdict = oracle.judge(&change(sample.image.clone()));
+        for (i, prompt) in prompts.iter().enumerate() {
+            let rng = &mut Rng::new(17, i as u64);
+            let (image, _) = world.draw(&prompt.scene(), [128, 128], rng).unwrap();
+            let told = &prompts[(i + shift) % COUNT];
+            let verdict = oracle.judge(&change(image));
             let answers = [
-                verdict.is_object(&truth.concept),
-                verdict.is_colour(truth.colour),
-                verdict.background == truth.background,
+                verdict.is_object(&told.noun),
+                verdict.is_colour(told.colour),
+                verdict.background == told.background,
             ];
             for (sum, answer) in right.iter_mut().zip(answers) {
                 *sum += usize::from(answer);

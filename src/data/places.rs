@@ -35,7 +35,10 @@ pub(super) fn ground(place: Place, canvas: &mut RgbImage, pyramid: &Pyramid, pla
     if foot < 0.66 * canvas.height() as f32 {
         return;
     }
-    let (broad, flat) = (0.8 * pyramid.half_extent[0] * placement.side, 0.06 * placement.side + 1.0);
+    let (broad, flat) = (
+        0.8 * pyramid.half_extent[0] * placement.side,
+        0.06 * placement.side + 1.0,
+    );
     let span = |centre: f32, reach: f32, length: u32| {
         let low = (centre - reach).floor().max(0.0) as u32;
         low..((centre + reach).ceil().max(0.0) as u32).min(length)
@@ -133,7 +136,12 @@ fn sunset(brush: &mut Brush, rng: &mut Rng) {
         let depth = (line as f32 + 0.6) / 6.0;
         let y = (horizon + depth * (1.0 - horizon) * 0.9) * brush.height;
         let half = brush.short * (0.11 - 0.05 * depth) * rng.range(0.7, 1.3);
-        brush.dash([centre[0] + brush.short * rng.range(-0.02, 0.02), y], half, [255, 206, 130], 0.75);
+        brush.dash(
+            [centre[0] + brush.short * rng.range(-0.02, 0.02), y],
+            half,
+            [255, 206, 130],
+            0.75,
+        );
     }
 }
 
@@ -150,8 +158,18 @@ fn clouds(brush: &mut Brush, rng: &mut Rng) {
     for _ in 0..1 + rng.below(2) {
         let centre = [rng.unit() * brush.width, rng.range(0.06, 0.26) * brush.height];
         let size = brush.short * rng.range(0.05, 0.09);
-        for (dx, dy, r) in [(-1.2, 0.25, 0.7), (-0.3, -0.15, 1.0), (0.8, 0.05, 0.85), (1.6, 0.35, 0.55)] {
-            brush.disc([centre[0] + dx * size, centre[1] + dy * size], r * size, [255, 255, 255], 0.9);
+        for (dx, dy, r) in [
+            (-1.2, 0.25, 0.7),
+            (-0.3, -0.15, 1.0),
+            (0.8, 0.05, 0.85),
+            (1.6, 0.35, 0.55),
+        ] {
+            brush.disc(
+                [centre[0] + dx * size, centre[1] + dy * size],
+                r * size,
+                [255, 255, 255],
+                0.9,
+            );
         }
     }
 }
@@ -221,12 +239,22 @@ impl<'a> Brush<'a> {
 
     /// A disc with a smooth rim.
     fn disc(&mut self, centre: [f32; 2], radius: f32, colour: Paint, alpha: f32) {
-        self.around(centre, radius + 1.0, |distance| (radius + 0.5 - distance).clamp(0.0, 1.0) * alpha, colour);
+        self.around(
+            centre,
+            radius + 1.0,
+            |distance| (radius + 0.5 - distance).clamp(0.0, 1.0) * alpha,
+            colour,
+        );
     }
 
     /// Light that fades with the distance.
     fn glow(&mut self, centre: [f32; 2], radius: f32, colour: Paint, alpha: f32) {
-        self.around(centre, radius, |distance| (1.0 - distance / radius).max(0.0) * alpha, colour);
+        self.around(
+            centre,
+            radius,
+            |distance| (1.0 - distance / radius).max(0.0) * alpha,
+            colour,
+        );
     }
 
     fn around(&mut self, centre: [f32; 2], reach: f32, alpha: impl Fn(f32) -> f32, colour: Paint) {
@@ -246,7 +274,10 @@ impl<'a> Brush<'a> {
     fn beam(&mut self, start: f32, lean: f32, broad: f32, colour: Paint, alpha: f32) {
         for y in 0..self.canvas.height() {
             let down = (y as f32 + 0.5) / self.height;
-            let (left, half) = ((start + lean * down) * self.width, (broad * (0.6 + down)) * self.width / 2.0);
+            let (left, half) = (
+                (start + lean * down) * self.width,
+                (broad * (0.6 + down)) * self.width / 2.0,
+            );
             let low = (left - half).floor().max(0.0) as u32;
             for x in low..((left + half).ceil().max(0.0) as u32).min(self.canvas.width()) {
                 let edge = 1.0 - ((x as f32 + 0.5 - left) / half).abs();

@@ -260,23 +260,48 @@ fn png(image: &RgbaImage) -> image::ImageResult<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::build::{LEAST_COVER, PACKAGE};
+    use crate::data::build::LEAST_COVER;
     use crate::data::concepts::CONCEPTS;
 
     #[test]
     fn the_bundled_bank_holds_the_concept_table() {
         let bank = SpriteBank::bundled().unwrap();
-        assert_eq!(bank.source, PACKAGE);
-        assert_eq!(bank.sprites.len(), CONCEPTS.len());
-        for (sprite, concept) in bank.sprites.iter().zip(CONCEPTS) {
-            let entry = &sprite.entry;
-            assert_eq!((entry.noun.as_str(), entry.icon.as_str()), (concept.noun, concept.icon));
-            assert!(
-                entry.cover >= LEAST_COVER && !entry.colours.is_empty(),
-                "{} recolours badly",
-                entry.noun
+        assert_eq!(bank.sources, Style::ALL.map(|style| style.package().name));
+        assert_eq!(bank.subjects.len(), CONCEPTS.len());
+        for (subject, concept) in bank.subjects.iter().zip(CONCEPTS) {
+            let entry = &subject.entry;
+            assert_eq!(
+                (entry.noun.as_str(), entry.article.as_str()),
+                (concept.noun, concept.article)
             );
-            assert!((sprite.region.mean.hue() - entry.hue).abs() < 0.01, "{}", entry.noun);
+            assert_eq!(entry.plural, concept.plural);
+            let synonyms: Vec<_> = (entry.synonyms.iter())
+                .map(|s| (s.noun.as_str(), s.plural.as_str()))
+                .collect();
+            assert_eq!(synonyms, concept.synonyms);
+            for style in Style::ALL {
+                assert_eq!(
+                    subject.sprite(style).map(|sprite| sprite.icon.as_str()),
+                    concept.icon(style)
+                );
+            }
+            for sprite in &subject.sprites {
+                let cover = sprite.region.map_or(0.0, |region| region.cover);
+                let paintable = !concept.fixed && cover >= LEAST_COVER;
+                assert_eq!(
+                    !sprite.colours.is_empty(),
+                    paintable,
+                    "{} {:?}",
+                    entry.noun,
+                    sprite.style
+                );
+                assert_eq!(
+                    Region::of(&sprite.image).map(Region::rounded),
+                    sprite.region,
+                    "{}",
+                    entry.noun
+                );
+            }
         }
     }
 
@@ -288,7 +313,7 @@ mod tests {
             bank.to_bytes().unwrap() == file,
             "run `infinity data build` and commit data/sprites.bin"
         );
-        assert!(file.len() < 1_500_000);
+        assert!(file.len() <= 4_000_000);
     }
 
     #[test]
@@ -296,42 +321,66 @@ mod tests {
         let file: &[u8] = include_bytes!("../../data/sprites.bin");
         let mut longer = file.to_vec();
         longer.push(0);
-        let mut broken_png = file.to_vec();
-        let last = broken_png.len() - 40;
-        broken_png[last] ^= 0xff;
-        for (what, bytes) in [
-            ("magic", &file[1..]),
-            ("length", &file[..10]),
-            ("index", &file[..100]),
-            ("drawing", &file[..file.len() - 1]),
-            ("rest", &longer[..]),
-            ("png", &broken_png[..]),
+        let mut flipped = file.to_vec();
+        let last = flipped.len() - 40;
+        flipped[last] ^= 0xff;
+        let packed =
+            |content: &[u8]| [MAGIC, miniz_oxide::deflate::compress_to_vec_zlib(content, 1).as_slice()].concat();
+        let index = br#"{"sources":[],"subjects":[]}"#;
+        let content = [&(index.len() as u32).to_le_bytes(), index.as_slice()].concat();
+        assert!(
+            SpriteBank::from_bytes(&packed(&content)).is_ok(),
+            "an empty bank is sound"
+        );
+        let picture = String::from_utf8_lossy(index).replace(
+            r#""subjects":[]"#,
+            r#""subjects":[{"noun":"dot","article":"a","plural":"dots","synonyms":[],"sprites":[{"style":"flat",
+            "icon":"dot","main":"red","plain":true,"colours":[],"region":null,"bytes":3}]}]"#,
+        );
+        let no_png = [&(picture.len() as u32).to_le_bytes(), picture.as_bytes(), b"png"].concat();
+        let bad = |bytes: &[u8]| match SpriteBank::from_bytes(bytes) {
+            Err(DataError::BadBank(reason)) => reason,
+            other => panic!("{other:?}"),
+        };
+        for (bytes, reason) in [
+            (&file[1..], "begin"),
+            (&file[..file.len() - 1], "compressed"),
+            (&flipped, "compressed"),
+            (&longer, "behind"),
+            (&packed(&content[..3]), "before the index"),
+            (&packed(&content[..9]), "inside the index"),
+            (
+                &packed(&[&content, b"x".as_slice()].concat()),
+                "behind the last drawing",
+            ),
+            (&packed(&no_png[..no_png.len() - 1]), "inside the last drawing"),
+            (&packed(&no_png), "drawing of `dot`"),
         ] {
-            assert!(
-                matches!(SpriteBank::from_bytes(bytes), Err(DataError::BadBank(_))),
-                "{what}"
-            );
+            assert!(bad(bytes).contains(reason), "{reason}: {}", bad(bytes));
         }
     }
 
     #[test]
-    fn every_concept_changes_by_half_when_painted() {
-        for sprite in &SpriteBank::bundled().unwrap().sprites {
-            for &colour in sprite.entry.colours.iter().filter(|&&c| c != sprite.entry.natural) {
-                let painted = sprite.painted(Some(colour));
-                let (mut changed, mut opaque) = (0, 0);
-                for (a, b) in sprite.image.pixels().zip(painted.pixels()) {
-                    let area = u32::from(a.0[3]);
-                    opaque += area;
-                    changed += if a == b { 0 } else { area };
-                }
-                assert!(
-                    2 * changed >= opaque,
-                    "{} {:?}: {changed} of {opaque}",
-                    sprite.entry.noun,
-                    colour
-                );
+    fn every_sprite_changes_by_half_when_painted() {
+        let bank = SpriteBank::bundled().unwrap();
+        for sprite in bank.subjects.iter().flat_map(|subject| &subject.sprites) {
+            // One colour of each is enough; all would take a minute.
+            let colour = sprite.colours.iter().find(|&&colour| colour != sprite.main);
+            let Some(&colour) = colour else {
+                continue;
+            };
+            let painted = sprite.painted(Some(colour));
+            let (mut changed, mut opaque) = (0, 0);
+            for (a, b) in sprite.image.pixels().zip(painted.pixels()) {
+                let area = u32::from(a.0[3]);
+                opaque += area;
+                changed += if a == b { 0 } else { area };
             }
+            assert!(
+                2 * changed >= opaque,
+                "{} {colour:?}: {changed} of {opaque}",
+                sprite.icon
+            );
         }
     }
 }

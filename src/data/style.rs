@@ -29,6 +29,11 @@ impl Style {
         }
     }
 
+    /// The style that a word names.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|style| style.words() == word)
+    }
+
     /// The npm package its drawings come from.
     pub fn package(self) -> Package {
         match self {

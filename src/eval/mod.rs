@@ -102,6 +102,7 @@ fn cycle(n: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::style::Style;
 
     struct Bench {
         world: EmojiWorld,
@@ -152,7 +153,10 @@ mod tests {
     fn a_model_that_hears_no_colours_is_found_out() {
         let bench = Bench::new();
         let [model, real, _] = bench.score(|prompt| Prompt {
-            colour: flat(&bench.world, prompt).main,
+            colour: bench.world.bank().subjects[prompt.sprite]
+                .sprite(Style::Flat)
+                .unwrap()
+                .main,
             ..prompt.clone()
         });
         assert!(

@@ -40,7 +40,9 @@ pub fn combinations(bank: &SpriteBank, split: Split) -> Vec<(usize, Colour)> {
     for (place, subject) in bank.subjects.iter().enumerate() {
         let colours = subject.sprite(Style::Flat).map_or(&[][..], |sprite| &sprite.colours);
         let held_out = |colour: Colour| Combination::Colour(place, colour).held_out(bank);
-        let of_split = colours.iter().filter(|&&colour| held_out(colour) == (split == Split::HeldOut));
+        let of_split = colours
+            .iter()
+            .filter(|&&colour| held_out(colour) == (split == Split::HeldOut));
         found.extend(of_split.map(|&colour| (place, colour)));
     }
     found
