@@ -577,7 +577,11 @@ fn kept_scales_stay_and_later_ones_follow_the_new_seed_or_prompt() {
         for other in [apple(2.0), pear.clone()] {
             let again = told_bits(&draw(&engine, keeping(&first[..scales], scales, None, other)).unwrap());
             assert_eq!(again[..scales], first[..scales]);
-            assert_eq!(again[SCALES - 1] == first[SCALES - 1], scales == SCALES, "{scales} kept");
+            assert_eq!(
+                again[SCALES - 1] == first[SCALES - 1],
+                scales == SCALES,
+                "{scales} kept"
+            );
         }
         let same = draw(&engine, keeping(&first, scales, None, apple(1.0))).unwrap();
         assert_eq!(told_bits(&same), first, "the same seed goes on as it did");

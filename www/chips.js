@@ -23,12 +23,11 @@ export class Chips {
     element("surprise", HTMLButtonElement).hidden = model.examples.length === 0;
     this.#row("examples", model.examples.map((text) => chip(text, () => this.#write(text))));
     this.#row("colours", colours.map((colour) => swatch(colour, "", () => this.#change((text) => withColour(text, colour[0])))));
-    this.#row("backdrops", [
-      ...backdrops.map((colour) =>
-        swatch(colour, " background", () => this.#change((text) => withBackdrop(text, colour[0]))),
-      ),
-      ...places.map((place) => chip(place, () => this.#change((text) => withPlace(text, place)))),
-    ]);
+    this.#row(
+      "backdrops",
+      backdrops.map((colour) => swatch(colour, " background", () => this.#change((text) => withBackdrop(text, colour[0])))),
+    );
+    this.#row("places", places.map((place) => chip(place, () => this.#change((text) => withPlace(text, place)))));
     this.#row("styles", styles.map((style) => chip(style, () => this.#change((text) => withStyle(text, style)))));
   }
 

@@ -10,6 +10,7 @@ export class Meter {
   #loaded = 0;
   #total = 0;
   #note = "";
+  #warning = "";
   #told = -Infinity;
   /** When bytes came from the network, and how many. @type {[number, number][]} */
   #arrivals = [];
@@ -44,6 +45,12 @@ export class Meter {
     this.#say(true);
   }
 
+  /** @param {string} warning a sentence that stays */
+  warn(warning) {
+    this.#warning = warning;
+    this.#say(true);
+  }
+
   #say(now = false) {
     const time = performance.now();
     const built = this.#loaded >= this.#total;
@@ -58,7 +65,7 @@ export class Meter {
       loaded: this.#loaded,
       total: this.#total,
       speed: time - since > PAUSE ? Math.max(0, (1000 * bytes) / (time - since)) : 0,
-      note: this.#note,
+      note: this.#note || this.#warning,
     });
   }
 }

@@ -198,7 +198,7 @@ async function fetchEntry(url, { bytes, sha256 }, meter) {
           try {
             stored?.write(chunk, at);
           } catch {
-            meter.remark("The browser's storage is full, so this model will be downloaded again next time.");
+            meter.warn("The browser's storage is full, so part of this model will be downloaded again next time.");
             stored?.clear();
             stored?.close();
             stored = undefined;

@@ -198,7 +198,10 @@ async function drawOne(options, i, count) {
       status.textContent = "Drawing.";
     } else if (event.type === "scale" && drawing) {
       drawing.scales.push(event);
-      if (stage.drawing === drawing) stage.grow();
+      if (stage.drawing === drawing) {
+        stage.grow();
+        element("save", HTMLButtonElement).disabled = false; // what a stopped image has come to can be kept
+      }
       if (count > 1) sheet.grow(i, drawing);
       const which = count > 1 ? `Image ${i + 1} of ${count}, scale` : "Scale";
       status.textContent = `${which} ${event.k} of ${event.of} in ${duration(event.ms)}`;
@@ -303,7 +306,7 @@ async function read(file) {
   drawing.original = pixels;
   sheet.begin(1);
   const end = await client.encode(aspect.name, new Uint8Array(pixels.data), (event) => {
-    if (event.type === "progress") status.textContent = `Loading the image encoder: ${megabytes(event.loaded)} MB`;
+    if (event.type === "progress") status.textContent = "Loading the image encoder.";
     if (event.type !== "scale") return;
     if (event.k === 1) put(drawing, true);
     drawing.scales.push(event);

@@ -75,8 +75,8 @@ export async function storedBytes() {
 
 /** Deletes every file that no tab has open. */
 export async function clearStorage() {
-  const root = await folder();
+  const weights = await folder();
   const names = [];
-  for await (const name of root.keys()) names.push(name);
-  await Promise.allSettled(names.map((name) => root.removeEntry(name)));
+  for await (const name of weights.keys()) names.push(name);
+  await Promise.allSettled(names.map((name) => weights.removeEntry(name)));
 }

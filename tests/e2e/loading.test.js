@@ -152,6 +152,32 @@ test("another model is described before it is downloaded, by address and from th
   await page.close();
 });
 
+test("a model of another host can be chosen, although the page itself may ask no other", async () => {
+  const other = await serve();
+  const { page, errors } = await open(browser, `${site.url}?engine=cpu&model=${encodeURIComponent(`${other.url}models/tiny/manifest.json`)}`);
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  assert.ok(other.requests.length > 5);
+  assert.deepEqual(errors, []);
+  const refused = await page.evaluate((url) => fetch(url).then(() => false, () => true), `${other.url}style.css`);
+  assert.ok(refused, "the page's own policy");
+  other.close();
+  await page.close();
+});
+
+test("with full storage the model is drawn with all the same, and the visitor is told", async () => {
+  const { page } = await open(browser, "about:blank");
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Storage.overrideQuotaForOrigin", { origin: new URL(site.url).origin, quotaSize: 400_000 });
+  await page.goto(site.url + TINY);
+  await reach(page, "idle");
+  assert.match((await page.locator("#note").textContent()) ?? "", /storage is full/);
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
 test("files that are not all there are named", async () => {
   const { page } = await open(browser, `${site.url}${TINY}`);
   await reach(page, "idle");

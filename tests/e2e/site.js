@@ -40,6 +40,8 @@ export async function serve() {
       const { size } = await stat(file);
       const type = /** @type {Record<string, string>} */ (TYPES)[extname(file)] ?? "application/octet-stream";
       const start = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
+      // As a host of models for other pages does.
+      response.setHeader("Access-Control-Allow-Origin", "*");
       const part = start > 0 ? { "Content-Range": `bytes ${start}-${size - 1}/${size}` } : {};
       response.writeHead(start > 0 ? 206 : 200, { "Content-Type": type, "Content-Length": size - start, ...part });
       const { cut } = site;
