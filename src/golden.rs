@@ -27,25 +27,28 @@ pub fn directory() -> PathBuf {
 /// Every case of one `kind`. The shipped directory must have at least one of each kind that a test asks for.
 pub fn cases(kind: &str) -> Vec<Case> {
     let dir = directory();
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(&dir)
-        .unwrap_or_else(|e| panic!("no golden vectors in {}: {e}", dir.display()))
-        .map(|entry| entry.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|e| e == "json"))
-        .collect();
-    paths.sort();
-    let cases: Vec<Case> = paths
-        .iter()
-        .filter_map(|path| {
-            let manifest: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-            (manifest["kind"] == kind).then(|| Case::open(&dir, manifest))
-        })
-        .collect();
+    let cases = cases_in(&dir, kind);
     assert!(
         !cases.is_empty() || std::env::var_os("INFINITY_GOLDEN").is_some(),
         "no golden case of kind {kind} in {}",
         dir.display()
     );
     cases
+}
+
+/// Every case of one `kind` in a directory.
+pub fn cases_in(dir: &Path, kind: &str) -> Vec<Case> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)
+        .unwrap_or_else(|e| panic!("no golden vectors in {}: {e}", dir.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "json"))
+        .collect();
+    paths.sort();
+    let open = |path: &PathBuf| {
+        let manifest: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        (manifest["kind"] == kind).then(|| Case::open(dir, manifest))
+    };
+    paths.iter().filter_map(open).collect()
 }
 
 /// The devices every case runs on: the CPU engine and WebGPU's code path over the machine's Vulkan.

@@ -29,7 +29,7 @@ enum Command {
 }
 
 #[derive(Args, Debug)]
-#[command(about = format!("Draw the sprite bank from npm packages: {}", Style::ALL.map(|s| s.package().name).join(", ")))]
+#[command(about = format!("Draw the sprite bank from the npm packages {}", packages()))]
 struct Build {
     /// The packages' archives, as `npm pack` fetches them, or a folder that holds them
     #[arg(value_name = "TGZ", required = true)]
@@ -87,6 +87,11 @@ impl From<Sort> for Kind {
             Sort::Colours => Self::Colours,
         }
     }
+}
+
+/// The packages that the bank is made of.
+fn packages() -> String {
+    Style::ALL.map(|style| style.package().name).join(", ")
 }
 
 /// "128" or "96x160" as height and width.

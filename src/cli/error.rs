@@ -36,6 +36,8 @@ pub enum CliError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
+    Eval(#[from] crate::eval::EvalError),
+    #[error(transparent)]
     Train(#[from] TrainError),
     #[error(transparent)]
     Data(#[from] DataError),

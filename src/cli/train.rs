@@ -16,9 +16,12 @@ use crate::train::batch::Batches;
 use crate::train::init;
 use crate::train::optimizer::AdamWOptions;
 use crate::train::run::{CHECKPOINT, RunOptions, run};
-use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings, fingerprint, start_from};
+use crate::train::settings::{
+    DataSettings, TokenizerSettings, TransformerSettings, fingerprint, start_from, start_from_packed,
+};
 use crate::train::stages::{TokenizerStage, TransformerStage};
 use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
+use crate::weights::directory::MANIFEST_FILE;
 use burn::module::Module;
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
@@ -51,7 +54,8 @@ struct Common {
     /// Folder of the run: checkpoint, metrics.csv, samples
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// `emoji` for the bundled composer, `emoji:flat,glossy` for some of its styles, or a folder of images with captions
+    /// `emoji` for the bundled composer, `emoji:flat,single,apple,car` for some of its styles, kinds and objects, or a
+    /// folder of images with captions
     #[arg(long, default_value = "emoji")]
     data: String,
     #[arg(long)]
@@ -64,7 +68,8 @@ struct Common {
     /// Share of square batches; the others take one of the 14 remaining aspect ratios
     #[arg(long, default_value_t = 0.6)]
     square_share: f64,
-    /// Start from the averaged weights of another run of the same network, as progressive resolution does
+    /// Start from the averaged weights of another run of the same network, as progressive resolution does; for a
+    /// transformer also from a packed model
     #[arg(long, value_name = "DIR")]
     init_from: Option<PathBuf>,
     #[arg(long, default_value_t = 1)]
@@ -308,12 +313,12 @@ impl TrainTransformer {
         };
         let options = common.options(&settings)?;
         let mut model = settings.module(&device)?;
+        model.transformer = init::transformer(model.transformer, &settings.transformer, common.seed);
+        model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, common.seed + 1);
         match &common.init_from {
+            Some(folder) if folder.join(MANIFEST_FILE).exists() => model = start_from_packed(folder, model, &settings)?,
             Some(run) => model = start_from(&run.join(CHECKPOINT), model)?,
-            None => {
-                model.transformer = init::transformer(model.transformer, &settings.transformer, common.seed);
-                model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, common.seed + 1);
-            }
+            None => {}
         }
         let show: Vec<String> = match self.show.is_empty() {
             false => self.show.clone(),

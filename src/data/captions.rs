@@ -10,6 +10,8 @@ use super::style::Style;
 const SYNONYM: f32 = 0.3;
 /// How often a caption leaves out the backdrop or the word of the style.
 const SILENT: f32 = 0.3;
+/// Most words of a caption, hyphened ones counted apart.
+const LONGEST: usize = 18;
 /// How often the flat style, which needs no word, gets one.
 const SAY_FLAT: f32 = 0.25;
 /// How often a number is written in digits.
@@ -17,6 +19,16 @@ const DIGITS: f32 = 0.15;
 
 /// A caption of the scene, one of many.
 pub fn caption(scene: &Scene, bank: &SpriteBank, rng: &mut Rng) -> String {
+    // A second colour, a long noun and the longest template together would pass the text encoder's 32 tokens.
+    loop {
+        let caption = attempt(scene, bank, rng);
+        if caption.split([' ', '-']).count() <= LONGEST {
+            return caption;
+        }
+    }
+}
+
+fn attempt(scene: &Scene, bank: &SpriteBank, rng: &mut Rng) -> String {
     let flat = scene.style == Style::Flat;
     let mut style = (scene.effect.is_none() && (!flat || rng.chance(SAY_FLAT))).then_some(scene.style);
     let mut behind = true;
@@ -69,11 +81,10 @@ pub fn prompt(scene: &Scene, bank: &SpriteBank) -> String {
     }
 }
 
-/// All nouns that captions use, each alone, in the singular and the plural.
-pub fn nouns(bank: &SpriteBank) -> Vec<String> {
+/// All nouns that captions use for these objects, each alone, in the singular and the plural.
+pub fn nouns<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<String> {
     let mut nouns = Vec::new();
-    for subject in &bank.subjects {
-        let entry = &subject.entry;
+    for entry in entries {
         nouns.extend([entry.noun.clone(), entry.plural.clone()]);
         for synonym in &entry.synonyms {
             nouns.extend([synonym.noun.clone(), synonym.plural.clone()]);

@@ -58,6 +58,8 @@ pub struct EmojiWorld {
     split: Split,
     kinds: Vec<(Kind, usize)>,
     styles: Vec<(Style, usize)>,
+    /// Places in the bank of the objects that are shown.
+    concepts: Vec<usize>,
     /// Painted sprites ready for pasting: for every concept and style, [`Colour::OBJECTS`] and one more, the natural
     /// colour. Each takes 90 kB once it was drawn.
     painted: Vec<OnceLock<Pyramid>>,
@@ -73,6 +75,7 @@ impl EmojiWorld {
         }
         let slots = bank.subjects.len() * Style::ALL.len() * (Colour::OBJECTS.len() + 1);
         Ok(Self {
+            concepts: (0..bank.subjects.len()).collect(),
             bank,
             split,
             kinds: KINDS.to_vec(),
@@ -86,19 +89,41 @@ impl EmojiWorld {
         Self::new(SpriteBank::bundled()?, split)
     }
 
-    /// The bundled bank as a run's settings name it: `emoji`, or `emoji:flat,glossy` for some of the styles; `None` for
-    /// any other name.
+    /// The bundled bank as a run's settings name it: `emoji`, or `emoji:` with the styles, kinds and objects to compose of
+    /// between commas, such as `emoji:flat,single,apple,car`; `None` for any other name.
     pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
-        let world = || Self::bundled(split);
+        let world = Self::bundled(split);
         if name == "emoji" {
-            return world().map(Some);
+            return world.map(Some);
         }
-        let Some(styles) = name.strip_prefix("emoji:") else {
+        let Some(parts) = name.strip_prefix("emoji:") else {
             return Ok(None);
         };
-        let style = |word| Style::named(word).ok_or_else(|| DataError::UnknownStyle(word.to_owned()));
-        let styles = styles.split(',').map(style).collect::<Result<Vec<_>, _>>()?;
-        Ok(Some(world()?.styles(&styles)))
+        let mut world = world?;
+        let (mut styles, mut kinds, mut concepts) = (Vec::new(), Vec::new(), Vec::new());
+        for part in parts.split(',') {
+            if let Some(style) = Style::named(part) {
+                styles.push(style);
+            } else if let Some(kind) = Kind::named(part) {
+                kinds.push(kind);
+            } else if let Some(concept) = world.bank.find(part) {
+                concepts.push(concept);
+            } else {
+                return Err(DataError::UnknownPart(part.to_owned()));
+            }
+        }
+        if !styles.is_empty() {
+            world = world.styles(&styles);
+        }
+        if !kinds.is_empty() {
+            world.kinds.retain(|(kind, _)| kinds.contains(kind));
+        }
+        match concepts.len() {
+            0 => {}
+            1 => return Err(DataError::UnknownPart("one object alone".to_owned())),
+            _ => world.concepts = concepts,
+        }
+        Ok(Some(world))
     }
 
     /// Only scenes of one kind.
@@ -198,12 +223,12 @@ impl EmojiWorld {
 
     /// Any object with a drawing in the style that `fits`; the first one that has, where chance finds none.
     fn concept(&self, style: Style, fits: impl Fn(usize) -> bool, rng: &mut Rng) -> usize {
-        let count = self.bank.subjects.len();
+        let count = self.concepts.len();
         let start = rng.below(count);
         // From a random place on: the object before a misfit comes up as often as two, which matters to no one.
-        let mut places = (0..count).map(|step| (start + step) % count);
+        let mut places = (0..count).map(|step| self.concepts[(start + step) % count]);
         let fit = places.find(|&concept| self.bank.subjects[concept].sprite(style).is_some() && fits(concept));
-        fit.unwrap_or(start)
+        fit.unwrap_or(self.concepts[start])
     }
 
     /// As [`Self::concept`], but not `first`.
@@ -332,7 +357,8 @@ impl Source for EmojiWorld {
 
     /// Those of many samples, and every noun: other words are in one template in ten or more.
     fn captions(&self) -> Result<Vec<String>, DataError> {
-        let mut captions = captions::nouns(&self.bank);
+        let entries = self.concepts.iter().map(|&concept| &self.bank.subjects[concept].entry);
+        let mut captions = captions::nouns(entries);
         for index in 0..CAPTIONS {
             let mut rng = Rng::new(0, index);
             let scene = self.scene(&mut rng)?;

@@ -1,8 +1,8 @@
 //! The objects captions speak of, and which icon draws each.
 //!
 //! Chosen by eye from contact sheets: outlines that are known at a glance and alike in all four styles. The English
-//! forms are written by hand; the synonyms are the keywords of emojibase-data 17.0.0 that name the same thing, and a few
-//! everyday words besides.
+//! forms are written by hand; the synonyms are the keywords of emojibase-data 17.0.0 that name the same thing, and a
+//! few everyday words besides.
 
 use super::style::Style;
 

@@ -26,8 +26,11 @@ pub enum DataError {
     BadBank(String),
     #[error("object {concept} of the bank has no drawing in the style {style:?}; ask for another style")]
     NoDrawing { concept: usize, style: Style },
-    #[error("there is no style `{0}`; the styles are flat, glossy, cartoon and simple")]
-    UnknownStyle(String),
+    #[error(
+        "the data set cannot be made of `{0}`; after `emoji:` come styles (flat, glossy, cartoon, simple), kinds (single, \
+         relation, count, colours) and two objects or more, with commas between"
+    )]
+    UnknownPart(String),
     #[error("an image of {width}x{height} pixels cannot be composed; ask for sides between 16 and 4096")]
     BadSize { width: usize, height: usize },
     #[error(

@@ -66,7 +66,8 @@ impl Combination {
 
     /// Is it kept from training?
     ///
-    /// What an object looks like without a word for it is always trained on: its own colours, the flat style, one of it.
+    /// What an object looks like without a word for it is always trained on: its own colours, the flat style, one of
+    /// it.
     pub fn held_out(self, bank: &SpriteBank) -> bool {
         let one_in = match self {
             Self::Colour(concept, colour) if bank.subjects[concept].is_natural(colour) => return false,

@@ -428,7 +428,7 @@ mod tests {
     use crate::data::compose::EmojiWorld;
     use crate::data::heldout::Split;
     use crate::data::rng::Rng;
-    use crate::eval::prompts::choose;
+    use crate::eval::prompts::{Task, questions};
     use image::Rgb;
     use image::imageops::{FilterType, resize};
 
@@ -436,16 +436,18 @@ mod tests {
     fn accuracy(split: Split, shift: usize, change: impl Fn(RgbImage) -> RgbImage) -> [f32; 3] {
         const COUNT: usize = 300;
         let (world, oracle) = (EmojiWorld::bundled(split).unwrap(), Oracle::bundled().unwrap());
-        let prompts = choose(world.bank(), split, COUNT);
+        let prompts = questions(world.bank(), Task::Colours, split, COUNT);
         let mut right = [0; 3];
         for (i, prompt) in prompts.iter().enumerate() {
             let rng = &mut Rng::new(17, i as u64);
-            let (image, _) = world.draw(&prompt.scene(), [128, 128], rng).unwrap();
+            let (image, _) = world.draw(&prompt.scene, [128, 128], rng).unwrap();
             let told = &prompts[(i + shift) % COUNT];
             let verdict = oracle.judge(&change(image));
             let answers = [
-                verdict.is_object(&told.noun),
-                verdict.is_colour(told.colour),
+                verdict.is_object(&told.nouns[0]),
+                told.scene.objects[0]
+                    .colour
+                    .is_some_and(|colour| verdict.is_colour(colour)),
                 verdict.background == told.background,
             ];
             for (sum, answer) in right.iter_mut().zip(answers) {

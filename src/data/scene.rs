@@ -21,6 +21,17 @@ pub enum Kind {
 
 impl Kind {
     pub const ALL: [Self; 4] = [Self::Single, Self::Relation, Self::Count, Self::Colours];
+
+    /// The kind that a word of a data set's name stands for.
+    pub fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "single" => Self::Single,
+            "relation" => Self::Relation,
+            "count" => Self::Count,
+            "colours" => Self::Colours,
+            _ => return None,
+        })
+    }
 }
 
 /// Where the first of two objects is, as the second sees it.

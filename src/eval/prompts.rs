@@ -1,140 +1,216 @@
-//! What a model is asked to draw.
+//! What a model is asked to draw: the six tasks of GenEval (Ghosh, Hajishirzi and Schmidt 2023) with the objects and
+//! colours of our own data.
 
 use crate::data::captions::full_prompt;
 use crate::data::colour::Colour;
-use crate::data::heldout::{Combination, Split};
+use crate::data::heldout::Split;
 use crate::data::rng::Rng;
-use crate::data::scene::{Backdrop, Object, Scene};
+use crate::data::scene::{Backdrop, Object, Relation, Scene};
 use crate::data::sprites::SpriteBank;
 use crate::data::style::Style;
+use serde::Serialize;
+use std::collections::HashSet;
 
 /// Seed of the choice; always the same, so that models are asked the same.
 const SEED: u64 = 0xA5C;
+/// Random scenes tried for each question: one in ten pairs is held out, and every other combination more often.
+const TRIES: usize = 400;
+/// How many of a thing are asked for, as in GenEval.
+const COUNTS: [usize; 3] = [2, 3, 4];
 
-/// "a COLOUR NOUN on a COLOUR background", with what it means.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prompt {
-    pub text: String,
-    /// The noun of the object.
-    pub noun: String,
-    /// The object's place in the bank.
-    pub sprite: usize,
-    pub colour: Colour,
-    pub background: Colour,
+/// One of the families of prompts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// "a glossy cat": an object in a style.
+    SingleObject,
+    /// "a cat and a dog".
+    TwoObjects,
+    /// "three cats".
+    Counting,
+    /// "a red cat".
+    Colours,
+    /// "a cat above a dog".
+    Position,
+    /// "a red cat and a blue dog".
+    ColourAttribution,
 }
 
-impl Prompt {
-    /// What is to be drawn.
-    pub fn scene(&self) -> Scene {
-        let object = Object {
-            concept: self.sprite,
-            colour: Some(self.colour),
-        };
-        Scene::single(object).on(Backdrop::Plain(self.background))
+impl Task {
+    pub const ALL: [Self; 6] = [
+        Self::SingleObject,
+        Self::TwoObjects,
+        Self::Counting,
+        Self::Colours,
+        Self::Position,
+        Self::ColourAttribution,
+    ];
+
+    /// What tables call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::SingleObject => "Single object",
+            Self::TwoObjects => "Two objects",
+            Self::Counting => "Counting",
+            Self::Colours => "Colours",
+            Self::Position => "Position",
+            Self::ColourAttribution => "Colour attribution",
+        }
     }
 }
 
-/// Objects in colours of one side of the split: places in the bank of those whose flat drawing can be painted.
-pub fn combinations(bank: &SpriteBank, split: Split) -> Vec<(usize, Colour)> {
-    let mut found = Vec::new();
-    for (place, subject) in bank.subjects.iter().enumerate() {
-        let colours = subject.sprite(Style::Flat).map_or(&[][..], |sprite| &sprite.colours);
-        let held_out = |colour: Colour| Combination::Colour(place, colour).held_out(bank);
-        let of_split = colours
-            .iter()
-            .filter(|&&colour| held_out(colour) == (split == Split::HeldOut));
-        found.extend(of_split.map(|&colour| (place, colour)));
+/// A prompt and what it means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    pub task: Task,
+    pub split: Split,
+    pub text: String,
+    pub scene: Scene,
+    /// The nouns of the scene's objects.
+    pub nouns: Vec<String>,
+    pub background: Colour,
+}
+
+/// `count` different questions of a task on one side of the split, or as many as chance finds.
+///
+/// All name a plain background: there things can be told from what is behind them without knowing them.
+pub fn questions(bank: &SpriteBank, task: Task, split: Split, count: usize) -> Vec<Question> {
+    let mut rng = Rng::new(SEED, 2 * task as u64 + split as u64);
+    let (mut found, mut asked) = (Vec::new(), HashSet::new());
+    for _ in 0..TRIES * count {
+        if found.len() == count {
+            break;
+        }
+        let Some((scene, background)) = scene(bank, task, &mut rng) else {
+            continue;
+        };
+        let text = full_prompt(&scene, bank);
+        if Split::of(&scene, bank) == split && asked.insert(text.clone()) {
+            let noun = |object: &Object| bank.subjects[object.concept].entry.noun.clone();
+            found.push(Question {
+                task,
+                split,
+                text,
+                nouns: scene.objects.iter().map(noun).collect(),
+                scene,
+                background,
+            });
+        }
     }
     found
 }
 
-/// `count` prompts for combinations of one side of the split, or as many as there are.
-///
-/// Every combination comes up before any comes up again with another background.
-pub fn choose(bank: &SpriteBank, split: Split, count: usize) -> Vec<Prompt> {
-    let mut rng = Rng::new(SEED, split as u64);
-    let mut chosen = combinations(bank, split);
-    shuffle(&mut chosen, &mut rng);
-    let backgrounds: Vec<Vec<Colour>> = (chosen.iter())
-        .map(|&(_, colour)| {
-            let mut others: Vec<Colour> = Colour::BACKGROUNDS
-                .into_iter()
-                .filter(|&other| other != colour)
-                .collect();
-            shuffle(&mut others, &mut rng);
-            others
-        })
-        .collect();
-    let all =
-        (0..Colour::BACKGROUNDS.len()).flat_map(|round| chosen.iter().zip(&backgrounds).map(move |pair| (round, pair)));
-    all.filter_map(|(round, (&(sprite, colour), backgrounds))| {
-        let background = *backgrounds.get(round)?;
-        let mut prompt = Prompt {
-            text: String::new(),
-            noun: bank.subjects[sprite].entry.noun.clone(),
-            sprite,
-            colour,
-            background,
+/// A random scene of a task; none if the objects drawn cannot be had.
+fn scene(bank: &SpriteBank, task: Task, rng: &mut Rng) -> Option<(Scene, Colour)> {
+    let style = match task {
+        Task::SingleObject => *rng.pick(&Style::ALL)?,
+        _ => Style::Flat,
+    };
+    let mut object = |painted: bool| {
+        let concept = rng.below(bank.subjects.len());
+        let sprite = bank.subjects[concept].sprite(style)?;
+        let colour = match painted {
+            true => Some(*rng.pick(&sprite.colours)?),
+            false => None,
         };
-        prompt.text = full_prompt(&prompt.scene(), bank);
-        Some(prompt)
-    })
-    .take(count)
-    .collect()
-}
-
-/// Fisher and Yates.
-fn shuffle<T>(items: &mut [T], rng: &mut Rng) {
-    for i in (1..items.len()).rev() {
-        items.swap(i, rng.below(i + 1));
-    }
+        Some(Object { concept, colour })
+    };
+    let painted = matches!(task, Task::Colours | Task::ColourAttribution);
+    let (first, second) = (object(painted)?, object(painted)?);
+    let differ = first.concept != second.concept && (!painted || first.colour != second.colour);
+    let scene = match task {
+        Task::SingleObject | Task::Colours => Scene::single(first).style(style),
+        Task::TwoObjects | Task::ColourAttribution => differ.then(|| Scene::coloured(first, second))?,
+        Task::Position => {
+            let relation = *rng.pick(&Relation::ALL)?;
+            differ.then(|| Scene::related(first, relation, second))?
+        }
+        Task::Counting => {
+            let counted = !bank.subjects[first.concept].entry.plural.is_empty();
+            let count = *rng.pick(&COUNTS)?;
+            counted.then(|| Scene::counted(first, count))?
+        }
+    };
+    let shown = |object: &Object| {
+        let sprite = bank.subjects[object.concept].sprite(style);
+        object.colour.or(sprite.map(|sprite| sprite.main))
+    };
+    let colours: Vec<Option<Colour>> = scene.objects.iter().map(shown).collect();
+    let free: Vec<Colour> = (Colour::BACKGROUNDS.into_iter())
+        .filter(|&background| !colours.contains(&Some(background)))
+        .collect();
+    let background = *rng.pick(&free)?;
+    Some((scene.on(Backdrop::Plain(background)), background))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
-    #[test]
-    fn prompts_are_of_their_split_and_say_what_they_mean() {
+    fn each(mut check: impl FnMut(&SpriteBank, &Question)) {
         let bank = SpriteBank::bundled().unwrap();
-        for split in [Split::Train, Split::HeldOut] {
-            let prompts = choose(&bank, split, 100);
-            assert_eq!(prompts.len(), 100);
-            for prompt in &prompts {
-                let entry = &bank.subjects[prompt.sprite].entry;
-                assert_eq!((Split::of(&prompt.scene(), &bank), &entry.noun), (split, &prompt.noun));
-                let words = [
-                    prompt.noun.as_str(),
-                    prompt.colour.name(),
-                    prompt.background.name(),
-                    "background",
-                ];
-                assert!(words.iter().all(|word| prompt.text.contains(word)), "{prompt:?}");
-                assert_ne!(prompt.colour, prompt.background);
+        for task in Task::ALL {
+            for split in [Split::Train, Split::HeldOut] {
+                let questions = questions(&bank, task, split, 30);
+                assert_eq!(questions.len(), 30, "{task:?} {split:?}");
+                let texts: HashSet<&str> = questions.iter().map(|question| question.text.as_str()).collect();
+                assert_eq!(texts.len(), 30);
+                questions.iter().for_each(|question| check(&bank, question));
             }
         }
     }
 
     #[test]
-    fn combinations_are_spread_evenly_and_no_prompt_comes_twice() {
+    fn questions_are_of_their_split_and_say_what_they_mean() {
+        each(|bank, question| {
+            let Question { text, scene, .. } = question;
+            assert_eq!(Split::of(scene, bank), question.split, "{text}");
+            for (object, noun) in scene.objects.iter().zip(&question.nouns) {
+                let entry = &bank.subjects[object.concept].entry;
+                assert_eq!(&entry.noun, noun);
+                let named = if question.task == Task::Counting {
+                    &entry.plural
+                } else {
+                    noun
+                };
+                assert!(text.contains(named.as_str()), "{text}");
+                assert!(
+                    object.colour.is_none_or(|colour| text.contains(colour.name())),
+                    "{text}"
+                );
+                assert_ne!(object.colour, Some(question.background), "{text}");
+            }
+            assert!(
+                text.ends_with(&format!("{} background", question.background.name())),
+                "{text}"
+            );
+        });
+    }
+
+    #[test]
+    fn every_task_asks_for_its_own() {
+        each(|_, question| {
+            let (colours, count) = (
+                question.scene.objects.iter().filter_map(|o| o.colour),
+                question.nouns.len(),
+            );
+            let differ = question.nouns.first() != question.nouns.get(1);
+            let expected = match question.task {
+                Task::SingleObject => (0, count == 1),
+                Task::TwoObjects => (0, count == 2 && differ),
+                Task::Counting => (0, COUNTS.contains(&count) && !differ),
+                Task::Colours => (1, count == 1),
+                Task::Position => (0, count == 2 && differ && question.scene.relation.is_some()),
+                Task::ColourAttribution => (2, count == 2 && differ),
+            };
+            assert_eq!((colours.count(), true), expected, "{}", question.text);
+        });
+    }
+
+    #[test]
+    fn a_longer_list_only_goes_on() {
         let bank = SpriteBank::bundled().unwrap();
-        let combinations = combinations(&bank, Split::HeldOut).len();
-        let distinct = |prompts: &[Prompt]| {
-            prompts
-                .iter()
-                .map(|p| (p.sprite, p.colour))
-                .collect::<HashSet<_>>()
-                .len()
-        };
-        assert_eq!(distinct(&choose(&bank, Split::HeldOut, combinations)), combinations);
-        let all = choose(&bank, Split::HeldOut, usize::MAX);
-        assert_eq!(all.iter().map(|p| &p.text).collect::<HashSet<_>>().len(), all.len());
-        assert!(all.len() >= 9 * combinations && all.len() <= 10 * combinations);
-        assert_eq!(
-            all[..10],
-            choose(&bank, Split::HeldOut, 10),
-            "a longer list only goes on"
-        );
+        let ask = |count| questions(&bank, Task::Position, Split::HeldOut, count);
+        assert_eq!(ask(12)[..5], ask(5));
     }
 }

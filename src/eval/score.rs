@@ -1,13 +1,11 @@
-//! How often the oracle finds what was asked for, and how sure that number is.
+//! How often what was asked for is found, and how sure that number is.
 
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
-use super::prompts::Prompt;
-use crate::data::oracle::Verdict;
-
-/// Standard deviations of a normal distribution that hold 95 % of it.
-const Z: f64 = 1.959_964;
+use super::judge::Sight;
+use super::measure::Z;
+use super::prompts::{Question, Task};
 
 /// So many right answers of so many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,26 +51,29 @@ impl Serialize for Rate {
     }
 }
 
-/// Verdicts against prompts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// Answers to questions of all tasks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Score {
-    pub object: Rate,
-    pub colour: Rate,
-    /// The right object in the right colour.
-    pub both: Rate,
+    /// In the order of [`Task::ALL`].
+    pub tasks: [Rate; Task::ALL.len()],
+    /// Mean of the tasks' shares, as GenEval's overall score.
+    pub overall: f64,
+    /// Whether the background has the colour asked for, over all tasks.
     pub background: Rate,
 }
 
-impl<'a> FromIterator<(&'a Verdict, &'a Prompt)> for Score {
-    fn from_iter<I: IntoIterator<Item = (&'a Verdict, &'a Prompt)>>(answers: I) -> Self {
+impl<'a> FromIterator<(&'a Sight, &'a Question)> for Score {
+    fn from_iter<I: IntoIterator<Item = (&'a Sight, &'a Question)>>(answers: I) -> Self {
         let mut score = Self::default();
-        for (verdict, prompt) in answers {
-            let (object, colour) = (verdict.is_object(&prompt.noun), verdict.is_colour(prompt.colour));
-            score.object.count(object);
-            score.colour.count(colour);
-            score.both.count(object && colour);
-            score.background.count(verdict.background == prompt.background);
+        for (sight, question) in answers {
+            score.tasks[question.task as usize].count(sight.answers(question));
+            score.background.count(sight.background == question.background);
         }
+        let asked: Vec<f64> = (score.tasks.iter())
+            .filter(|rate| rate.of > 0)
+            .map(|rate| rate.share())
+            .collect();
+        score.overall = asked.iter().sum::<f64>() / asked.len().max(1) as f64;
         score
     }
 }
@@ -81,6 +82,8 @@ impl<'a> FromIterator<(&'a Verdict, &'a Prompt)> for Score {
 mod tests {
     use super::*;
     use crate::data::colour::Colour;
+    use crate::data::scene::{Object, Scene};
+    use crate::eval::judge::tests::{question, thing};
 
     #[test]
     fn intervals_are_wilsons() {
@@ -102,29 +105,31 @@ mod tests {
     }
 
     #[test]
-    fn both_needs_both() {
-        let prompt = Prompt {
-            text: String::new(),
-            noun: "apple".to_owned(),
-            sprite: 0,
-            colour: Colour::Red,
-            background: Colour::Blue,
+    fn tasks_count_apart_and_weigh_the_same() {
+        let object = Object {
+            concept: 0,
+            colour: None,
         };
-        let verdict = |concept: &str, colour, background, score| Verdict {
-            concept: concept.to_owned(),
-            colour,
+        let single = question(Task::SingleObject, Scene::single(object), &["cat"]);
+        let three = question(Task::Counting, Scene::counted(object, 3), &["cat"; 3]);
+        let sight = |count: usize, background| Sight {
             background,
-            score,
+            regions: vec![thing("cat", Colour::Red, [0.0; 2]); count],
+            groups: Vec::new(),
         };
+        let (one, many) = (sight(1, Colour::White), sight(3, Colour::Blue));
         let answers = [
-            verdict("apple", Colour::Red, Colour::Blue, 0.9),
-            verdict("apple", Colour::Pink, Colour::Blue, 0.9),
-            verdict("bell", Colour::Red, Colour::Blue, 0.9),
-            verdict("bell", Colour::Pink, Colour::White, 0.9),
-            verdict("apple", Colour::Red, Colour::White, 0.0),
+            (&one, &single),
+            (&many, &single),
+            (&one, &three),
+            (&many, &three),
+            (&one, &three),
+            (&one, &three),
         ];
-        let score: Score = answers.iter().map(|verdict| (verdict, &prompt)).collect();
-        let found = [score.object, score.colour, score.both, score.background].map(|rate| (rate.right, rate.of));
-        assert_eq!(found, [(2, 5), (2, 5), (1, 5), (3, 5)]);
+        let score: Score = answers.into_iter().collect();
+        assert_eq!(score.tasks[Task::SingleObject as usize], Rate { right: 2, of: 2 });
+        assert_eq!(score.tasks[Task::Counting as usize], Rate { right: 1, of: 4 });
+        assert_eq!(score.background, Rate { right: 4, of: 6 });
+        assert_eq!(score.overall, 0.625, "tasks that were not asked do not count");
     }
 }

@@ -38,6 +38,9 @@ pub struct T5Block {
     pub wo: Linear,
 }
 
+/// Official name of the embedding table, `[pieces, d_model]`.
+pub const EMBEDDING: &str = "shared.weight";
+
 /// Field path -> name in official checkpoints.
 pub fn official_name(path: &str) -> String {
     let parts: Vec<&str> = path.split('.').collect();

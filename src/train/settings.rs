@@ -6,9 +6,11 @@ use super::checkpoint::Checkpoint;
 use super::tokenizer::TokenizerOptions;
 use super::transformer::TextToBits;
 use crate::model::config::{T5Config, TransformerConfig, VaeConfig};
-use crate::model::t5::T5Encoder;
-use crate::model::transformer::Transformer;
+use crate::model::t5::{self, T5Encoder};
+use crate::model::transformer::{self, Transformer};
 use crate::model::vae::Vae;
+use crate::weights::directory::load_directory;
+use crate::weights::official::Component;
 use crate::weights::{export_module, load_module, shards};
 use burn::module::Module;
 use burn::tensor::{DType, Device, TensorData};
@@ -93,6 +95,45 @@ fn read<S: DeserializeOwned>(path: &Path) -> Result<(S, Checkpoint), TrainError>
 /// The averaged weights of another run's checkpoint in `module`, which may differ in whatever has no weights.
 pub fn start_from<M: Module>(path: &Path, module: M) -> Result<M, TrainError> {
     averaged(Checkpoint::load(path)?, module)
+}
+
+/// The transformer and text encoder of a packed model in `model`. Text pieces that both vocabularies have keep what they
+/// mean; the others stay as `model` has them.
+pub fn start_from_packed(
+    folder: &Path,
+    model: TextToBits,
+    settings: &TransformerSettings,
+) -> Result<TextToBits, TrainError> {
+    let (manifest, mut tensors) = load_directory(folder)?;
+    let mut take = |component: Component| shards::take_component(&mut tensors, component.prefix());
+    let transformer = load_module(
+        model.transformer,
+        &mut take(Component::Transformer),
+        transformer::official_name,
+    )?;
+    let mut text = take(Component::TextEncoder);
+    if let (Some(pieces), Some(packed)) = (&manifest.vocabulary, text.get(t5::EMBEDDING)) {
+        let width = settings.text_encoder.d_model;
+        let own = export_module(&model.text_encoder, t5::official_name)
+            .into_iter()
+            .find(|(name, _)| name == t5::EMBEDDING);
+        if let Some((name, own)) = own {
+            let mut rows: Vec<f32> = own.iter::<f32>().collect();
+            let packed: Vec<f32> = packed.iter::<f32>().collect();
+            for (row, piece) in rows.chunks_exact_mut(width).zip(&settings.pieces) {
+                let known = pieces.iter().position(|known| known == piece);
+                if let Some(known) = known.and_then(|place| packed.chunks_exact(width).nth(place)) {
+                    row.copy_from_slice(known);
+                }
+            }
+            text.insert(name, TensorData::new(rows, own.shape().clone()));
+        }
+    }
+    let text_encoder = load_module(model.text_encoder, &mut text, t5::official_name)?;
+    Ok(TextToBits {
+        transformer,
+        text_encoder,
+    })
 }
 
 fn averaged<M: Module>(checkpoint: Checkpoint, module: M) -> Result<M, TrainError> {

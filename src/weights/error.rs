@@ -98,10 +98,10 @@ pub enum WeightsError {
     )]
     Archive(String),
     #[error(
-        "this file is a bare pickle, the form torch.save wrote before 1.6; load it in torch and save it again \
-        with torch.save"
+        "this file is a pickle, but none that torch.save wrote ({0}); save the weights with torch.save or as \
+        safetensors"
     )]
-    LegacyTorch,
+    Legacy(&'static str),
     #[error(
         "no state dict in this file: looked at the top level, `vae`, `state_dict`, `trainer.gpt_fsdp` and \
         `trainer.gpt_wo_ddp`, and the top level holds {0}; save the weights alone with \

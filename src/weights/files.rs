@@ -1,6 +1,7 @@
 //! Checkpoint files and folders on disk, told apart by their first bytes.
 
 use super::WeightsError;
+use super::legacy::LegacyFile;
 use super::pth::PthFile;
 use super::safetensors::{self, Header, LENGTH_BYTES};
 use super::sharded::ShardedDirectory;
@@ -47,7 +48,9 @@ fn open_file(path: &Path) -> Result<Box<dyn Source>, WeightsError> {
     file.rewind().map_err(io("read", path))?;
     match &start[..] {
         [b'P', b'K', 3, 4, ..] => Ok(Box::new(PthFile::open(BufReader::new(file))?)),
-        [0x80, 1..=5, ..] if start.get(LENGTH_BYTES) != Some(&b'{') => Err(WeightsError::LegacyTorch),
+        [0x80, 1..=5, ..] if start.get(LENGTH_BYTES) != Some(&b'{') => {
+            Ok(Box::new(LegacyFile::open(BufReader::new(file))?))
+        }
         _ if start.get(LENGTH_BYTES) == Some(&b'{') || looks_like(path, "safetensors") => {
             Ok(Box::new(SafetensorsFile::open(file, path)?))
         }

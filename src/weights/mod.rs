@@ -17,6 +17,8 @@ pub mod directory;
 #[cfg(not(target_family = "wasm"))]
 pub mod files;
 #[cfg(not(target_family = "wasm"))]
+mod legacy;
+#[cfg(not(target_family = "wasm"))]
 mod pth;
 #[cfg(not(target_family = "wasm"))]
 mod sharded;

@@ -102,6 +102,11 @@ pub struct Pickle {
 impl Pickle {
     /// Runs the machine over `bytes` until STOP.
     pub fn parse(bytes: &[u8]) -> Result<Self, PickleError> {
+        Self::parse_first(bytes).map(|(pickle, _)| pickle)
+    }
+
+    /// The first of several pickles in a row, and where the next one begins.
+    pub fn parse_first(bytes: &[u8]) -> Result<(Self, usize), PickleError> {
         Machine::new(bytes).run()
     }
 
@@ -165,7 +170,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn run(mut self) -> Result<Pickle, PickleError> {
+    fn run(mut self) -> Result<(Pickle, usize), PickleError> {
         loop {
             let start = self.at;
             let [opcode] = self.take()?;
@@ -176,10 +181,11 @@ impl<'a> Machine<'a> {
                 },
                 op::STOP => {
                     let root = self.pop()?;
-                    return Ok(Pickle {
+                    let pickle = Pickle {
                         nodes: self.nodes,
                         root,
-                    });
+                    };
+                    return Ok((pickle, self.at));
                 }
                 op::MARK => self.marks.push(self.stack.len()),
                 op::NONE => self.push(Node::None)?,
@@ -388,14 +394,19 @@ impl<'a> Machine<'a> {
         Ok(Node::Global(global))
     }
 
-    /// `('storage', class, key, device, elements)`: the only kind of persistent id that torch writes.
+    /// `('storage', class, key, device, elements)`: the only kind of persistent id that torch writes. Before 1.6 it
+    /// added a sixth value, None unless the storage is a part of another.
     fn persistent(&mut self) -> Result<(), PickleError> {
         let id = self.pop()?;
         let Node::Tuple(parts) = self.node(id) else {
             return Err(self.malformed("a storage is not described by a tuple"));
         };
-        let [kind, class, key, _device, elements] = parts[..] else {
-            return Err(self.malformed("a storage is not described by five values"));
+        let (kind, class, key, elements) = match parts[..] {
+            [kind, class, key, _device, elements] => (kind, class, key, elements),
+            [kind, class, key, _device, elements, part] if self.node(part) == &Node::None => {
+                (kind, class, key, elements)
+            }
+            _ => return Err(self.malformed("a storage is not described by five values")),
         };
         let described = match (self.node(kind), self.node(class), self.node(key), self.node(elements)) {
             (Node::Text(kind), Node::Global(Global::Storage(dtype)), Node::Text(key), Node::Int(elements))

@@ -4,7 +4,7 @@
 //! files, training snapshots); optimiser state and settings beside it are never read.
 
 use super::WeightsError;
-use super::pickle::{Id, Node, Pickle, View};
+use super::pickle::{Id, Node, Pickle, Storage, View};
 use super::source::{Entry, Source, byte_count};
 use burn::tensor::TensorData;
 use std::collections::BTreeSet;
@@ -60,31 +60,10 @@ impl<R: Read + Seek> PthFile<R> {
     }
 
     fn add(&mut self, name: &str, view: &View, pickle: &Pickle) -> Result<(), WeightsError> {
-        let bad = |why| WeightsError::View {
-            name: name.to_string(),
-            why,
-        };
-        let storage = pickle.storage(view).ok_or_else(|| bad("it has none"))?;
-        let dtype = storage.dtype;
-        let element = dtype.size() as u64;
-        let storage_bytes = storage.elements.checked_mul(element);
-        let storage_bytes = storage_bytes.ok_or_else(|| bad("its size overflows"))?;
-        let sizes: Option<Vec<usize>> = view.shape.iter().map(|&n| n.try_into().ok()).collect();
-        let shape = sizes.ok_or_else(|| bad("its shape is impossible"))?;
-        let bytes = byte_count(&shape, dtype).ok_or_else(|| bad("its shape is impossible"))?;
-        let span = span(view).ok_or_else(|| bad("its strides overflow"))?;
-        let end = view.offset.checked_add(span);
-        if end.is_none_or(|end| end > storage.elements) {
-            return Err(bad("it ends behind it"));
-        }
-        if bytes / element > span {
-            return Err(bad("it reads elements more than once"));
-        }
-        self.entries.push(Entry {
-            name: name.to_string(),
-            dtype,
-            shape,
-        });
+        let (entry, storage) = entry(name, view, pickle)?;
+        // `entry` has checked that these do not overflow.
+        let storage_bytes = storage.elements * storage.dtype.size() as u64;
+        self.entries.push(entry);
         self.windows.push(Window {
             file: format!("{}data/{}", self.prefix, storage.key),
             view: view.clone(),
@@ -122,8 +101,34 @@ impl<R: Read + Seek> Source for PthFile<R> {
     }
 }
 
+/// A view as an entry, with its storage, once it is known to lie inside it.
+pub(super) fn entry<'a>(name: &str, view: &View, pickle: &'a Pickle) -> Result<(Entry, &'a Storage), WeightsError> {
+    let bad = |why| WeightsError::View {
+        name: name.to_string(),
+        why,
+    };
+    let storage = pickle.storage(view).ok_or_else(|| bad("it has none"))?;
+    let dtype = storage.dtype;
+    let element = dtype.size() as u64;
+    let storage_bytes = storage.elements.checked_mul(element);
+    storage_bytes.ok_or_else(|| bad("its size overflows"))?;
+    let sizes: Option<Vec<usize>> = view.shape.iter().map(|&n| n.try_into().ok()).collect();
+    let shape = sizes.ok_or_else(|| bad("its shape is impossible"))?;
+    let bytes = byte_count(&shape, dtype).ok_or_else(|| bad("its shape is impossible"))?;
+    let span = span(view).ok_or_else(|| bad("its strides overflow"))?;
+    let end = view.offset.checked_add(span);
+    if end.is_none_or(|end| end > storage.elements) {
+        return Err(bad("it ends behind it"));
+    }
+    if bytes / element > span {
+        return Err(bad("it reads elements more than once"));
+    }
+    let name = name.to_string();
+    Ok((Entry { name, dtype, shape }, storage))
+}
+
 /// Elements from the first to the last one of a view; zero for an empty tensor.
-fn span(view: &View) -> Option<u64> {
+pub(super) fn span(view: &View) -> Option<u64> {
     if view.shape.contains(&0) {
         return Some(0);
     }
@@ -133,7 +138,7 @@ fn span(view: &View) -> Option<u64> {
 }
 
 /// Copies a strided view (the bytes of its span) to row-major order.
-fn gather(span: Vec<u8>, view: &View, element: usize) -> Vec<u8> {
+pub(super) fn gather(span: Vec<u8>, view: &View, element: usize) -> Vec<u8> {
     if span.is_empty() || is_row_major(view) {
         return span;
     }
@@ -167,7 +172,7 @@ fn is_row_major(view: &View) -> bool {
 }
 
 /// The tensors of the first place that holds any.
-fn state_dict(pickle: &Pickle) -> Result<Vec<(&str, &View)>, WeightsError> {
+pub(super) fn state_dict(pickle: &Pickle) -> Result<Vec<(&str, &View)>, WeightsError> {
     for place in PLACES {
         let dict = place.iter().try_fold(pickle.root(), |dict, key| pickle.get(dict, key));
         let tensors = dict.map(|dict| tensors(pickle, dict)).unwrap_or_default();

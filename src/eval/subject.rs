@@ -1,0 +1,226 @@
+//! The model under test: all of its networks, the encoder too, which the engine never needs.
+
+use super::EvalError;
+use crate::model::quantizer::{Pyramid, Quantizer};
+use crate::model::sampling::{Noise, PerScale, Sampler, SamplingOptions};
+use crate::model::schedule::{Schedule, TEMPLATES};
+use crate::model::t5::{self, T5Encoder};
+use crate::model::text::PromptEncoder;
+use crate::model::text_features::TextFeatures;
+use crate::model::transformer::{self, Transformer};
+use crate::model::vae::Vae;
+use crate::train::picture::pictures;
+use crate::weights::directory::{load_directory, load_tokenizer};
+use crate::weights::official::Component;
+use crate::weights::shards::take_component;
+use crate::weights::{Manifest, load_module};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use image::RgbImage;
+use std::path::Path;
+
+/// A packed model on a device.
+pub struct Subject {
+    pub name: String,
+    pub vae: Vae,
+    pub transformer: Transformer,
+    pub text_encoder: T5Encoder,
+    pub prompts: PromptEncoder,
+    /// Scales of the schedule's prefix that it was trained on.
+    pub scales: usize,
+    /// The model's own guidance and temperature.
+    pub sampling: SamplingOptions,
+    pub device: Device,
+}
+
+impl Subject {
+    /// Loads a folder that `infinity pack` wrote.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self, EvalError> {
+        let (manifest, mut tensors) = load_directory(folder)?;
+        let missing = |what| EvalError::Incomplete {
+            path: folder.to_path_buf(),
+            what,
+        };
+        let tokenizer = load_tokenizer(folder, &manifest)?.ok_or_else(|| missing("tokenizer.json"))?;
+        let vae = manifest.vae.as_ref().ok_or_else(|| missing("VAE"))?;
+        let text_encoder = manifest.text_encoder.as_ref().ok_or_else(|| missing("text encoder"))?;
+        let transformer = manifest.transformer.as_ref().ok_or_else(|| missing("transformer"))?;
+        let prompts = match &manifest.vocabulary {
+            Some(pieces) => {
+                PromptEncoder::with_vocabulary(&tokenizer, transformer.text_maxlen, &manifest.words, pieces)?
+            }
+            None => PromptEncoder::new(&tokenizer, transformer.text_maxlen)?,
+        };
+        let mut take = |component: Component| take_component(&mut tensors, component.prefix());
+        Ok(Self {
+            vae: load_module(Vae::new(vae, device)?, &mut take(Component::Vae), str::to_string)?,
+            transformer: load_module(
+                Transformer::new(transformer, device)?,
+                &mut take(Component::Transformer),
+                transformer::official_name,
+            )?,
+            text_encoder: load_module(
+                T5Encoder::new(text_encoder, device)?,
+                &mut take(Component::TextEncoder),
+                t5::official_name,
+            )?,
+            prompts,
+            scales: manifest.scales,
+            sampling: own_sampling(&manifest),
+            name: manifest.name,
+            device: device.clone(),
+        })
+    }
+
+    /// Square images at the model's full size.
+    pub fn schedule(&self) -> Result<Schedule, EvalError> {
+        Ok(TEMPLATES[0].schedule(self.scales)?)
+    }
+
+    /// What the transformer hears of captions. Words that the model never learned are skipped, as the page does.
+    pub fn text(&self, captions: &[&str]) -> Result<TextFeatures, EvalError> {
+        let rows = captions.iter().map(|caption| Ok(self.prompts.encode(caption)?.ids));
+        let rows: Vec<Vec<u32>> = rows.collect::<Result<_, EvalError>>()?;
+        let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
+        let longest = lens.iter().copied().max().unwrap_or(1);
+        let mut ids = Vec::with_capacity(rows.len() * longest);
+        for row in &rows {
+            ids.extend(row.iter().map(|&id| id as i32));
+            ids.resize(ids.len() + longest - row.len(), 0);
+        }
+        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [rows.len(), longest]), &self.device);
+        let features = self.text_encoder.forward(ids, &lens);
+        Ok(TextFeatures { features, lens })
+    }
+
+    /// Draws a prompt with the seeds `first_seed ..`, `count` of them in one batch: each image is the one that its seed
+    /// gives alone.
+    pub fn draw(
+        &self,
+        prompt: &str,
+        first_seed: u64,
+        count: usize,
+        options: &SamplingOptions,
+    ) -> Result<Vec<RgbImage>, EvalError> {
+        let text = self.text(&vec![prompt; count])?;
+        let options = SamplingOptions {
+            seed: first_seed,
+            ..options.clone()
+        };
+        let schedule = self.schedule()?;
+        let mut sampler = Sampler::new(&self.transformer, &text, None, &schedule, options, Noise::Seeded)?;
+        let mut last = None;
+        while let Some(scale) = sampler.next_scale() {
+            last = Some(scale.sum);
+        }
+        match last {
+            Some(sum) => Ok(pictures(self.vae.decode(sum))?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Images `[B, 3, H, W]` in [-1, 1] as bits.
+    pub fn encode(&self, images: Tensor<4>) -> Result<Pyramid, EvalError> {
+        let grids = self.schedule()?.latent_grids(self.transformer.config().patchify);
+        Ok(Quantizer::default().encode(self.vae.encode(images), &grids))
+    }
+}
+
+/// A list of one value is for all scales.
+fn own_sampling(manifest: &Manifest) -> SamplingOptions {
+    let per_scale = |list: &[f64]| match list {
+        [value] => PerScale::All(*value),
+        list => PerScale::Each(list.to_vec()),
+    };
+    SamplingOptions {
+        cfg: per_scale(&manifest.sampling.cfg),
+        tau: per_scale(&manifest.sampling.tau),
+        top_p: manifest.sampling.top_p,
+        ..SamplingOptions::default()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+    use crate::model::text::vocabulary;
+    use crate::train::init;
+
+    /// Images of 32 x 32 in two scales, from random weights.
+    pub fn random() -> Subject {
+        let device = Device::flex();
+        let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
+        let json = std::fs::read(json).unwrap();
+        let captions = ["a red apple on a blue background", "a green car"];
+        let (words, pieces) = vocabulary(&json, captions).unwrap();
+        let vae = VaeConfig {
+            codebook_dim: 8,
+            base_ch: 16,
+            ch_mult: vec![1],
+            num_res_blocks: 1,
+            patch_size: 16,
+            stem_patch: 16,
+            norm_groups: 4,
+        };
+        let transformer = TransformerConfig {
+            embed_dim: 32,
+            depth: 2,
+            num_heads: 2,
+            block_chunks: 1,
+            ffn_hidden: 64,
+            text_dim: 128,
+            text_maxlen: 32,
+            bits: 8,
+            norm_eps: 1e-6,
+            patchify: false,
+            level_embedding: LevelEmbedding::FirstBlock,
+            positions: Positions::RopeNormalized,
+            classifier: Classifier::Bits,
+        };
+        let text_encoder = T5Config {
+            vocab_size: pieces.len(),
+            d_model: 128,
+            d_kv: 16,
+            d_ff: 128,
+            num_layers: 1,
+            num_heads: 2,
+            layer_norm_epsilon: 1e-6,
+            relative_attention_num_buckets: 32,
+            relative_attention_max_distance: 128,
+        };
+        Subject {
+            name: "random".into(),
+            vae: init::vae(Vae::new(&vae, &device).unwrap(), 3),
+            transformer: init::transformer(Transformer::new(&transformer, &device).unwrap(), &transformer, 1),
+            text_encoder: init::t5(T5Encoder::new(&text_encoder, &device).unwrap(), &text_encoder, 2),
+            prompts: PromptEncoder::with_vocabulary(&json, 32, &words, &pieces).unwrap(),
+            scales: 2,
+            sampling: SamplingOptions::default(),
+            device,
+        }
+    }
+
+    #[test]
+    fn a_batch_draws_what_its_seeds_draw_alone() {
+        let subject = random();
+        let options = SamplingOptions::default();
+        let together = subject.draw("a red apple", 5, 3, &options).unwrap();
+        let alone = subject.draw("a red apple", 7, 1, &options).unwrap();
+        assert_eq!(together.len(), 3);
+        assert_eq!(together[2], alone[0]);
+        assert_ne!(together[0], together[1]);
+    }
+
+    #[test]
+    fn captions_of_different_lengths_are_padded_without_effect() {
+        let subject = random();
+        let both = subject
+            .text(&["a red apple on a blue background", "a green car"])
+            .unwrap();
+        let alone = subject.text(&["a green car"]).unwrap();
+        assert_eq!(both.lens[1], alone.lens[0]);
+        let kept = both.features.narrow(0, 1, 1).narrow(1, 0, alone.lens[0]);
+        let error = (kept - alone.features).abs().max().into_scalar::<f32>();
+        assert!(error < 1e-5, "{error}");
+    }
+}
