@@ -15,7 +15,7 @@ WASM := --target wasm32-unknown-unknown --no-default-features --lib
 # The tests' page is built quickly instead of small, with overflow checks, and apart from the shipped one.
 TEST_PAGE := target/test-page
 
-.PHONY: serve test build parity eval-weights page-tools test-tools lint unit eval-test tiny-model test-page page size e2e
+.PHONY: serve test build parity eval-weights page-tools test-tools lint unit eval-test scripts tiny-model test-page page size e2e
 
 serve: page-tools
 	$(STEP) "Building the page (the first time takes a quarter of an hour), then serving it on http://localhost:8080" \
@@ -23,7 +23,7 @@ serve: page-tools
 
 build: page-tools page size
 
-test: test-tools lint unit eval-test tiny-model test-page e2e
+test: test-tools lint unit eval-test scripts tiny-model test-page e2e
 
 parity: test-tools
 	$(STEP) "Golden cases on the CPU and on wgpu, into docs/parity.md" scripts/parity.sh
@@ -48,6 +48,9 @@ unit:
 
 eval-test:
 	$(STEP) "Rust tests with the published EfficientNet-Lite0" scripts/eval_test.sh
+
+scripts:
+	$(STEP) "Tests of the page's scripts" node --test tests/*.test.js
 
 tiny-model:
 	$(STEP) "Tiny random model" cargo run --locked --quiet --example tiny_model -- target/tiny-model

@@ -10,7 +10,7 @@ use infinity::model::random::{Stream, normal};
 use infinity::model::t5::{self, T5Encoder};
 use infinity::model::text::vocabulary;
 use infinity::model::transformer::{self, Transformer};
-use infinity::model::vae::Decoder;
+use infinity::model::vae::Vae;
 use infinity::weights::directory::DirectoryWriter;
 use infinity::weights::manifest::{FORMAT, FloatType, Manifest, Sampling, TokenizerFile};
 use infinity::weights::official::Component;
@@ -133,9 +133,12 @@ fn tensors(manifest: &Manifest) -> Result<Tensors, Box<dyn Error>> {
         );
     }
     if let Some(config) = &manifest.vae {
-        fill(&mut tensors, &Decoder::new(config, &device)?, Component::Vae, |path| {
-            format!("decoder.{path}")
-        });
+        fill(
+            &mut tensors,
+            &Vae::new(config, &device)?,
+            Component::Vae,
+            str::to_string,
+        );
     }
     Ok(tensors)
 }

@@ -1,7 +1,7 @@
 //! The engine as the page and the command line use it: loads the tiny random model, draws, refuses, is cancelled.
 
 use burn::tensor::{Device, DeviceKind};
-use infinity::engine::protocol::{Event, ModelInfo, Options, Pixels};
+use infinity::engine::protocol::{Bits, Event, Keep, ModelInfo, Options, Picture, Pixels};
 use infinity::engine::{Engine, EngineError, Files, Host};
 use infinity::model::sampling::PerScale;
 use pollster::block_on;
@@ -504,4 +504,230 @@ fn cancelling_takes_effect_before_the_next_layer() {
         );
     }
     assert_eq!(pictures(&engine, apple(1.0)).len(), SCALES);
+}
+
+/// The packed bits of every scale that was told.
+fn told_bits(events: &[Event]) -> Vec<Vec<u32>> {
+    let bits = |event: &Event| match event {
+        Event::Scale { bits, .. } => Some(bits.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(bits).collect()
+}
+
+fn told_pictures(events: Vec<Event>) -> Vec<Pixels> {
+    let picture = |event| match event {
+        Event::Scale { image, .. } => Some(image),
+        _ => None,
+    };
+    events.into_iter().filter_map(picture).collect()
+}
+
+fn keeping(bits: &[Vec<u32>], scales: usize, mask: Option<Vec<u8>>, options: Options) -> Options {
+    let keep = Keep {
+        bits: bits.to_vec(),
+        scales,
+        mask,
+    };
+    Options {
+        keep: Some(keep),
+        ..options
+    }
+}
+
+#[test]
+fn the_bits_of_an_image_are_the_image() {
+    for device in [Device::flex(), wgpu()] {
+        let engine = tiny(&device);
+        let options = Options {
+            aspect: Some("3:4".to_string()),
+            ..apple(4.0)
+        };
+        let events = draw(&engine, options).unwrap();
+        let bits = told_bits(&events);
+        let Event::Started { aspect, .. } = &events[0] else {
+            panic!("{events:?}")
+        };
+        // 16 bits a token, so one word each.
+        let tokens: Vec<usize> = aspect.scales.iter().map(|(h, w)| h * w).collect();
+        assert_eq!(bits.iter().map(Vec::len).collect::<Vec<_>>(), tokens);
+        let expected = told_pictures(events);
+        let listener = Listener::default();
+        let given = Bits {
+            aspect: "3:4".to_string(),
+            bits: bits.clone(),
+        };
+        block_on(engine.decode(given, &listener)).unwrap();
+        let events = listener.events.into_inner();
+        assert!(matches!(events.last(), Some(Event::Decoded { aspect, .. }) if aspect.name == "3:4"));
+        assert_eq!(told_bits(&events), bits);
+        assert_eq!(told_pictures(events), expected);
+    }
+}
+
+#[test]
+fn kept_scales_stay_and_later_ones_follow_the_new_seed_or_prompt() {
+    let engine = tiny(&Device::flex());
+    let first = told_bits(&draw(&engine, apple(1.0)).unwrap());
+    let pear = Options {
+        prompt: "a green pear".to_string(),
+        ..apple(1.0)
+    };
+    for scales in 0..=SCALES {
+        for other in [apple(2.0), pear.clone()] {
+            let again = told_bits(&draw(&engine, keeping(&first[..scales], scales, None, other)).unwrap());
+            assert_eq!(again[..scales], first[..scales]);
+            assert_eq!(
+                again[SCALES - 1] == first[SCALES - 1],
+                scales == SCALES,
+                "{scales} kept"
+            );
+        }
+        let same = draw(&engine, keeping(&first, scales, None, apple(1.0))).unwrap();
+        assert_eq!(told_bits(&same), first, "the same seed goes on as it did");
+    }
+}
+
+#[test]
+fn only_masked_tokens_are_drawn_anew() {
+    let engine = tiny(&Device::flex());
+    let first = told_bits(&draw(&engine, apple(1.0)).unwrap());
+    // The right half of 8 x 8 tokens; two scales are kept whole.
+    let mask: Vec<u8> = (0..64).map(|i| u8::from(i % 8 >= 4)).collect();
+    let again = told_bits(&draw(&engine, keeping(&first, 2, Some(mask), apple(2.0))).unwrap());
+    assert_eq!(again[..2], first[..2]);
+    for (k, width) in [(2, 4), (3, 6), (4, 8)] {
+        let (left, right): (Vec<_>, Vec<_>) = (0..first[k].len()).partition(|i| i % width < width / 2);
+        assert!(left.iter().all(|&i| again[k][i] == first[k][i]), "scale {}", k + 1);
+        let changed = right.iter().filter(|&&i| again[k][i] != first[k][i]).count();
+        assert!(changed * 2 > right.len(), "scale {}: {changed} changed", k + 1);
+    }
+    let nothing = keeping(&first, 0, Some(vec![0; 64]), apple(2.0));
+    assert_eq!(told_bits(&draw(&engine, nothing).unwrap()), first);
+    let everything = keeping(&first, 0, Some(vec![1; 64]), apple(2.0));
+    assert_eq!(
+        told_bits(&draw(&engine, everything).unwrap()),
+        told_bits(&draw(&engine, apple(2.0)).unwrap())
+    );
+}
+
+#[test]
+fn a_picture_is_read_into_bits_that_decode_to_what_was_shown() {
+    let files = Memory::tiny();
+    let engine = tiny(&Device::flex());
+    let rgba: Vec<u8> = (0..128 * 128usize)
+        .flat_map(|i| [(i % 128) as u8 * 2, (i / 128) as u8 * 2, 128, 255])
+        .collect();
+    let picture = || Picture {
+        aspect: "1:1".to_string(),
+        rgba: rgba.clone(),
+    };
+    let mut rounds = [true, false].map(|first| {
+        let listener = Listener::default();
+        block_on(engine.encode(picture(), &files, &listener)).unwrap();
+        let mut events = listener.events.into_inner();
+        let progress = events
+            .iter()
+            .filter(|event| matches!(event, Event::Progress { .. }))
+            .count();
+        assert_eq!(progress > 0, first, "the encoder is loaded once");
+        events.drain(..progress);
+        let Some(Event::Encoded { psnr, aspect, .. }) = events.last() else {
+            panic!("{events:?}")
+        };
+        assert_eq!((psnr.len(), aspect.width), (SCALES, 128));
+        assert!(psnr.iter().all(|psnr| (0.0..60.0).contains(psnr)), "{psnr:?}");
+        events
+    });
+    let again = rounds[1].split_off(0);
+    let events = rounds[0].split_off(0);
+    assert_eq!(told_bits(&events), told_bits(&again));
+    let listener = Listener::default();
+    let bits = Bits {
+        aspect: "1:1".to_string(),
+        bits: told_bits(&events),
+    };
+    block_on(engine.decode(bits, &listener)).unwrap();
+    assert_eq!(told_pictures(events), told_pictures(listener.events.into_inner()));
+}
+
+#[test]
+fn foreign_bits_and_pictures_are_refused_and_the_engine_goes_on() {
+    let files = Memory::tiny();
+    let engine = tiny(&Device::flex());
+    let first = told_bits(&draw(&engine, apple(1.0)).unwrap());
+    let refused = |options: Options| {
+        let error = draw(&engine, options).unwrap_err();
+        assert_eq!((error.code(), error.field()), ("bits", Some("keep")), "{error}");
+        check_sentence(&error);
+    };
+    refused(keeping(&first, SCALES + 1, None, apple(1.0)));
+    refused(keeping(&first[..1], 2, None, apple(1.0)));
+    refused(keeping(&first, 0, Some(vec![1; 63]), apple(1.0)));
+    refused(keeping(&[vec![1 << 16]], 1, None, apple(1.0)));
+    let tall = Options {
+        aspect: Some("1:2".to_string()),
+        ..apple(1.0)
+    };
+    refused(keeping(&first, SCALES, None, tall));
+    let decode = |aspect: &str, bits: &[Vec<u32>]| {
+        let bits = Bits {
+            aspect: aspect.to_string(),
+            bits: bits.to_vec(),
+        };
+        let listener = Listener::default();
+        let error = block_on(engine.decode(bits, &listener)).unwrap_err();
+        check_sentence(&error);
+        assert!(listener.events.into_inner().is_empty());
+        error.code()
+    };
+    assert_eq!(decode("1:1", &first[..SCALES - 1]), "bits");
+    assert_eq!(decode("2:1", &first), "bits");
+    assert_eq!(decode("9:9", &first), "options");
+    let encode = |engine: &Engine, rgba: usize| {
+        let picture = Picture {
+            aspect: "1:1".to_string(),
+            rgba: vec![0; rgba],
+        };
+        let error = block_on(engine.encode(picture, &files, &Listener::default())).unwrap_err();
+        check_sentence(&error);
+        error
+    };
+    assert_eq!(encode(&engine, 128 * 128 * 3).code(), "picture");
+    let blind = files.clone().with_manifest(|manifest| {
+        for shard in manifest["shards"].as_array_mut().unwrap() {
+            let tensors = shard["tensors"].as_object_mut().unwrap();
+            tensors.retain(|name, _| !name.starts_with("vae.encoder."));
+        }
+    });
+    let (blind, _) = load(&blind, &Device::flex()).unwrap();
+    assert!(matches!(encode(&blind, 4 * 128 * 128), EngineError::NoEncoder));
+    assert_eq!(told_bits(&draw(&engine, apple(1.0)).unwrap()), first);
+}
+
+#[test]
+fn decoding_and_reading_end_at_a_cancel() {
+    let files = Memory::tiny();
+    let engine = tiny(&Device::flex());
+    let bits = told_bits(&draw(&engine, apple(1.0)).unwrap());
+    let cancelled = || Listener {
+        cancel_after: Some(2),
+        ..Listener::default()
+    };
+    let [decoding, reading] = [cancelled(), cancelled()];
+    let aspect = "1:1".to_string();
+    let given = Bits {
+        aspect: aspect.clone(),
+        bits,
+    };
+    block_on(engine.decode(given, &decoding)).unwrap();
+    let rgba = vec![200; 4 * 128 * 128];
+    block_on(engine.encode(Picture { aspect, rgba }, &files, &reading)).unwrap();
+    for listener in [decoding, reading] {
+        let events = listener.events.into_inner();
+        assert!(
+            matches!(events.last(), Some(Event::Cancelled { scales: 2 })),
+            "{events:?}"
+        );
+    }
 }

@@ -2,8 +2,18 @@
 
 /** @typedef {{ engine: "webgpu" | "cpu", reason: string }} Choice */
 
+/**
+ * @typedef {object} Survey
+ * @property {boolean} usable whether WebGPU can run at all
+ * @property {boolean} software whether it would compute on the CPU after all
+ * @property {string} reason in a few words
+ * @property {string[]} shortfalls one sentence each
+ */
+
 // Adapters that compute on the CPU after all, and slower than the CPU engine does.
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
+/** What every model of this page fits in; a large one may need more. */
+const SMALL_BINDING = 128 << 20;
 
 /**
  * @param {import("./protocol.js").EngineChoice} wanted
@@ -12,7 +22,7 @@ const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
  */
 export async function chooseDevice(wanted) {
   if (wanted === "cpu") return { engine: "cpu", reason: "as chosen" };
-  const { usable, software, reason } = await inspect();
+  const { usable, software, reason } = await survey();
   if (wanted === "webgpu") {
     if (!usable) throw new Error(`WebGPU cannot run here (${reason}); choose the CPU engine`);
     return { engine: "webgpu", reason: software ? `as chosen, on a software adapter` : "as chosen" };
@@ -20,18 +30,40 @@ export async function chooseDevice(wanted) {
   return usable && !software ? { engine: "webgpu", reason } : { engine: "cpu", reason };
 }
 
-/** @returns {Promise<{ usable: boolean, software: boolean, reason: string }>} */
-async function inspect() {
-  /** @param {string} reason */
-  const no = (reason) => ({ usable: false, software: false, reason });
-  if (!navigator.gpu) return no("this browser has no WebGPU");
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) return no("WebGPU found no graphics card");
+/** Looks at the graphics card before anything is downloaded. @returns {Promise<Survey>} */
+export async function survey() {
+  /**
+   * @param {string} reason
+   * @param {string} shortfall
+   */
+  const no = (reason, shortfall) => ({ usable: false, software: false, reason, shortfalls: [shortfall] });
+  if (!navigator.gpu) {
+    return no(
+      "this browser has no WebGPU",
+      self.isSecureContext
+        ? "This browser has no WebGPU; a current Chrome, Edge, Safari or Firefox has it."
+        : "Browsers offer WebGPU only to pages of https.",
+    );
+  }
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
+  if (!adapter) {
+    return no("WebGPU found no graphics card", "WebGPU finds no graphics card; its driver may be blocked or turned off.");
+  }
   // The GPU runtime asks for timers when it starts and stops the thread if they are missing.
-  if (!adapter.features.has("timestamp-query")) return no("its WebGPU lacks timestamp queries");
-  const info = adapter.info;
+  if (!adapter.features.has("timestamp-query")) {
+    return no(
+      "its WebGPU lacks timestamp queries",
+      "This browser's WebGPU has no timestamp queries, without which the engine cannot start; settings against tracking turn them off.",
+    );
+  }
+  const { info } = adapter;
   const name = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ");
+  const shortfalls = [];
   const software = info.isFallbackAdapter || SOFTWARE.test(name);
-  if (software) return { usable: true, software, reason: "WebGPU has only a software adapter here" };
-  return { usable: true, software, reason: info.description || info.architecture || "graphics card" };
+  if (software) shortfalls.push("WebGPU has only a software adapter here, which is slower than the CPU engine.");
+  if (adapter.limits.maxStorageBufferBindingSize <= SMALL_BINDING) {
+    shortfalls.push("This graphics card binds at most 128 MB at a time; models of hundreds of megabytes may not fit.");
+  }
+  const reason = software ? "WebGPU has only a software adapter here" : info.description || info.architecture || "graphics card";
+  return { usable: true, software, reason, shortfalls };
 }

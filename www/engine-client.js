@@ -37,17 +37,28 @@ export class EngineClient {
     });
   }
 
+  /** Size of the engine's wasm heap in bytes. */
+  memory = 0;
+
   /**
-   * Downloads and builds the model. Resolves with what the model says of itself.
-   * @param {string} manifest URL of the model's manifest.json
+   * Fetches and builds the model. Resolves with what the model says of itself.
+   * @param {import("./protocol.js").Source} source
    * @param {import("./protocol.js").EngineChoice} engine
    * @param {Listener} listen gets `device` and `progress` events
    * @returns {Promise<import("./protocol.js").ModelInfo>}
    */
-  async load(manifest, engine, listen) {
-    const url = new URL(manifest, document.baseURI).href;
-    const loaded = await this.#run({ type: "load", manifest: url, engine }, listen);
+  async load(source, engine, listen) {
+    const loaded = await this.#run({ type: "load", source: absolute(source), engine }, listen);
     return loaded.model;
+  }
+
+  /**
+   * What a model's manifest says, without loading the model.
+   * @param {import("./protocol.js").Source} source
+   * @returns {Promise<import("./protocol.js").Inspected>}
+   */
+  inspect(source) {
+    return this.#run({ type: "inspect", source: absolute(source) }, () => {});
   }
 
   /**
@@ -60,7 +71,29 @@ export class EngineClient {
     return this.#run({ type: "generate", options }, listen);
   }
 
-  /** Ends the running generation within one layer; its promise resolves with `cancelled`. */
+  /**
+   * Shows the image that the bits are.
+   * @param {string} aspect name of its shape
+   * @param {import("./protocol.js").Words[]} bits of every scale
+   * @param {Listener} listen gets one `scale` event per scale
+   * @returns {Promise<import("./protocol.js").Decoded | import("./protocol.js").Cancelled>}
+   */
+  decode(aspect, bits, listen) {
+    return this.#run({ type: "decode", aspect, bits }, listen);
+  }
+
+  /**
+   * Reads a picture into bits.
+   * @param {string} aspect name of its shape
+   * @param {Uint8Array} rgba its pixels in the size of that shape
+   * @param {Listener} listen gets `progress` events the first time, then one `scale` event per scale
+   * @returns {Promise<import("./protocol.js").Encoded | import("./protocol.js").Cancelled>}
+   */
+  encode(aspect, rgba, listen) {
+    return this.#run({ type: "encode", aspect, rgba }, listen);
+  }
+
+  /** Ends the work within one layer; its promise resolves with `cancelled`. */
   cancel() {
     this.#send({ type: "cancel" });
   }
@@ -101,12 +134,18 @@ export class EngineClient {
         else this.#fail(new EngineError("protocol", "page and engine are of different versions; reload the page without its cache"));
         break;
       case "loaded":
+      case "inspected":
       case "finished":
+      case "decoded":
+      case "encoded":
       case "cancelled":
         this.#end()?.resolve(event);
         break;
       case "error":
         this.#end()?.reject(new EngineError(event.code, event.message, event.field));
+        break;
+      case "memory":
+        this.memory = event.bytes;
         break;
       case "crashed":
         this.#fail(new EngineError("crashed", event.message));
@@ -127,4 +166,9 @@ export class EngineClient {
     this.#ready.reject(error);
     this.#end()?.reject(error);
   }
+}
+
+/** @param {import("./protocol.js").Source} source */
+function absolute(source) {
+  return typeof source === "string" ? new URL(source, document.baseURI).href : source;
 }

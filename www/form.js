@@ -1,67 +1,90 @@
 // The options of one image: fills the fields from the model, reads them back, shows what is wrong beside them.
 
-import { element } from "./stage.js";
+import { Chips } from "./chips.js";
+import { element, make } from "./dom.js";
+import { ScaleField } from "./scale-field.js";
+import { SeedField } from "./seed.js";
 
 /** @typedef {import("./protocol.js").ModelInfo} ModelInfo */
 /** @typedef {import("./protocol.js").Aspect} Aspect */
 
-const FIELDS = ["prompt", "aspect", "seed", "cfg", "tau"];
+const FIELDS = ["prompt", "aspect", "seed", "cfg", "tau", "topP"];
 
 export class OptionsForm {
   #prompt = element("prompt", HTMLTextAreaElement);
-  #seed = element("seed", HTMLInputElement);
-  #cfg = element("cfg", HTMLInputElement);
-  #tau = element("tau", HTMLInputElement);
+  #cfg = new ScaleField("cfg");
+  #tau = new ScaleField("tau");
+  #topP = new ScaleField("topP");
   #aspects = element("aspects", HTMLElement);
   #alert = element("alert", HTMLElement);
+  #chips = new Chips();
   /** @type {ModelInfo | undefined} */
   #model;
 
+  seed = new SeedField();
   /** Called with the newly chosen shape. @type {(aspect: Aspect) => void} */
   onaspect = () => {};
 
   constructor() {
-    for (const slider of [this.#cfg, this.#tau]) {
-      slider.addEventListener("input", () => {
-        slider.dataset.moved = "yes";
-        this.#describe();
-      });
-    }
-    element("dice", HTMLButtonElement).addEventListener("click", () => {
-      this.#seed.value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
-      this.showError("seed", "");
-    });
-    for (const input of [this.#prompt, this.#seed]) {
-      input.addEventListener("input", () => this.showError(input.id, ""));
+    for (const field of FIELDS) {
+      const input = document.getElementById(field);
+      for (const event of ["input", "rolled"]) input?.addEventListener(event, () => this.showError(field, ""));
     }
   }
 
   /** @param {ModelInfo} model */
   fill(model) {
+    const chosen = this.aspect?.name ?? "1:1";
     this.#model = model;
-    const chosen = this.#aspect()?.name ?? "1:1";
     this.#aspects.replaceChildren(...inOrder(model.aspects).map((aspect) => this.#shape(aspect, chosen)));
-    if (!this.#cfg.dataset.moved) this.#cfg.value = String(last(model.defaults.cfg));
-    if (!this.#tau.dataset.moved) this.#tau.value = String(last(model.defaults.tau));
-    element("examples", HTMLElement).replaceChildren(...model.examples.map((text) => this.#chip(text)));
+    this.#cfg.suggest(model.defaults.cfg);
+    this.#tau.suggest(model.defaults.tau);
+    this.#topP.suggest(model.defaults.topP);
+    this.#chips.fill(model);
     element("vocabulary", HTMLElement).hidden = model.words.length === 0;
     element("words", HTMLElement).textContent = model.words.join(", ");
     this.#describe();
   }
 
-  /** @returns {import("./protocol.js").Options} */
+  /** How many images are to be drawn, one after the other. */
+  get images() {
+    return Number(document.querySelector("input[name=images]:checked")?.getAttribute("value") ?? 1);
+  }
+
+  /** @returns {import("./protocol.js").Options} with the next seed */
   read() {
-    const seed = this.#seed.value.trim();
-    /** @type {import("./protocol.js").Options} */
-    const options = {
+    const topP = this.#topP.value;
+    return {
       prompt: this.#prompt.value,
-      seed: seed === "" ? NaN : Number(seed),
-      aspect: this.#aspect()?.name ?? "1:1",
+      seed: this.seed.next(),
+      aspect: this.aspect?.name ?? "1:1",
+      ...listed("cfg", this.#cfg.value),
+      ...listed("tau", this.#tau.value),
+      ...(topP !== undefined && { topP: Number(topP) }),
     };
-    // The model's own values, which may differ from scale to scale, hold until a slider is moved.
-    if (this.#cfg.dataset.moved) options.cfg = Number(this.#cfg.value);
-    if (this.#tau.dataset.moved) options.tau = Number(this.#tau.value);
-    return options;
+  }
+
+  /** Shows the options of an earlier image. @param {import("./protocol.js").Options} options */
+  write({ prompt, seed, aspect, cfg, tau, topP }) {
+    this.#prompt.value = prompt;
+    this.seed.set(seed);
+    this.choose(aspect);
+    if (cfg !== undefined) this.#cfg.set(cfg);
+    if (tau !== undefined) this.#tau.set(tau);
+    if (topP !== undefined) this.#topP.set(topP);
+    this.clearErrors();
+  }
+
+  /** @param {string} name of a shape */
+  choose(name) {
+    const input = this.#aspects.querySelector(`input[value="${CSS.escape(name)}"]`);
+    if (input instanceof HTMLInputElement) input.checked = true;
+    this.#describe();
+  }
+
+  get aspect() {
+    const name = this.#aspects.querySelector("input:checked")?.getAttribute("value");
+    return this.#model?.aspects.find((aspect) => aspect.name === name);
   }
 
   /**
@@ -74,8 +97,8 @@ export class OptionsForm {
       const input = document.getElementById(field);
       if (message) input?.setAttribute("aria-invalid", "true");
       else input?.removeAttribute("aria-invalid");
-      if (message) input?.focus();
       if (message) input?.closest("details")?.setAttribute("open", "");
+      if (message) input?.focus();
     } else {
       this.#alert.textContent = message;
       this.#alert.hidden = message === "";
@@ -86,52 +109,38 @@ export class OptionsForm {
     for (const field of [...FIELDS, null]) this.showError(field, "");
   }
 
-  #aspect() {
-    const name = this.#aspects.querySelector("input:checked")?.getAttribute("value");
-    return this.#model?.aspects.find((aspect) => aspect.name === name);
-  }
-
   #describe() {
-    element("cfg-value", HTMLOutputElement).value = Number(this.#cfg.value).toFixed(1);
-    element("tau-value", HTMLOutputElement).value = Number(this.#tau.value).toFixed(2);
-    const aspect = this.#aspect();
+    const { aspect } = this;
     if (!aspect) return;
     element("aspect-value", HTMLOutputElement).value = `${aspect.name} · ${aspect.width} × ${aspect.height}`;
     this.onaspect(aspect);
-  }
-
-  /** @param {string} text */
-  #chip(text) {
-    const chip = document.createElement("button");
-    chip.type = "button";
-    chip.textContent = text;
-    chip.addEventListener("click", () => {
-      this.#prompt.value = text;
-      this.showError("prompt", "");
-      this.#prompt.focus();
-    });
-    return chip;
   }
 
   /**
    * @param {Aspect} aspect
    * @param {string} chosen
    */
-  #shape(aspect, chosen) {
-    const label = document.createElement("label");
-    label.title = aspect.name;
-    const input = document.createElement("input");
-    input.type = "radio";
-    input.name = "aspect";
-    input.value = aspect.name;
-    input.checked = aspect.name === chosen;
-    input.setAttribute("aria-label", aspect.name.replace(":", " to "));
+  #shape({ name, width, height }, chosen) {
+    const input = make("input", {
+      type: "radio",
+      name: "aspect",
+      value: name,
+      checked: name === chosen,
+      "aria-label": name.replace(":", " to "),
+    });
     input.addEventListener("change", () => this.#describe());
-    const outline = document.createElement("span");
-    outline.style.setProperty("--ratio", String(aspect.width / aspect.height));
-    label.append(input, outline);
-    return label;
+    const outline = make("span");
+    outline.style.setProperty("--ratio", String(width / height));
+    return make("label", { title: name }, input, outline);
   }
+}
+
+/**
+ * @param {"cfg" | "tau"} name
+ * @param {number | number[] | undefined} value
+ */
+function listed(name, value) {
+  return value === undefined ? {} : { [name]: value };
 }
 
 /**
@@ -140,12 +149,4 @@ export class OptionsForm {
  */
 function inOrder(aspects) {
   return [...aspects].sort((a, b) => b.width / b.height - a.width / a.height);
-}
-
-/**
- * The value that decides the fine scales.
- * @param {number | number[]} value
- */
-function last(value) {
-  return Array.isArray(value) ? (value.at(-1) ?? 1) : value;
 }

@@ -1,5 +1,5 @@
 // The part of wasm-bindgen's output that the worker uses (src/web); the file itself is made by the build.
-import type { EngineEvent, Options } from "./protocol.js";
+import type { EngineEvent, Options, Words } from "./protocol.js";
 
 /** What the engine needs from its thread. */
 export interface Host {
@@ -8,14 +8,25 @@ export interface Host {
   breathe(): Promise<void>;
 }
 
-export default function init(input: { module_or_path: Response | Promise<Response> }): Promise<unknown>;
+/** Where the engine gets a model's files from. */
+export interface Files {
+  /** A whole file by its path from the manifest's folder; an error says why in a few words. */
+  read(path: string): Promise<Uint8Array>;
+}
+
+export default function init(input: {
+  module_or_path: Response | Promise<Response>;
+}): Promise<{ memory: WebAssembly.Memory }>;
 
 export function protocol(): number;
 
 export class WebEngine {
   private constructor();
   /** Undefined when loading failed; the host has been told why. */
-  static load(manifestUrl: string, device: "webgpu" | "cpu", host: Host): Promise<WebEngine | undefined>;
+  static load(manifest: string, files: Files, device: "webgpu" | "cpu", host: Host): Promise<WebEngine | undefined>;
   generate(options: Options, host: Host): Promise<void>;
+  decode(bits: { aspect: string; bits: Words[] }, host: Host): Promise<void>;
+  /** `rgba` in the size of the shape `aspect`. */
+  encode(aspect: string, rgba: Uint8Array, host: Host): Promise<void>;
   cancel(): void;
 }

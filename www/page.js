@@ -1,40 +1,74 @@
 // The page: starts the engine, sends it what the form says, and shows what comes back.
 
+import { element, save } from "./dom.js";
+import { Drawing, picture } from "./drawing.js";
 import { EngineClient, EngineError } from "./engine-client.js";
 import { OptionsForm } from "./form.js";
-import { count, duration, megabytes, sentence } from "./format.js";
-import { Stage, element } from "./stage.js";
+import { duration, megabytes, sentence } from "./format.js";
+import { Gallery, thumbnail } from "./gallery.js";
+import { History } from "./history.js";
+import { Keeping } from "./keeping.js";
+import { ModelsDialog, facts } from "./models.js";
+import { movieType, record } from "./movie.js";
+import { PerformanceDialog } from "./performance.js";
+import { ShareError, decodeShare, encodeShare } from "./share.js";
+import { Sheet } from "./sheet.js";
+import { Stage } from "./stage.js";
+import { VisitorImage, fitted } from "./visitor-image.js";
 
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
 /** @typedef {import("./protocol.js").EngineChoice} EngineChoice */
+/** @typedef {import("./protocol.js").Options} Options */
+/** @typedef {import("./history.js").Entry} Entry */
 
-const MODEL = "models/default/manifest.json";
-const PHASES = { engine: "Loading the engine", tokenizer: "Loading the words", weights: "Loading the model" };
+const BUILT_IN = "models/default/manifest.json";
+const PHASES = { download: "Loading the model", build: "Building the networks" };
 const ENGINES = { webgpu: "WebGPU", cpu: "CPU" };
+const SHARED = "#i=";
 
 const address = new URLSearchParams(location.search);
 const stage = new Stage();
 const form = new OptionsForm();
+const keeping = new Keeping();
+const performanceDialog = new PerformanceDialog();
+const images = new History();
+const gallery = new Gallery(images, (entry) => interrupt(() => bringBack(entry)));
+const sheet = new Sheet((drawing) => {
+  put(drawing, false);
+  if (document.body.dataset.state === "idle") status.textContent = `Seed ${drawing.seed}`;
+});
+const models = new ModelsDialog(BUILT_IN, (chosen) => {
+  source = chosen;
+  remember("model", typeof chosen === "string" && chosen !== BUILT_IN ? chosen : null);
+  start(choice());
+});
 const status = element("status", HTMLElement);
-const unlearned = element("note", HTMLElement);
+const note = element("note", HTMLElement);
 const engineLine = element("engine", HTMLElement);
 const generate = element("generate", HTMLButtonElement);
 const stop = element("stop", HTMLButtonElement);
-const save = element("save", HTMLButtonElement);
 const retry = element("retry", HTMLButtonElement);
+const scaleTools = element("scale-tools", HTMLElement);
+const lock = element("lock", HTMLButtonElement);
+const takes = ["share", "save", "film"].map((id) => element(id, HTMLButtonElement));
 
 /** @type {EngineClient | undefined} */
 let client;
-/** @type {"webgpu" | "cpu" | undefined} the engine that runs, which an automatic choice may have picked */
+/** @type {import("./protocol.js").Source} */
+let source = address.get("model") ?? BUILT_IN;
+/** @type {import("./protocol.js").ModelInfo | undefined} */
+let model;
+/** The engine that runs, which an automatic choice may have picked. @type {"webgpu" | "cpu" | undefined} */
 let running;
-let seed = 0;
+/** What the engine is at, so that something else can wait for its end. @type {Promise<void>} */
+let job = Promise.resolve();
 
 /**
  * Starts an engine in place of the one before.
  * @param {EngineChoice} choice
- * @param {string} [note] said once the engine is ready
+ * @param {string} [news] said once the engine is ready
  */
-async function start(choice, note) {
+async function start(choice, news) {
   client?.dispose();
   client = new EngineClient();
   const mine = client;
@@ -43,15 +77,10 @@ async function start(choice, note) {
   retry.hidden = true;
   form.clearErrors();
   engineLine.textContent = "";
-  stage.veil(PHASES.engine, {});
+  stage.veil("Starting the engine", {});
+  const began = performance.now();
   try {
-    const model = await mine.load(address.get("model") ?? MODEL, choice, onLoading);
-    element("model", HTMLElement).textContent =
-      `${model.name}: ${count(model.parameters)} parameters, ${megabytes(model.bytes)} MB, ${model.licence}.`;
-    form.fill(model);
-    stage.veil("Type a prompt and press Generate");
-    status.textContent = note ?? "Ready.";
-    work("idle");
+    model = await mine.load(source, choice, onLoading);
   } catch (error) {
     if (mine !== client) return; // another engine was chosen meanwhile
     if (isCrash(error) && running === "webgpu" && choice === "auto") {
@@ -61,8 +90,21 @@ async function start(choice, note) {
     retry.hidden = false;
     form.showError(null, explain(error));
     status.textContent = "";
-    work("failed");
+    return work("failed");
   }
+  element("model", HTMLElement).textContent = `${model.name}: ${facts(model)}`;
+  models.fill(model);
+  form.fill(model);
+  stage.veil("Type a prompt and press Generate");
+  status.textContent = news ?? "Ready.";
+  Object.assign(performanceDialog.figures, {
+    model: model.name,
+    loadMs: performance.now() - began,
+    wasmHeapBytes: mine.memory,
+  });
+  work("idle");
+  navigator.serviceWorker?.register("sw.js").catch(() => {}); // not in every window; the page works without
+  if (location.hash.startsWith(SHARED) && !stage.drawing) await interrupt(openLink);
 }
 
 /** @param {EngineEvent} event */
@@ -70,52 +112,226 @@ function onLoading(event) {
   if (event.type === "device") {
     running = event.engine;
     engineLine.textContent = `${ENGINES[event.engine]} engine: ${event.reason}.`;
+    Object.assign(performanceDialog.figures, { engine: ENGINES[event.engine], reason: event.reason });
   } else if (event.type === "progress") {
-    const { loaded, total } = event;
-    const detail = total > 0 ? `${megabytes(loaded)} of ${megabytes(total)} MB` : `${megabytes(loaded)} MB`;
-    stage.veil(PHASES[event.phase], { detail, ...(total > 0 && { fraction: loaded / total }) });
+    const { loaded, total, speed } = event;
+    const amount = total > 0 ? `${megabytes(loaded)} of ${megabytes(total)} MB` : `${megabytes(loaded)} MB`;
+    const detail = speed > 0 ? `${amount}, ${megabytes(speed)} MB/s` : amount;
+    stage.veil(PHASES[event.phase], { detail, ...(event.phase === "download" && total > 0 && { fraction: loaded / total }) });
+    if (stage.drawing) status.textContent = `${PHASES[event.phase]}: ${detail}`;
+    note.textContent = event.note;
+    performanceDialog.figures.loadedBytes = loaded;
   }
 }
 
-/** @param {EngineEvent} event */
-function onDrawing(event) {
-  if (event.type === "started") {
-    seed = event.seed;
-    stage.begin(event);
-    document.title = `${event.prompt} · Infinity`;
-    const words = event.unknownWords.map((word) => `“${word}”`).join(", ");
-    unlearned.textContent = words && `The model has not learned ${words}; it draws the rest.`;
-    status.textContent = "Drawing.";
-  } else if (event.type === "scale") {
-    stage.add(event);
-    save.disabled = false;
-    status.textContent = `Scale ${event.k} of ${event.of} in ${duration(event.ms)}`;
-  }
-}
-
-async function draw() {
-  if (!client || generate.disabled) return;
+/**
+ * Lets the engine do one thing after it has stopped whatever it does.
+ * @param {() => Promise<void>} act
+ */
+async function interrupt(act) {
+  if (!stop.disabled) client?.cancel();
+  await job;
+  if (document.body.dataset.state !== "idle") return;
   form.clearErrors();
-  unlearned.textContent = "";
+  note.textContent = "";
   work("drawing");
-  const engine = running;
+  job = attempt(act);
+  await job;
+}
+
+/** An error is told, a dead engine replaced. @param {() => Promise<void>} act */
+async function attempt(act) {
+  const [mine, engine] = [client, running];
   try {
-    const end = await client.generate(form.read(), onDrawing);
-    status.textContent =
-      end.type === "finished"
-        ? `${ENGINES[engine ?? "cpu"]}, seed ${end.seed}, ${duration(end.ms)} in all`
-        : `Stopped after scale ${end.scales}.`;
-    work("idle");
+    await act();
+    if (mine === client) work("idle");
   } catch (error) {
+    if (mine !== client) return;
     if (isCrash(error)) {
       const chosen = choice();
-      if (engine === "webgpu" && chosen === "auto") return start("cpu", "WebGPU failed, so the CPU engine took over.");
-      return start(chosen, "The engine stopped unexpectedly and has been started again.");
+      if (engine === "webgpu" && chosen === "auto") void start("cpu", "WebGPU failed, so the CPU engine took over.");
+      else void start(chosen, "The engine stopped unexpectedly and has been started again.");
+      return;
     }
-    if (error instanceof EngineError && error.code === "disposed") return;
     form.showError(error instanceof EngineError ? error.field : null, explain(error));
     work("idle");
   }
+}
+
+/**
+ * Draws one image or a batch.
+ * @param {Options} options
+ * @param {number} count
+ */
+async function draw(options, count) {
+  const engine = ENGINES[running ?? "cpu"];
+  for (let i = 0; i < count; i++) {
+    const seed = options.seed + i;
+    const end = await drawOne({ ...options, seed }, i, count);
+    if (end.type === "cancelled") {
+      status.textContent = `Stopped after scale ${end.scales}.`;
+      return;
+    }
+    status.textContent = `${engine}, seed ${seed}, ${duration(end.ms)} in all`;
+  }
+  if (count > 1) status.textContent = `${engine}, seeds ${options.seed} to ${options.seed + count - 1}; choose one`;
+}
+
+/**
+ * @param {Options} options
+ * @param {number} i of the batch
+ * @param {number} count
+ */
+async function drawOne(options, i, count) {
+  if (!client) throw new EngineError("disposed", "the engine was stopped; start another");
+  /** @type {Drawing | undefined} */
+  let drawing;
+  const end = await client.generate(options, (event) => {
+    if (event.type === "started") {
+      const { prompt, seed, aspect } = event;
+      const { keep, ...plain } = options;
+      drawing = new Drawing({ origin: "drawn", prompt, seed, aspect, bitsPerToken: model?.bits ?? 0, options: plain });
+      if (i === 0) sheet.begin(count);
+      if (count === 1 || sheet.shown) put(drawing, true);
+      const words = event.unknownWords.map((word) => `“${word}”`).join(", ");
+      note.textContent = words && `The model has not learned ${words}; it draws the rest.`;
+      status.textContent = "Drawing.";
+    } else if (event.type === "scale" && drawing) {
+      drawing.scales.push(event);
+      if (stage.drawing === drawing) {
+        stage.grow();
+        element("save", HTMLButtonElement).disabled = false; // what a stopped image has come to can be kept
+      }
+      if (count > 1) sheet.grow(i, drawing);
+      const which = count > 1 ? `Image ${i + 1} of ${count}, scale` : "Scale";
+      status.textContent = `${which} ${event.k} of ${event.of} in ${duration(event.ms)}`;
+    }
+  });
+  if (end.type === "finished" && drawing) {
+    performanceDialog.ran(drawing, end.ms);
+    performanceDialog.figures.wasmHeapBytes = client.memory;
+    finish(drawing, options.keep !== undefined);
+  }
+  return end;
+}
+
+/**
+ * Puts a drawing on the stage.
+ * @param {Drawing} drawing
+ * @param {boolean} drawn whether its scales are still to come
+ */
+function put(drawing, drawn) {
+  stage.open(drawing);
+  document.title = `${drawing.title} · Infinity`;
+  if (!drawn) keeping.offer(drawing, false);
+  for (const button of takes) button.disabled = !drawing.finished;
+}
+
+/**
+ * A drawing has all its scales.
+ * @param {Drawing} drawing
+ * @param {boolean} kept whether it was drawn from what an earlier one lent
+ */
+function finish(drawing, kept) {
+  const last = drawing.scales.at(-1);
+  if (stage.drawing === drawing) {
+    keeping.offer(drawing, kept);
+    stage.keep(keeping.scales);
+    for (const button of takes) button.disabled = false;
+    showTools();
+  }
+  if (!last || !model) return;
+  const { codec, name } = model;
+  const { origin, prompt, seed, options, aspect, bits } = drawing;
+  thumbnail(picture(last))
+    .then((small) =>
+      images.add({ time: Date.now(), origin, prompt, seed, options, aspect: aspect.name, bits, codec, model: name, thumbnail: small }),
+    )
+    .then(() => gallery.show());
+}
+
+/**
+ * Decodes an image from its bits.
+ * @param {Pick<Entry, "origin" | "prompt" | "seed" | "options" | "aspect" | "bits">} image
+ */
+async function decode({ origin, prompt, seed, options, aspect: name, bits }) {
+  const aspect = model?.aspects.find((aspect) => aspect.name === name);
+  if (!client || !model || !aspect) throw new ShareError("This model has no such shape.");
+  const drawing = new Drawing({ origin, prompt, seed, aspect, options, bitsPerToken: model.bits });
+  form.choose(name);
+  await client.decode(name, bits, (event) => {
+    if (event.type !== "scale") return;
+    if (event.k === 1) put(drawing, true);
+    drawing.scales.push(event);
+    if (stage.drawing === drawing) stage.grow();
+  });
+  if (drawing.finished) {
+    put(drawing, false);
+    showTools();
+  }
+  return drawing;
+}
+
+/** @param {Entry} entry */
+async function bringBack(entry) {
+  if (entry.codec !== model?.codec) {
+    throw new ShareError(`This image was made by another model (${entry.model}); load that one to see it again.`);
+  }
+  sheet.begin(1);
+  const drawing = await decode(entry);
+  if (entry.options) form.write(entry.options);
+  status.textContent = drawing.seed === null ? drawing.title : `${drawing.title}, seed ${drawing.seed}`;
+}
+
+/** The image of the page's own address. */
+async function openLink() {
+  if (!model) return;
+  const shared = decodeShare(location.hash.slice(SHARED.length), model);
+  sheet.begin(1);
+  const drawing = await decode({ ...shared, origin: "shared", prompt: "", options: null });
+  if (shared.seed !== null) form.seed.set(shared.seed);
+  status.textContent = "This image came whole in the link.";
+  if (drawing.finished) finish(drawing, false);
+}
+
+/** @param {Blob} file */
+async function read(file) {
+  if (!client || !model) return;
+  const { aspect, pixels } = await fitted(file, model.aspects).catch(() => {
+    throw new ShareError("This file is no image that the browser can read; try a PNG or JPEG.");
+  });
+  form.choose(aspect.name);
+  status.textContent = "Reading the image.";
+  const drawing = new Drawing({ origin: "read", prompt: "", seed: null, aspect, options: null, bitsPerToken: model.bits });
+  drawing.original = pixels;
+  sheet.begin(1);
+  const end = await client.encode(aspect.name, new Uint8Array(pixels.data), (event) => {
+    if (event.type === "progress") status.textContent = "Loading the image encoder.";
+    if (event.type !== "scale") return;
+    if (event.k === 1) put(drawing, true);
+    drawing.scales.push(event);
+    if (stage.drawing === drawing) stage.grow();
+  });
+  if (end.type !== "encoded") return;
+  drawing.psnr = end.psnr;
+  finish(drawing, false);
+  const tokens = drawing.scales.reduce((sum, { height, width }) => sum + height * width, 0);
+  status.textContent = `Read into ${tokens} tokens, rebuilt at ${decibels(end.psnr.at(-1) ?? 0)}`;
+}
+
+/** @param {number} psnr */
+function decibels(psnr) {
+  return Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "no loss";
+}
+
+/** What can be done from the shown scale. */
+function showTools() {
+  const { drawing, shown } = stage;
+  scaleTools.hidden = !drawing?.finished;
+  const kept = keeping.scales === shown;
+  lock.setAttribute("aria-pressed", String(kept));
+  lock.textContent = kept ? "Kept to here" : "Keep to here";
+  lock.disabled = shown === drawing?.aspect.scales.length; // nothing would be left to draw
 }
 
 /** @param {"loading" | "idle" | "drawing" | "failed"} state */
@@ -123,6 +339,8 @@ function work(state) {
   document.body.dataset.state = state;
   generate.disabled = state !== "idle";
   stop.disabled = state !== "drawing";
+  element("reroll", HTMLButtonElement).disabled = state !== "idle";
+  element("image-file", HTMLInputElement).disabled = state !== "idle";
 }
 
 /** @returns {EngineChoice} */
@@ -133,38 +351,113 @@ function choice() {
 
 /** @param {unknown} error */
 function isCrash(error) {
-  return error instanceof EngineError && error.code === "crashed";
+  return error instanceof EngineError && ["crashed", "device-lost"].includes(error.code);
 }
 
 /** @param {unknown} error */
 function explain(error) {
-  if (isCrash(error)) return "The engine stopped unexpectedly; try again, or choose the other engine under Advanced.";
+  if (isCrash(error)) return "The engine stopped unexpectedly; try again, or choose the other engine under Models.";
   return sentence(error instanceof Error ? error.message : String(error));
 }
 
-form.onaspect = (aspect) => stage.expect(aspect);
+/**
+ * Writes a parameter into the page's address, so that a reload or a copied address keeps it.
+ * @param {string} name
+ * @param {string | null} value
+ */
+function remember(name, value) {
+  if (value === null) address.delete(name);
+  else address.set(name, value);
+  const query = address.toString();
+  window.history.replaceState(null, "", location.pathname + (query && `?${query}`));
+}
+
+/** A name for a file of the drawing on the stage. @param {string} ending */
+function fileName(ending) {
+  const title = stage.drawing?.title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60) ?? "image";
+  const seed = stage.drawing?.seed ?? null;
+  return `${title}${seed === null ? "" : `-seed-${seed}`}${ending}`;
+}
+
+function submit() {
+  if (generate.disabled) return;
+  const options = form.read();
+  const keep = keeping.options(options.aspect);
+  void interrupt(() => draw({ ...options, ...(keep && { keep }) }, form.images));
+}
+
+form.onaspect = (aspect) => {
+  stage.expect(aspect);
+  keeping.shape(aspect.name);
+};
+stage.onshow = (k) => {
+  const { drawing } = stage;
+  showTools();
+  if (drawing?.psnr[k - 1] !== undefined) {
+    status.textContent = `Scale ${k} of ${drawing.aspect.scales.length}: ${decibels(drawing.psnr[k - 1] ?? 0)}`;
+  }
+};
+keeping.onchange = () => {
+  stage.keep(keeping.scales);
+  showTools();
+};
 element("form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
-  draw();
+  submit();
 });
 element("prompt", HTMLTextAreaElement).addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  draw();
+  submit();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !stop.disabled) client?.cancel();
+  if (event.key === "Escape" && !stop.disabled && !document.querySelector("dialog[open]")) client?.cancel();
 });
 stop.addEventListener("click", () => client?.cancel());
 retry.addEventListener("click", () => start(choice()));
-save.addEventListener("click", async () => {
+lock.addEventListener("click", () => {
+  const { drawing, shown } = stage;
+  if (drawing) keeping.keep(keeping.scales === shown ? 0 : shown);
+});
+element("reroll", HTMLButtonElement).addEventListener("click", () => {
+  const { drawing, shown } = stage;
+  if (!drawing?.finished) return;
+  form.seed.roll();
+  const options = { ...form.read(), aspect: drawing.aspect.name };
+  // Without words of its own, the new part follows those of the image.
+  if (!options.prompt.trim()) options.prompt = drawing.prompt;
+  void interrupt(() => draw({ ...options, keep: { bits: drawing.bits.slice(0, shown - 1), scales: shown - 1 } }, 1));
+});
+new VisitorImage((file) => void interrupt(() => read(file)));
+element("share", HTMLButtonElement).addEventListener("click", async () => {
+  const { drawing } = stage;
+  if (!drawing?.finished || !model) return;
+  const { bits, seed, aspect } = drawing;
+  const hash = SHARED + encodeShare({ aspect: aspect.name, bits, seed }, model);
+  window.history.replaceState(null, "", hash);
+  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+  status.textContent = copied
+    ? `Link copied; its ${location.href.length} characters hold the whole image.`
+    : "The page's address now holds the whole image; copy it from there.";
+});
+element("save", HTMLButtonElement).addEventListener("click", async () => {
   const png = await stage.png();
-  if (!png) return;
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(png);
-  link.download = `infinity-seed-${seed}-scale-${stage.shown}.png`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  if (png) save(png, fileName(`-scale-${stage.shown}.png`));
+});
+const film = element("film", HTMLButtonElement);
+const type = movieType();
+film.hidden = type === undefined;
+film.addEventListener("click", async () => {
+  const { drawing } = stage;
+  if (!drawing?.finished || !type) return;
+  film.disabled = true;
+  const movie = await record(drawing, type, (part) => (film.textContent = `Film ${Math.round(100 * part)} %`));
+  film.textContent = "Film";
+  film.disabled = false;
+  save(movie, fileName(type.startsWith("video/mp4") ? ".mp4" : ".webm"));
+});
+window.addEventListener("hashchange", () => {
+  if (location.hash.startsWith(SHARED)) void interrupt(openLink);
 });
 
 const asked = address.get("engine");
@@ -173,4 +466,5 @@ for (const input of document.querySelectorAll("input[name=engine]")) {
   input.checked = input.value === (asked === "cpu" || asked === "webgpu" ? asked : "auto");
   input.addEventListener("change", () => start(choice()));
 }
-start(choice());
+images.open().then(() => gallery.show());
+void start(choice());

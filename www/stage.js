@@ -1,20 +1,11 @@
-// The image and its filmstrip: keeps every decoded scale, shows the newest or the one chosen.
+// The frame: one image large, in one of three views, or what covers it while there is none.
 
-import { duration } from "./format.js";
+import { element } from "./dom.js";
+import { Filmstrip } from "./filmstrip.js";
+import { paint, render } from "./drawing.js";
 
-/** @typedef {import("./protocol.js").Scale} Scale */
-
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @param {new () => T} type
- * @returns {T}
- */
-export function element(id, type) {
-  const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
-  return found;
-}
+/** @typedef {import("./drawing.js").Drawing} Drawing */
+/** @typedef {import("./drawing.js").View} View */
 
 export class Stage {
   #canvas = element("canvas", HTMLCanvasElement);
@@ -22,16 +13,29 @@ export class Stage {
   #veilText = element("veil-text", HTMLElement);
   #progress = element("progress", HTMLProgressElement);
   #bytes = element("bytes", HTMLElement);
-  #strip = element("strip", HTMLOListElement);
-  #prompt = "";
+  #strip = new Filmstrip((k) => {
+    this.#following = k === this.drawing?.aspect.scales.length;
+    this.show(k);
+  });
   #following = true;
-  /** @type {Scale[]} */
-  #scales = [];
-  /** @type {HTMLButtonElement[]} */
-  #buttons = [];
+  /** @type {View} */
+  #view = "picture";
 
+  /** On the canvas and in the strip, once there is one. @type {Drawing | undefined} */
+  drawing;
   /** The scale on the canvas, if any. */
   shown = 0;
+  /** Called when another scale is shown. @type {(k: number) => void} */
+  onshow = () => {};
+
+  constructor() {
+    for (const input of document.querySelectorAll("input[name=view]")) {
+      input.addEventListener("change", () => {
+        this.#view = /** @type {View} */ (input.getAttribute("value"));
+        this.show(this.shown);
+      });
+    }
+  }
 
   /**
    * What covers the empty frame. Once an image is there, it stays visible.
@@ -39,7 +43,7 @@ export class Stage {
    * @param {{ fraction?: number, detail?: string }} [loading] shows a bar; without a fraction an indefinite one
    */
   veil(text, loading) {
-    this.#veil.hidden = this.#scales.length > 0;
+    this.#veil.hidden = this.drawing !== undefined && this.drawing.scales.length > 0;
     this.#veilText.textContent = text;
     this.#progress.classList.toggle("away", !loading);
     if (loading?.fraction === undefined) this.#progress.removeAttribute("value");
@@ -52,104 +56,54 @@ export class Stage {
    * @param {import("./protocol.js").Aspect} aspect
    */
   expect(aspect) {
-    if (this.#scales.length === 0) this.#frames(aspect);
+    if (!this.drawing) this.#strip.frames(aspect);
   }
 
-  /** @param {import("./protocol.js").Started} started */
-  begin({ aspect, prompt }) {
-    this.#scales = [];
-    this.#prompt = prompt;
+  /** Puts a drawing up, with whatever scales it has. @param {Drawing} drawing */
+  open(drawing) {
+    this.drawing = drawing;
     this.#following = true;
     this.shown = 0;
     this.#canvas.hidden = true;
-    this.#frames(aspect);
+    const original = element("view-original", HTMLInputElement);
+    original.disabled = drawing.original === null;
+    if (original.disabled && original.checked) element("view-picture", HTMLInputElement).click();
+    this.#strip.frames(drawing.aspect);
     this.veil("Drawing the first scale");
-    this.#veil.hidden = false;
+    for (const scale of drawing.scales) this.#strip.add(scale);
+    this.show(drawing.scales.length);
   }
 
-  /** @param {Scale} scale */
-  add(scale) {
-    this.#scales.push(scale);
-    const button = this.#buttons[scale.k - 1];
-    const thumbnail = button?.querySelector("canvas");
-    const time = button?.querySelector(".ms");
-    if (button && thumbnail && time) {
-      paint(thumbnail, scale);
-      time.textContent = duration(scale.ms);
-      button.disabled = false;
-      button.classList.add("arrived");
-      button.setAttribute(
-        "aria-label",
-        `Scale ${scale.k} of ${scale.of}, ${scale.height} by ${scale.width} tokens, ${duration(scale.ms)}`,
-      );
-    }
+  /** The drawing has a scale more. */
+  grow() {
+    const scale = this.drawing?.scales.at(-1);
+    if (!scale) return;
+    this.#strip.add(scale);
     if (this.#following) this.show(scale.k);
   }
 
   /** @param {number} k the scale to put on the canvas, from 1 */
   show(k) {
-    const scale = this.#scales[k - 1];
-    if (!scale) return;
-    paint(this.#canvas, scale);
+    const { drawing } = this;
+    if (!drawing?.scales[k - 1]) return;
+    paint(this.#canvas, render(drawing, k, this.#view));
+    this.#canvas.classList.toggle("cells", this.#view === "bits");
     this.#canvas.hidden = false;
     this.#veil.hidden = true;
-    this.#canvas.setAttribute("aria-label", `${this.#prompt}, scale ${k} of ${scale.of}`);
+    const what = { picture: "", residual: ", what it added", bits: ", its bits", original: ", the original" }[this.#view];
+    this.#canvas.setAttribute("aria-label", `${drawing.title}, scale ${k} of ${drawing.aspect.scales.length}${what}`);
     this.shown = k;
-    this.#buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === k - 1)));
+    this.#strip.press(k);
+    this.onshow(k);
   }
 
-  /** @returns {Promise<Blob | null>} the shown image as a PNG */
+  /** Marks the first scales as kept. @param {number} scales */
+  keep(scales) {
+    this.#strip.keep(scales);
+  }
+
+  /** @returns {Promise<Blob | null>} what the canvas shows as a PNG */
   png() {
     return new Promise((resolve) => this.#canvas.toBlob(resolve, "image/png"));
   }
-
-  /** @param {import("./protocol.js").Aspect} aspect */
-  #frames({ scales, width, height }) {
-    this.#buttons = scales.map(([h, w], i) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.disabled = true;
-      button.setAttribute("aria-pressed", "false");
-      button.setAttribute("aria-label", `Scale ${i + 1}, not drawn yet`);
-      const picture = document.createElement("span");
-      picture.className = "picture";
-      picture.style.setProperty("--ratio", String(width / height));
-      picture.append(document.createElement("canvas"));
-      button.append(picture, caption("tokens", `${h}×${w}`), caption("ms", "\u00a0"));
-      button.addEventListener("click", () => {
-        this.#following = i + 1 === scales.length;
-        this.show(i + 1);
-      });
-      return button;
-    });
-    this.#strip.replaceChildren(
-      ...this.#buttons.map((button) => {
-        const item = document.createElement("li");
-        item.append(button);
-        return item;
-      }),
-    );
-  }
-}
-
-/**
- * @param {string} name
- * @param {string} text
- */
-function caption(name, text) {
-  const span = document.createElement("span");
-  span.className = `${name} number`;
-  span.textContent = text;
-  return span;
-}
-
-/**
- * @param {HTMLCanvasElement} canvas
- * @param {Scale} scale
- */
-function paint(canvas, { image }) {
-  canvas.width = image.width;
-  canvas.height = image.height;
-  const pixels = new ImageData(new Uint8ClampedArray(image.rgba.buffer), image.width, image.height);
-  canvas.getContext("2d")?.putImageData(pixels, 0, 0);
 }

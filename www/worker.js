@@ -2,6 +2,8 @@
 
 import init, { WebEngine, protocol } from "./infinity-web.js";
 import { chooseDevice } from "./device.js";
+import { Meter } from "./meter.js";
+import { LocalFiles, RemoteFiles } from "./model-files.js";
 import { PROTOCOL } from "./protocol.js";
 
 /** @typedef {import("./protocol.js").Command} Command */
@@ -9,9 +11,14 @@ import { PROTOCOL } from "./protocol.js";
 
 /** @type {WebEngine | undefined} */
 let engine;
+/** @type {WebAssembly.Memory | undefined} */
+let memory;
 
 /** @param {EngineEvent} event */
 function emit(event) {
+  if (memory && (event.type === "scale" || event.type === "loaded")) {
+    self.postMessage({ type: "memory", bytes: memory.buffer.byteLength });
+  }
   self.postMessage(event, { transfer: event.type === "scale" ? [event.image.rgba.buffer] : [] });
 }
 
@@ -41,22 +48,50 @@ const host = {
 
 /** @param {Command} command */
 async function obey(command) {
+  if (command.type === "load") return load(command.source, command.engine);
+  if (command.type === "inspect") return inspect(command.source);
+  if (!engine) return command.type === "cancel" ? undefined : fail("not-loaded", "the model is not loaded yet; wait for it");
   switch (command.type) {
-    case "load":
-      return load(command.manifest, command.engine);
     case "generate":
-      if (!engine) return fail("not-loaded", "the model is not loaded yet; wait for it");
       return engine.generate(command.options, host);
+    case "decode":
+      return engine.decode({ aspect: command.aspect, bits: command.bits }, host);
+    case "encode":
+      return engine.encode(command.aspect, command.rgba, host);
     case "cancel":
-      return engine?.cancel();
+      return engine.cancel();
+  }
+}
+
+/** @param {import("./protocol.js").Source} source */
+async function inspect(source) {
+  const files = filesOf(source, new Meter(() => {}));
+  try {
+    emit({ type: "inspected", ...(await files.inspect()) });
+  } catch (error) {
+    fail("download", unreachable(error));
   }
 }
 
 /**
- * @param {string} manifest
+ * @param {import("./protocol.js").Source} source
+ * @param {Meter} meter
+ */
+function filesOf(source, meter) {
+  return typeof source === "string" ? new RemoteFiles(source, meter) : new LocalFiles(source, meter);
+}
+
+/** @param {unknown} error */
+function unreachable(error) {
+  const reason = error instanceof Error ? error.message : String(error);
+  return `the manifest could not be loaded (${reason}); check its address and the connection, and try again`;
+}
+
+/**
+ * @param {import("./protocol.js").Source} source
  * @param {import("./protocol.js").EngineChoice} wanted
  */
-async function load(manifest, wanted) {
+async function load(source, wanted) {
   let device;
   try {
     device = await chooseDevice(wanted);
@@ -64,8 +99,16 @@ async function load(manifest, wanted) {
     return fail("no-webgpu", error);
   }
   emit({ type: "device", ...device });
+  const meter = new Meter(emit);
+  const files = filesOf(source, meter);
   try {
-    await init({ module_or_path: download(new URL("./infinity-web_bg.wasm", import.meta.url)) });
+    await files.begin();
+  } catch (error) {
+    return fail("download", unreachable(error));
+  }
+  try {
+    const url = new URL("./infinity-web_bg.wasm", import.meta.url);
+    ({ memory } = await init({ module_or_path: streamed(url, meter) }));
   } catch (error) {
     const simd = error instanceof WebAssembly.CompileError;
     return fail(
@@ -78,26 +121,27 @@ async function load(manifest, wanted) {
   if (protocol() !== PROTOCOL) {
     return fail("protocol", "page and engine are of different versions; reload the page without its cache");
   }
-  engine = await WebEngine.load(manifest, device.engine, host);
+  engine = await WebEngine.load(files.manifest, files, device.engine, host);
 }
 
 /**
- * The response of `url`, reporting its progress as it is read.
+ * The response of `url`, counted as it is read where its length is known.
  * @param {URL} url
+ * @param {Meter} meter
  */
-async function download(url) {
+async function streamed(url, meter) {
   const response = await fetch(url);
   if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
+  // The length of a compressed answer is not that of the bytes that come out of it.
   const total = response.headers.has("Content-Encoding") ? 0 : Number(response.headers.get("Content-Length") ?? 0);
-  let loaded = 0;
+  meter.need(total);
   const counter = new TransformStream({
     /**
      * @param {Uint8Array} chunk
      * @param {TransformStreamDefaultController} controller
      */
     transform(chunk, controller) {
-      loaded += chunk.byteLength;
-      emit({ type: "progress", phase: "engine", loaded, total });
+      if (total > 0) meter.arrive(chunk.byteLength);
       controller.enqueue(chunk);
     },
   });

@@ -96,6 +96,7 @@ impl Generate {
             top_p: self.top_p,
             negative_prompt: self.negative.clone(),
             positive_prompt: self.positive_prompt,
+            keep: None,
         }
     }
 }
@@ -178,12 +179,17 @@ impl Host for Terminal {
                 width,
                 ms,
                 image,
+                ..
             } => {
                 println!("scale {k} of {of}: {height} x {width} tokens, {ms:.0} ms");
                 self.images.borrow_mut().push(image);
             }
             Event::Finished { seed, ms } => println!("seed {seed}, {ms:.0} ms in all"),
-            Event::Started { .. } | Event::Cancelled { .. } | Event::Error { .. } => {}
+            Event::Started { .. }
+            | Event::Decoded { .. }
+            | Event::Encoded { .. }
+            | Event::Cancelled { .. }
+            | Event::Error { .. } => {}
         }
     }
 

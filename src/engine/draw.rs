@@ -2,8 +2,10 @@
 
 use super::options::Request;
 use super::protocol::{Event, Options};
-use super::{Engine, EngineError, Host, aspect, picture};
-use crate::model::sampling::{Noise, Sampler, ScaleOutput, Step};
+use super::{Engine, EngineError, Host, aspect, keep, picture};
+use crate::model::bits;
+use crate::model::sampling::{Noise, Sampler, Step};
+use crate::model::schedule::Grid;
 use crate::model::text_features::TextFeatures;
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -13,8 +15,12 @@ impl Engine {
     /// Ends with a `Finished` or a `Cancelled` event, or with an error that the caller passes on; an error of the options
     /// comes before any event.
     pub async fn generate(&self, options: Options, host: &impl Host) -> Result<(), EngineError> {
-        let depth = self.transformer.config().depth;
-        let request = Request::new(options, &self.defaults, depth, self.scales)?;
+        let config = self.transformer.config();
+        let request = Request::new(options, &self.defaults, config.depth, self.manifest.scales)?;
+        let forced = match &request.keep {
+            Some(keep) => keep::forced(keep, &request.schedule, config.bits, &self.device)?,
+            None => Vec::new(),
+        };
         let began = host.now();
         let unknown_words = self.prompts.encode(&request.prompt)?.unknown;
         let text = self.features(&request.text)?;
@@ -33,6 +39,7 @@ impl Engine {
             request.sampling,
             Noise::Seeded,
         )?;
+        sampler.force(forced);
         host.emit(Event::Started {
             prompt: request.prompt,
             seed,
@@ -50,7 +57,8 @@ impl Engine {
             match sampler.step() {
                 Step::Layer => {}
                 Step::Scale(scale) => {
-                    let event = self.show(*scale, schedule.grids(), scale_began, host).await?;
+                    let (grids, k) = (schedule.grids(), scale.k);
+                    let event = self.show(k, grids, scale.bits, scale.sum, scale_began, host).await?;
                     host.emit(event);
                     drawn += 1;
                     scale_began = host.now();
@@ -63,22 +71,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Decodes what is there after a scale.
-    async fn show(
+    /// Decodes the running sum `[1, d, H, W]` after scale `k` (from 0), which has the bits `[1, L_k, d]`.
+    pub(super) async fn show(
         &self,
-        scale: ScaleOutput,
-        grids: &[(usize, usize)],
+        k: usize,
+        grids: &[Grid],
+        bits: Tensor<3, Int>,
+        sum: Tensor<4>,
         began: f64,
         host: &impl Host,
     ) -> Result<Event, EngineError> {
-        let image = picture::pixels(self.decoder.decode(scale.sum)).await?;
-        let (height, width) = grids[scale.k];
+        let (image, bits) = picture::read(self.decoder.decode(sum), bits::pack(bits)).await?;
+        let (height, width) = grids[k];
         Ok(Event::Scale {
-            k: scale.k + 1,
+            k: k + 1,
             of: grids.len(),
             height,
             width,
             ms: host.now() - began,
+            bits,
             image,
         })
     }

@@ -22,6 +22,12 @@ pub enum EngineError {
     Download { file: String, reason: String },
     #[error("this model lacks its {0}, so it cannot draw; convert it again with all three networks and the tokenizer")]
     Incomplete(&'static str),
+    #[error("this model came without the network that reads images; convert it again with its whole VAE")]
+    NoEncoder,
+    #[error("the bits do not fit this model and shape ({0}); use those of an image that this model made in this shape")]
+    Keep(String),
+    #[error("the picture has {found} bytes and not four for each of {width} x {height} pixels; scale it to this size")]
+    Picture { found: usize, height: usize, width: usize },
     #[error("the {engine} engine could not start ({reason}); choose the other engine")]
     Device { engine: &'static str, reason: String },
     #[error("the graphics device failed ({0}); try again, or choose the CPU engine")]
@@ -44,7 +50,9 @@ impl EngineError {
             Self::Model(ModelError::Option { .. } | ModelError::ListLength { .. }) => "options",
             Self::Model(_) => "model",
             Self::Download { .. } => "download",
-            Self::Incomplete(_) | Self::Weights(_) => "weights",
+            Self::Incomplete(_) | Self::NoEncoder | Self::Weights(_) => "weights",
+            Self::Keep(_) => "bits",
+            Self::Picture { .. } => "picture",
             Self::Device { .. } => "device",
             Self::DeviceLost(_) => "device-lost",
         }
@@ -57,6 +65,7 @@ impl EngineError {
             Self::Text(TextError::Empty | TextError::TooLong { .. } | TextError::Unknown(_)) => Some("prompt"),
             Self::Seed => Some("seed"),
             Self::Aspect { .. } => Some("aspect"),
+            Self::Keep(_) => Some("keep"),
             Self::Model(ModelError::Option { option, .. } | ModelError::ListLength { option, .. }) => match *option {
                 "prompt length" => Some("prompt"),
                 "top_p" => Some("topP"),

@@ -6,14 +6,21 @@ use crate::model::sampling::{PerScale, SamplingOptions};
 use crate::model::t5::{self, T5Encoder};
 use crate::model::text::PromptEncoder;
 use crate::model::transformer::{self, Transformer};
-use crate::model::vae::Decoder;
-use crate::weights::manifest::{Sampling, TokenizerFile};
-use crate::weights::official::Component;
+use crate::model::vae::{Decoder, Encoder};
+use crate::weights::manifest::{Sampling, Shard, TokenizerFile};
 use crate::weights::{Manifest, Tensors, WeightsError, load_module, shards};
 use burn::tensor::Device;
+use std::cell::OnceCell;
+
+// What the tensors of each network are called in the shards.
+const TEXT_ENCODER: &str = "text_encoder.";
+const TRANSFORMER: &str = "transformer.";
+const DECODER: &str = "vae.decoder.";
+const ENCODER: &str = "vae.encoder.";
 
 impl Engine {
-    /// Loads the model that the file `manifest` describes; `host` hears the progress and, at the end, `Loaded`.
+    /// Loads the model that the file `manifest` describes; `host` hears the progress and, at the end, `Loaded`. The image
+    /// encoder is left out until an image is to be read.
     ///
     /// A file is held until its tensors are taken out, tensors until their network is built; an error leaves nothing
     /// behind.
@@ -31,23 +38,25 @@ impl Engine {
         let text_encoder = manifest.text_encoder.as_ref().ok_or(missing("text encoder"))?;
         let tokenizer = manifest.tokenizer.as_ref().ok_or(missing("tokenizer"))?;
 
-        let mut download = Loader::new(files, host, manifest.total_bytes() + tokenizer.bytes);
+        let shards = needed(&manifest, &[TEXT_ENCODER, TRANSFORMER, DECODER]);
+        let bytes = shards.iter().map(|shard| shard.bytes).sum::<u64>();
+        let mut download = Loader::new(files, host, bytes + tokenizer.bytes);
         let tokenizer = download.tokenizer(tokenizer).await?;
         let limit = transformer.text_maxlen;
         let prompts = match &manifest.vocabulary {
             Some(pieces) => PromptEncoder::with_vocabulary(&tokenizer, limit, &manifest.words, pieces)?,
             None => PromptEncoder::new(&tokenizer, limit)?,
         };
-        let tensors = &mut download.component(&manifest, Component::TextEncoder).await?;
+        let tensors = &mut download.tensors(&manifest, TEXT_ENCODER).await?;
         let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, t5::official_name)?;
-        let tensors = &mut download.component(&manifest, Component::Transformer).await?;
+        let tensors = &mut download.tensors(&manifest, TRANSFORMER).await?;
         let transformer = load_module(
             Transformer::new(transformer, device)?,
             tensors,
             transformer::official_name,
         )?;
-        let tensors = &mut download.component(&manifest, Component::Vae).await?;
-        let decoder = load_module(Decoder::new(vae, device)?, tensors, |path| format!("decoder.{path}"))?;
+        let tensors = &mut download.tensors(&manifest, DECODER).await?;
+        let decoder = load_module(Decoder::new(vae, device)?, tensors, str::to_string)?;
 
         let engine = Self {
             device: device.clone(),
@@ -55,15 +64,33 @@ impl Engine {
             text_encoder,
             transformer,
             decoder,
-            scales: manifest.scales,
+            encoder: OnceCell::new(),
             defaults: defaults(&manifest.sampling),
+            manifest,
         };
-        let model = engine.describe(&manifest)?;
+        let model = engine.describe()?;
         host.emit(Event::Loaded { model });
         Ok(engine)
     }
 
-    fn describe(&self, manifest: &Manifest) -> Result<ModelInfo, EngineError> {
+    /// The network that reads images, from the shards of its decoder; loaded once.
+    pub(super) async fn encoder(&self, files: &impl Files, host: &impl Host) -> Result<&Encoder, EngineError> {
+        if let Some(encoder) = self.encoder.get() {
+            return Ok(encoder);
+        }
+        let shards = needed(&self.manifest, &[ENCODER]);
+        let config = match &self.manifest.vae {
+            Some(config) if !shards.is_empty() => config,
+            _ => return Err(EngineError::NoEncoder),
+        };
+        let mut download = Loader::new(files, host, shards.iter().map(|shard| shard.bytes).sum());
+        let tensors = &mut download.tensors(&self.manifest, ENCODER).await?;
+        let encoder = load_module(Encoder::new(config, &self.device)?, tensors, str::to_string)?;
+        Ok(self.encoder.get_or_init(|| encoder))
+    }
+
+    fn describe(&self) -> Result<ModelInfo, EngineError> {
+        let manifest = &self.manifest;
         let tensors = manifest.shards.iter().flat_map(|shard| shard.tensors.values());
         let SamplingOptions { cfg, tau, top_p, .. } = self.defaults.clone();
         Ok(ModelInfo {
@@ -74,12 +101,29 @@ impl Engine {
                 .map(|tensor| tensor.shape.iter().product::<usize>() as u64)
                 .sum(),
             bits: self.transformer.config().bits,
-            aspects: aspect::all(self.scales)?,
+            codec: codec(manifest),
+            aspects: aspect::all(manifest.scales)?,
             examples: manifest.examples.clone(),
             words: self.prompts.words(),
             defaults: Defaults { cfg, tau, top_p },
         })
     }
+}
+
+/// The shards that hold tensors under any of `prefixes`.
+fn needed<'a>(manifest: &'a Manifest, prefixes: &[&str]) -> Vec<&'a Shard> {
+    let holds = |shard: &&Shard| {
+        let mut names = shard.tensors.keys();
+        names.any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+    };
+    manifest.shards.iter().filter(holds).collect()
+}
+
+/// Tells one image tokenizer from another: the start of the SHA-256 of its shards' hashes.
+fn codec(manifest: &Manifest) -> String {
+    let shards = needed(manifest, &[DECODER]);
+    let hashes: String = shards.iter().map(|shard| shard.sha256.as_str()).collect();
+    shards::sha256(hashes.as_bytes())[..8].to_string()
 }
 
 /// A list of one value is for all scales.
@@ -140,14 +184,10 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
         Ok(bytes)
     }
 
-    /// All tensors of one network, under their names in that network.
-    async fn component(&mut self, manifest: &Manifest, component: Component) -> Result<Tensors, EngineError> {
-        let prefix = component.prefix();
+    /// All tensors under `prefix`, without it.
+    async fn tensors(&mut self, manifest: &Manifest, prefix: &str) -> Result<Tensors, EngineError> {
         let mut tensors = Tensors::new();
-        for shard in &manifest.shards {
-            if !shard.tensors.keys().any(|name| name.starts_with(prefix)) {
-                continue;
-            }
+        for shard in needed(manifest, &[prefix]) {
             let bytes = self.read(&shard.file, Phase::Weights).await?;
             shards::verify(shard, &bytes)?;
             tensors.extend(shards::decode(shard, &bytes, prefix)?);

@@ -4,10 +4,12 @@
 //! and in the [`Files`] that hold the model; nothing here knows which of them it is.
 
 mod aspect;
+mod code;
 mod draw;
 mod error;
 mod gpu;
 mod host;
+mod keep;
 mod load;
 mod options;
 mod picture;
@@ -21,8 +23,10 @@ use crate::model::sampling::SamplingOptions;
 use crate::model::t5::T5Encoder;
 use crate::model::text::PromptEncoder;
 use crate::model::transformer::Transformer;
-use crate::model::vae::Decoder;
+use crate::model::vae::{Decoder, Encoder};
+use crate::weights::Manifest;
 use burn::tensor::Device;
+use std::cell::OnceCell;
 
 /// A model on a device, ready for prompts.
 pub struct Engine {
@@ -31,7 +35,8 @@ pub struct Engine {
     text_encoder: T5Encoder,
     transformer: Transformer,
     decoder: Decoder,
-    /// Scales of an image.
-    scales: usize,
+    /// Only there once an image was read.
+    encoder: OnceCell<Encoder>,
+    manifest: Manifest,
     defaults: SamplingOptions,
 }

@@ -2,7 +2,7 @@
 
 use super::EngineError;
 use super::aspect;
-use super::protocol::Options;
+use super::protocol::{Keep, Options};
 use crate::model::sampling::SamplingOptions;
 use crate::model::schedule::Schedule;
 use crate::model::text::{TextError, with_positive_prompt};
@@ -24,6 +24,8 @@ pub struct Request {
     pub aspect: String,
     pub schedule: Schedule,
     pub sampling: SamplingOptions,
+    /// Not yet checked against the model.
+    pub keep: Option<Keep>,
 }
 
 impl Request {
@@ -57,6 +59,7 @@ impl Request {
             schedule: aspect::template(&aspect)?.schedule(scales)?,
             aspect,
             sampling,
+            keep: options.keep,
         })
     }
 }

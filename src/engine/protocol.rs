@@ -7,7 +7,7 @@ use crate::model::schedule::Grid;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Grows with every change that an older page would misread.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// One image to draw, as asked for: nothing is checked yet. What is left out takes the model's own value.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -29,6 +29,40 @@ pub struct Options {
     /// Whether prompts about people ask for good faces besides, as the official tools can.
     #[serde(default)]
     pub positive_prompt: bool,
+    /// What is taken over from an earlier image.
+    pub keep: Option<Keep>,
+}
+
+/// Tokens of an earlier image that the new one keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Keep {
+    /// Packed bits of the image's scales, as its `Scale` events told them.
+    pub bits: Vec<Vec<u32>>,
+    /// So many first scales are kept whole.
+    pub scales: usize,
+    /// A number for each token of the finest scale. Where it is not 0, tokens of the later scales are drawn anew, the
+    /// coarser ones if they cover such a place at all; elsewhere they are kept.
+    pub mask: Option<Vec<u8>>,
+}
+
+/// An image as its tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Bits {
+    /// Name of a template.
+    pub aspect: String,
+    /// Packed bits of every scale.
+    pub bits: Vec<Vec<u32>>,
+}
+
+/// A picture to be read, in the size that its shape has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    /// Name of a template.
+    pub aspect: String,
+    /// Row by row, four bytes a pixel.
+    pub rgba: Vec<u8>,
 }
 
 /// What the engine says while it works.
@@ -55,11 +89,22 @@ pub enum Event {
         width: usize,
         /// Milliseconds that predicting and decoding this scale took.
         ms: f64,
+        /// The scale's tokens, `ceil(d / 32)` words each: bit `p` of a token is bit `p mod 32` of its word `p / 32`.
+        bits: Vec<u32>,
         image: Pixels,
     },
     /// The last scale was drawn.
     Finished { seed: u64, ms: f64 },
-    /// The generation was ended after `scales` scales.
+    /// All scales of the given bits were shown.
+    Decoded { aspect: Aspect, ms: f64 },
+    /// A picture was read and what its bits keep of it was shown.
+    Encoded {
+        aspect: Aspect,
+        ms: f64,
+        /// Likeness to the picture after every scale, in decibels.
+        psnr: Vec<f64>,
+    },
+    /// The work was ended after `scales` scales.
     Cancelled { scales: usize },
     /// Nothing, or nothing more, is drawn; `field` is the option at fault, if one is.
     Error {
@@ -90,6 +135,8 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Bits of one token, `d`.
     pub bits: usize,
+    /// Eight digits that tell this model's image tokenizer from others.
+    pub codec: String,
     pub aspects: Vec<Aspect>,
     pub examples: Vec<String>,
     /// Words the model was trained on; empty for a model of free text.
@@ -173,5 +220,14 @@ mod tests {
         assert_eq!(lists.cfg, Some(PerScale::Each(vec![1.0, 2.5])));
         assert_eq!(lists.tau, Some(PerScale::All(1.0)));
         assert!(read(json!({ "prompt": "", "seed": 1, "guidance": 3 })).is_err());
+        let keep = json!({ "bits": [[1], [2, 3]], "scales": 1 });
+        let keep = read(json!({ "prompt": "", "seed": 1, "keep": keep }))
+            .unwrap()
+            .keep
+            .unwrap();
+        assert_eq!(
+            (keep.bits, keep.scales, keep.mask),
+            (vec![vec![1], vec![2, 3]], 1, None)
+        );
     }
 }

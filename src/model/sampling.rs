@@ -15,7 +15,7 @@ use super::text_features::TextFeatures;
 use super::transformer::attention::{KvCache, Past, TextMemory};
 use super::transformer::block::Surroundings;
 use super::transformer::{Condition, Transformer, differences};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 /// One number for all scales, or one per scale.
@@ -152,6 +152,22 @@ pub enum Noise {
     Given(Vec<Tensor<3>>),
 }
 
+/// Tokens of one scale that are given instead of drawn.
+#[derive(Clone, Debug)]
+pub struct Forced {
+    /// `[B, L_k, d]`.
+    pub bits: Tensor<3, Int>,
+    /// Tokens `[B, L_k, 1]` that are drawn all the same; none means that the whole scale is given.
+    pub free: Option<Tensor<3, Bool>>,
+}
+
+impl Forced {
+    /// A scale without a free token.
+    pub fn whole(bits: Tensor<3, Int>) -> Self {
+        Self { bits, free: None }
+    }
+}
+
 /// A finished scale; all tensors are on the device.
 #[derive(Clone, Debug)]
 pub struct ScaleOutput {
@@ -184,7 +200,7 @@ pub struct Sampler {
     schedule: Schedule,
     options: SamplingOptions,
     noise: Noise,
-    forced: Vec<Tensor<3, Int>>,
+    forced: Vec<Forced>,
     quantizer: Quantizer,
     condition: Condition,
     memories: Vec<TextMemory>,
@@ -258,9 +274,10 @@ impl Sampler {
         Ok(sampler)
     }
 
-    /// Fixes the bits `[B, L_k, d]` of the first scales; they enter the picture and the cache in place of drawn ones.
-    pub fn force(&mut self, bits: Vec<Tensor<3, Int>>) {
-        self.forced = bits;
+    /// Fixes bits of the first scales; they enter the picture and the cache in place of drawn ones. What stays free is drawn
+    /// with the noise it would have had anyway.
+    pub fn force(&mut self, scales: Vec<Forced>) {
+        self.forced = scales;
     }
 
     /// Runs one block, or the head and the drawing of bits once the blocks of a scale are done.
@@ -335,8 +352,12 @@ impl Sampler {
         let k = self.k;
         let logits = self.guided_logits() / self.options.tau.at(k);
         let drawn = match self.forced.get(k) {
-            Some(bits) => bits.clone(),
             None => self.draw(logits.clone()),
+            Some(Forced { bits, free: None }) => bits.clone(),
+            Some(Forced { bits, free: Some(free) }) => {
+                let free = free.clone().expand(bits.dims());
+                bits.clone().mask_where(free, self.draw(logits.clone()))
+            }
         };
         let config = self.model.config();
         let latent = self.schedule.latent_grids(config.patchify);

@@ -26,6 +26,7 @@ after(async () => {
 async function visit(query = "") {
   const visitor = await open(browser, site.url + TINY + query);
   await reach(visitor.page, "idle");
+  await visitor.page.getByLabel("Seed", { exact: true }).fill("1");
   return visitor;
 }
 
@@ -80,20 +81,26 @@ test("every scale is shown as it arrives, not all at the end", async () => {
   await page.close();
 });
 
-test("guidance and temperature say their value and change the image", async () => {
+test("guidance, temperature and nucleus change the image, for all scales or one by one", async () => {
   const { page, errors } = await visit("&engine=cpu");
   await page.getByText("Advanced").click();
-  assert.equal(await page.locator("#cfg-value").textContent(), "3.0");
-  assert.equal(await page.locator("#tau-value").textContent(), "1.00");
+  /** @param {string} label */
+  const field = (label) => page.getByLabel(label, { exact: true });
+  assert.equal(await field("Guidance").inputValue(), "3");
+  assert.equal(await field("Temperature").inputValue(), "1");
+  /** @type {number[][]} */
   const seen = [];
-  for (const [label, value, shown] of [["", "", ""], ["Guidance", "1", "1.0"], ["Temperature", "0.1", "0.10"]]) {
-    if (label && value) await page.getByLabel(label).fill(value);
-    if (label) assert.ok((await page.locator("output").allTextContents()).includes(shown ?? ""), label);
+  for (const [label, value] of [["", ""], ["Guidance", "1"], ["Guidance", "1, 2, 4, 6, 8"], ["Temperature", "0.1"], ["Nucleus (top-p)", "0.6"]]) {
+    if (label && value) await field(label).fill(value);
     await draw(page, "a red apple");
     seen.push((await pixels(page, "#canvas")).colours);
   }
-  assert.notDeepEqual(seen[0], seen[1]);
-  assert.notDeepEqual(seen[1], seen[2]);
+  seen.forEach((image, i) => i > 0 && assert.notDeepEqual(image, seen[i - 1], `${i}`));
+  await page.getByLabel("Guidance of all scales").fill("2.5");
+  assert.equal(await field("Guidance").inputValue(), "2.5");
+  await field("Guidance").fill("1, 2");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.locator("#cfg-error").filter({ hasText: "2 numbers for 5 scales" }).waitFor();
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -113,6 +120,7 @@ test("a word the model has not learned is named, and the rest is drawn", async (
 test("a seed repeats its image, another seed does not", async () => {
   const { page } = await visit("&engine=cpu");
   const seen = [];
+  assert.equal(await page.getByRole("button", { name: "Keep this seed" }).getAttribute("aria-pressed"), "true");
   for (const seed of ["7", "8", "7"]) {
     await page.getByLabel("Seed", { exact: true }).fill(seed);
     await draw(page, "a red apple");
@@ -120,6 +128,9 @@ test("a seed repeats its image, another seed does not", async () => {
   }
   assert.deepEqual(seen[0], seen[2]);
   assert.notDeepEqual(seen[0], seen[1]);
+  await page.getByRole("button", { name: "Keep this seed" }).click();
+  await draw(page, "a red apple");
+  assert.notDeepEqual((await pixels(page, "#canvas")).colours, seen[2], "a new seed each time");
   await page.close();
 });
 
@@ -217,7 +228,7 @@ test("a crash of the engine's thread is told in a line and mended", async () => 
 });
 
 test("a damaged download is refused by name, and Try again loads the model", async () => {
-  const { page } = await open(browser, "about:blank");
+  const { page } = await open(browser, "about:blank", { serviceWorkers: "block" });
   await page.route("**/*.safetensors", async (route) => {
     const response = await route.fetch();
     const body = await response.body();

@@ -18,10 +18,20 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** @returns {Promise<{ url: string, close: () => void }>} */
+/**
+ * @typedef {object} Site
+ * @property {string} url
+ * @property {() => void} close ends every connection
+ * @property {{ path: string, range: string }[]} requests
+ * @property {{ path: RegExp, after: number } | null} cut the next answer to such a path breaks off after so many bytes
+ */
+
+/** @returns {Promise<Site>} */
 export async function serve() {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname));
+    const range = request.headers.range ?? "";
+    site.requests.push({ path, range });
     const tiny = "/models/tiny/";
     const file = path.startsWith(tiny)
       ? join(root, "target/tiny-model", path.slice(tiny.length))
@@ -29,8 +39,17 @@ export async function serve() {
     try {
       const { size } = await stat(file);
       const type = /** @type {Record<string, string>} */ (TYPES)[extname(file)] ?? "application/octet-stream";
-      response.writeHead(200, { "Content-Type": type, "Content-Length": size });
-      createReadStream(file).pipe(response);
+      const start = Number(/^bytes=(\d+)-$/.exec(range)?.[1] ?? 0);
+      // As a host of models for other pages does.
+      response.setHeader("Access-Control-Allow-Origin", "*");
+      const part = start > 0 ? { "Content-Range": `bytes ${start}-${size - 1}/${size}` } : {};
+      response.writeHead(start > 0 ? 206 : 200, { "Content-Type": type, "Content-Length": size - start, ...part });
+      const { cut } = site;
+      if (!cut?.path.test(path)) return createReadStream(file, { start }).pipe(response);
+      site.cut = null;
+      createReadStream(file, { start, end: start + cut.after - 1 })
+        .on("end", () => setTimeout(() => response.destroy(), 1500))
+        .pipe(response, { end: false });
     } catch {
       response.writeHead(404).end();
     }
@@ -38,5 +57,15 @@ export async function serve() {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
   const address = server.address();
   if (!address || typeof address === "string") throw new Error("the server has no port");
-  return { url: `http://localhost:${address.port}/`, close: () => server.close() };
+  /** @type {Site} */
+  const site = {
+    url: `http://localhost:${address.port}/`,
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+    requests: [],
+    cut: null,
+  };
+  return site;
 }

@@ -31,6 +31,16 @@ export function launch() {
  */
 export async function open(browser, url, options) {
   const page = await browser.newPage({ viewport: { width: 1024, height: 800 }, ...options });
+  const errors = watch(page);
+  await page.goto(url);
+  return { page, errors };
+}
+
+/**
+ * Collects every console error or warning and every failed request of a page.
+ * @param {Page} page
+ */
+export function watch(page) {
   /** @type {string[]} */
   const errors = [];
   page.on("console", (message) => {
@@ -38,8 +48,7 @@ export async function open(browser, url, options) {
   });
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("requestfailed", (request) => errors.push(`${request.url()}: ${request.failure()?.errorText}`));
-  await page.goto(url);
-  return { page, errors };
+  return errors;
 }
 
 /**

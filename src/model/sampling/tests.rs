@@ -41,7 +41,7 @@ fn check(case: &Case, force: bool) {
         let noise = thresholds(case, schedule.len(), &device);
         let mut sampler = Sampler::new(&model, &prompts, negative.as_ref(), &schedule, options(case), noise).unwrap();
         if force {
-            let bits = |k| case.int::<3>(&format!("bits.{k}"), &device);
+            let bits = |k| Forced::whole(case.int::<3>(&format!("bits.{k}"), &device));
             sampler.force((0..schedule.len()).map(bits).collect());
         }
         let mut last = None;

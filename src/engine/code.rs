@@ -1,0 +1,93 @@
+//! Images to bits and bits to images, without a prompt: what a shared link holds, and what becomes of a visitor's picture.
+
+use super::protocol::{Bits, Event, Picture, Pixels};
+use super::{Engine, EngineError, Files, Host, aspect, keep, picture};
+use crate::model::bits;
+use crate::model::quantizer::Quantizer;
+use crate::model::schedule::Schedule;
+use burn::tensor::{Int, Tensor};
+
+impl Engine {
+    /// Shows the image that `bits` are, scale by scale, and ends with `Decoded` or `Cancelled`.
+    pub async fn decode(&self, bits: Bits, host: &impl Host) -> Result<(), EngineError> {
+        let began = host.now();
+        let schedule = aspect::template(&bits.aspect)?.schedule(self.manifest.scales)?;
+        let config = self.transformer.config();
+        if bits.bits.len() != schedule.len() {
+            let found = bits.bits.len();
+            return Err(EngineError::Keep(format!(
+                "{found} scales are given and {} needed",
+                schedule.len()
+            )));
+        }
+        let tokens = bits.bits.iter().zip(schedule.grids());
+        let tokens: Vec<Tensor<3, Int>> = tokens
+            .map(|(words, &grid)| keep::tensor(words, grid, config.bits, &self.device))
+            .collect::<Result<_, _>>()?;
+        let latent = tokens.iter().zip(schedule.grids());
+        let latent: Vec<Tensor<4, Int>> = latent
+            .map(|(tokens, &grid)| bits::from_tokens(tokens.clone(), grid, config.patchify))
+            .collect();
+        let grids = schedule.latent_grids(config.patchify);
+        let sums = Quantizer::default().decode(&latent, grids[grids.len() - 1]);
+        let shown = self.show_all(&schedule, tokens.into_iter().zip(sums), host).await?;
+        if shown.is_some() {
+            let aspect = aspect::describe(&bits.aspect, &schedule);
+            let ms = host.now() - began;
+            host.emit(Event::Decoded { aspect, ms });
+        }
+        Ok(())
+    }
+
+    /// Reads a picture into bits, shows what they keep of it, scale by scale, and ends with `Encoded` or `Cancelled`.
+    ///
+    /// The encoder is loaded first if it was not needed before, from the same `files` as the model.
+    pub async fn encode(&self, picture: Picture, files: &impl Files, host: &impl Host) -> Result<(), EngineError> {
+        let Picture { aspect, rgba } = picture;
+        let schedule = aspect::template(&aspect)?.schedule(self.manifest.scales)?;
+        let (height, width) = schedule.image_size();
+        if rgba.len() != 4 * height * width {
+            let found = rgba.len();
+            return Err(EngineError::Picture { found, height, width });
+        }
+        let image = Pixels { width, height, rgba };
+        let encoder = self.encoder(files, host).await?;
+        let began = host.now();
+        let features = encoder.forward(picture::tensor(&image, &self.device));
+        let patchify = self.transformer.config().patchify;
+        let pyramid = Quantizer::default().encode(features, &schedule.latent_grids(patchify));
+        let tokens = pyramid.bits.into_iter().map(|bits| bits::to_tokens(bits, patchify));
+        let Some(shown) = self.show_all(&schedule, tokens.zip(pyramid.sums), host).await? else {
+            return Ok(());
+        };
+        host.emit(Event::Encoded {
+            aspect: aspect::describe(&aspect, &schedule),
+            ms: host.now() - began,
+            psnr: shown.iter().map(|shown| picture::psnr(shown, &image)).collect(),
+        });
+        Ok(())
+    }
+
+    /// Tells every scale's bits and image; nothing is returned after a cancel, which is told as well.
+    async fn show_all(
+        &self,
+        schedule: &Schedule,
+        scales: impl Iterator<Item = (Tensor<3, Int>, Tensor<4>)>,
+        host: &impl Host,
+    ) -> Result<Option<Vec<Pixels>>, EngineError> {
+        let mut shown = Vec::new();
+        for (k, (bits, sum)) in scales.enumerate() {
+            host.breathe().await;
+            if host.cancelled() {
+                host.emit(Event::Cancelled { scales: k });
+                return Ok(None);
+            }
+            let event = self.show(k, schedule.grids(), bits, sum, host.now(), host).await?;
+            if let Event::Scale { image, .. } = &event {
+                shown.push(image.clone());
+            }
+            host.emit(event);
+        }
+        Ok(Some(shown))
+    }
+}

@@ -1,0 +1,249 @@
+// How the model comes and stays: broken connections, damaged copies, no connection at all, other models.
+
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { serve } from "./site.js";
+import { checkAllScales, draw, launch, open, reach, screenshot, watch } from "./visit.js";
+
+const TINY = "?model=models/tiny/manifest.json&engine=cpu";
+const MODEL = fileURLToPath(new URL("../../target/tiny-model/", import.meta.url));
+
+/** @type {Awaited<ReturnType<typeof serve>>} */
+let site;
+/** @type {Awaited<ReturnType<typeof launch>>} */
+let browser;
+
+before(async () => {
+  site = await serve();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+/** Requests for the model's files, the manifest aside. */
+const files = () => site.requests.filter(({ path }) => path.startsWith("/models/") && !path.endsWith("manifest.json"));
+
+test("a broken connection is taken up where it broke", async () => {
+  site.requests.length = 0;
+  site.cut = { path: /tokenizer\.json$/, after: 500_000 };
+  const { page } = await open(browser, site.url + TINY);
+  await reach(page, "idle");
+  const resumed = files().filter(({ range }) => range !== "");
+  assert.equal(resumed.length, 1);
+  assert.match(resumed[0]?.range ?? "", /^bytes=\d+-$/);
+  assert.ok(Number(resumed[0]?.range.slice(6, -1)) > 0);
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
+test("a server that is gone is told in a sentence", async () => {
+  const { page } = await open(browser, `${site.url}?engine=cpu&model=models/nowhere/manifest.json`);
+  await reach(page, "failed");
+  assert.match((await page.locator("#alert").textContent()) ?? "", /^The manifest could not be loaded \(the server answers 404\);/);
+  await screenshot(page, "failed");
+  await page.close();
+});
+
+test("a second visit downloads nothing, a damaged copy is replaced, and all can be deleted", async () => {
+  const { page, errors } = await open(browser, site.url + TINY);
+  await reach(page, "idle");
+  const again = async () => {
+    site.requests.length = 0;
+    await page.reload();
+    await reach(page, "idle");
+    return files().map(({ path }) => path);
+  };
+  assert.deepEqual(await again(), []);
+  await page.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("weights");
+    let [largest, size] = /** @type {[FileSystemFileHandle | undefined, number]} */ ([undefined, 0]);
+    for await (const handle of folder.values()) {
+      if (handle.kind !== "file") continue;
+      const file = await handle.getFile();
+      if (file.size > size) [largest, size] = [handle, file.size];
+    }
+    const writable = await largest?.createWritable({ keepExistingData: true });
+    await writable?.write({ type: "write", position: 1000, data: new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]) });
+    await writable?.close();
+  });
+  assert.equal((await again()).length, 1, "the damaged one alone");
+  assert.deepEqual(await again(), []);
+  await page.getByRole("button", { name: "Models" }).click();
+  await page.locator("#stored").filter({ hasText: /^[\d.]+ MB are kept/ }).waitFor();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.locator("#stored").filter({ hasText: "Nothing is kept" }).waitFor();
+  assert.ok((await again()).length > 3);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("half a file in the store is completed, not believed", async () => {
+  const { page, errors } = await open(browser, site.url + TINY);
+  await reach(page, "idle");
+  const length = await page.evaluate(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("weights");
+    for await (const handle of folder.values()) {
+      if (handle.kind !== "file") continue;
+      const { size } = await handle.getFile();
+      if (size < 100_000) continue;
+      const writable = await handle.createWritable({ keepExistingData: true });
+      await writable.truncate(size >> 1);
+      await writable.close();
+      return size >> 1;
+    }
+    return 0;
+  });
+  site.requests.length = 0;
+  await page.reload();
+  await reach(page, "idle");
+  assert.deepEqual(site.requests.filter(({ range }) => range).map(({ range }) => range), [`bytes=${length}-`]);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("after the first visit the page works without any connection", async () => {
+  const own = await serve();
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(own.url + TINY);
+  await reach(page, "idle");
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await draw(page, "a red apple");
+  own.close();
+  await page.reload();
+  await reach(page, "idle");
+  await draw(page, "a green pear");
+  await checkAllScales(page);
+  await context.close();
+});
+
+test("another model is described before it is downloaded, by address and from the visitor's disk", async () => {
+  const { page, errors } = await open(browser, `${site.url}${TINY}`);
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Models" }).click();
+  site.requests.length = 0;
+  await page.getByLabel("Address of a manifest").fill("models/tiny/manifest.json");
+  await page.getByRole("button", { name: "Look" }).click();
+  await page.locator("#model-found").filter({ hasText: /^Tiny random model: [\d,]+ parameters, 1\.\d MB to download, about \d+ MB of memory, MIT/ }).waitFor();
+  assert.deepEqual(files(), []);
+  await screenshot(page, "models");
+  await page.getByRole("button", { name: "Load this model" }).click();
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Models" }).click();
+  await page.getByLabel("Address of a manifest").fill("style.css");
+  await page.getByRole("button", { name: "Look" }).click();
+  await page.locator("#model-error").filter({ hasText: "not a model's manifest" }).waitFor();
+  const chosen = readdirSync(MODEL).map((name) => MODEL + name);
+  await page.getByLabel("Files on this device").setInputFiles(chosen);
+  await page.locator("#model-found").filter({ hasText: "Tiny random model" }).waitFor();
+  site.requests.length = 0;
+  await page.getByRole("button", { name: "Load this model" }).click();
+  await reach(page, "loading");
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  assert.deepEqual(site.requests.filter(({ path }) => path.startsWith("/models/")), []);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("a model of another host can be chosen, although the page itself may ask no other", async () => {
+  const other = await serve();
+  const { page, errors } = await open(browser, `${site.url}?engine=cpu&model=${encodeURIComponent(`${other.url}models/tiny/manifest.json`)}`);
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  assert.ok(other.requests.length > 5);
+  assert.deepEqual(errors, []);
+  const refused = await page.evaluate((url) => fetch(url).then(() => false, () => true), `${other.url}style.css`);
+  assert.ok(refused, "the page's own policy");
+  other.close();
+  await page.close();
+});
+
+test("with full storage the model is drawn with all the same, and the visitor is told", async () => {
+  const { page } = await open(browser, "about:blank");
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Storage.overrideQuotaForOrigin", { origin: new URL(site.url).origin, quotaSize: 400_000 });
+  await page.goto(site.url + TINY);
+  await reach(page, "idle");
+  assert.match((await page.locator("#note").textContent()) ?? "", /storage is full/);
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
+test("files that are not all there are named", async () => {
+  const { page } = await open(browser, `${site.url}${TINY}`);
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Models" }).click();
+  const some = readdirSync(MODEL).filter((name) => !name.includes("00003")).map((name) => MODEL + name);
+  await page.getByLabel("Files on this device").setInputFiles(some);
+  await page.getByRole("button", { name: "Load this model" }).click();
+  await reach(page, "failed");
+  assert.match((await page.locator("#alert").textContent()) ?? "", /00003-of.*it is not among the chosen files/);
+  await page.close();
+});
+
+test("a lost graphics device is told in a line, and the engine comes back with the history", async () => {
+  const { page } = await open(browser, "about:blank", { serviceWorkers: "block" });
+  // The engine's own device, for the test to destroy.
+  await page.route("**/worker.js", async (route) => {
+    const response = await route.fetch();
+    const spy = `
+      const request = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = async function (...given) {
+        return (self.device = await request.apply(this, given));
+      };`;
+    await route.fulfill({ response, body: (await response.text()) + spy });
+  });
+  await page.goto(`${site.url}?model=models/tiny/manifest.json&engine=webgpu`);
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await page.locator("#gallery li").first().waitFor();
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.locator("#strip .arrived").first().waitFor();
+  await page.workers()[0]?.evaluate(() => Reflect.get(self, "device").destroy());
+  await page.locator("#status").filter({ hasText: "started again" }).waitFor({ timeout: 60_000 });
+  assert.ok((await page.locator("#gallery li").count()) >= 1);
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
+test("fifty images in a row take no more memory than the first ones", async () => {
+  const { page, errors } = await open(browser, site.url + TINY, { permissions: ["clipboard-read", "clipboard-write"] });
+  await reach(page, "idle");
+  const heap = async () => {
+    await page.getByRole("button", { name: "Performance" }).click();
+    await page.getByRole("button", { name: "Copy as JSON" }).click();
+    await page.getByRole("button", { name: "Copied" }).waitFor();
+    const figures = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+    await page.locator("#performance-close").click();
+    assert.equal(figures.lastImage.tokens, 121);
+    assert.equal(figures.lastImage.scales.length, 5);
+    assert.ok(figures.lastImage.tokensPerSecond > 0 && figures.loadMs > 0);
+    return Number(figures.wasmHeapBytes);
+  };
+  for (let i = 0; i < 5; i++) await draw(page, "a red apple");
+  const early = await heap();
+  assert.ok(early > 1e6);
+  for (let i = 0; i < 45; i++) await draw(page, "a red apple");
+  assert.equal(await heap(), early);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("the dialog about models says what WebGPU lacks here", async () => {
+  const { page } = await open(browser, site.url + TINY);
+  watch(page);
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Models" }).click();
+  await page.locator("#engine-checks li").filter({ hasText: "software adapter" }).waitFor();
+  await page.close();
+});

@@ -1,0 +1,127 @@
+// The dialog about models and engines: what is loaded, what this browser keeps of it, and how to load another.
+
+import { survey } from "./device.js";
+import { element } from "./dom.js";
+import { EngineClient } from "./engine-client.js";
+import { count, megabytes, sentence } from "./format.js";
+import { clearStorage, storedBytes } from "./storage.js";
+
+/** @typedef {import("./protocol.js").Source} Source */
+
+/** Parameters are computed with in 32 bits, whatever they are stored in. */
+const BYTES_PER_PARAMETER = 4;
+
+export class ModelsDialog {
+  #dialog = element("models", HTMLDialogElement);
+  #address = element("model-address", HTMLInputElement);
+  #found = element("model-found", HTMLElement);
+  #error = element("model-error", HTMLElement);
+  #use = element("model-use", HTMLButtonElement);
+  /** @type {Source | undefined} */
+  #source;
+  #load;
+
+  /**
+   * @param {string} builtIn address of the page's own manifest
+   * @param {(source: Source) => void} load
+   */
+  constructor(builtIn, load) {
+    this.#load = load;
+    element("models-open", HTMLButtonElement).addEventListener("click", () => this.open());
+    element("models-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    element("model-look", HTMLButtonElement).addEventListener("click", () => this.#look(this.#address.value.trim()));
+    this.#address.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      this.#look(this.#address.value.trim());
+    });
+    element("model-built-in", HTMLButtonElement).addEventListener("click", () => this.#look(builtIn));
+    const files = element("model-files", HTMLInputElement);
+    files.addEventListener("change", () => {
+      if (files.files?.length) this.#look([...files.files]);
+      files.value = "";
+    });
+    // Files that are dropped on the page are images, on the dialog a model.
+    this.#dialog.addEventListener("dragover", (event) => event.preventDefault());
+    this.#dialog.addEventListener("drop", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      document.body.classList.remove("dropping");
+      const dropped = [...(event.dataTransfer?.files ?? [])];
+      if (dropped.length) this.#look(dropped);
+    });
+    this.#use.addEventListener("click", () => {
+      if (!this.#source) return;
+      this.#dialog.close();
+      this.#load(this.#source);
+    });
+    element("stored-delete", HTMLButtonElement).addEventListener("click", async () => {
+      await clearStorage().catch(() => {});
+      await this.#stored();
+    });
+  }
+
+  async open() {
+    this.#show(undefined);
+    this.#dialog.showModal();
+    await Promise.all([this.#stored(), this.#engines()]);
+  }
+
+  /** @param {import("./protocol.js").ModelInfo} model */
+  fill(model) {
+    element("model-name", HTMLElement).textContent = model.name;
+    element("model-facts", HTMLElement).textContent = facts(model);
+  }
+
+  /** What a manifest says, before anything else of the model is downloaded. @param {Source} source */
+  async #look(source) {
+    this.#show(undefined);
+    if (typeof source === "string" && !URL.canParse(source, document.baseURI)) {
+      this.#error.textContent = "This is not an address; paste the whole address of a manifest.json.";
+      return;
+    }
+    const client = new EngineClient();
+    try {
+      const found = await client.inspect(source);
+      this.#show(source, `${found.name}: ${facts(found)}`);
+    } catch (error) {
+      this.#error.textContent = sentence(error instanceof Error ? error.message : String(error));
+    } finally {
+      client.dispose();
+    }
+  }
+
+  /**
+   * @param {Source | undefined} source
+   * @param {string} [facts]
+   */
+  #show(source, facts = "") {
+    this.#source = source;
+    this.#error.textContent = "";
+    this.#found.textContent = facts;
+    this.#use.hidden = !source;
+    if (source) this.#use.focus();
+  }
+
+  async #stored() {
+    const bytes = await storedBytes();
+    element("stored", HTMLElement).textContent = bytes
+      ? `${megabytes(bytes)} MB are kept in this browser, so that the next visit downloads nothing.`
+      : "Nothing is kept in this browser; each visit downloads the model.";
+    element("stored-delete", HTMLButtonElement).disabled = bytes === 0;
+  }
+
+  async #engines() {
+    const { usable, shortfalls } = await survey();
+    const lines = shortfalls.length || !usable ? shortfalls : ["WebGPU has all that the engine needs."];
+    element("engine-checks", HTMLElement).replaceChildren(
+      ...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })),
+    );
+  }
+}
+
+/** @param {{ parameters: number, bytes: number, licence: string }} model */
+export function facts({ parameters, bytes, licence }) {
+  const memory = Math.ceil((parameters * BYTES_PER_PARAMETER) / 1e6);
+  return `${count(parameters)} parameters, ${megabytes(bytes)} MB to download, about ${memory} MB of memory, ${licence}.`;
+}

@@ -1,0 +1,82 @@
+// The model's files in the browser's private storage (OPFS), each under its SHA-256 as its name.
+//
+// A file of that name is whole only if its content has that hash, which is checked on every load: nothing else needs to be
+// written down, and a download that broke off goes on from the file's length.
+
+const FOLDER = "weights";
+
+async function folder() {
+  const root = await navigator.storage.getDirectory();
+  return root.getDirectoryHandle(FOLDER, { create: true });
+}
+
+/** One file, open for reading and writing; a worker's thread only. */
+export class StoredFile {
+  #access;
+
+  /** @param {FileSystemSyncAccessHandle} access */
+  constructor(access) {
+    this.#access = access;
+  }
+
+  /**
+   * @param {string} sha256
+   * @returns {Promise<StoredFile | undefined>} none where the browser keeps nothing (private windows of some), or where
+   *   another tab is writing the very file
+   */
+  static async open(sha256) {
+    try {
+      const handle = await (await folder()).getFileHandle(sha256, { create: true });
+      return new StoredFile(await handle.createSyncAccessHandle());
+    } catch {
+      return undefined;
+    }
+  }
+
+  get size() {
+    return this.#access.getSize();
+  }
+
+  /** @param {Uint8Array} buffer is filled from the file's start */
+  read(buffer) {
+    return this.#access.read(buffer, { at: 0 });
+  }
+
+  /**
+   * @param {Uint8Array} chunk
+   * @param {number} at
+   * @throws {DOMException} when the quota is used up
+   */
+  write(chunk, at) {
+    if (this.#access.write(chunk, { at }) !== chunk.byteLength) throw new DOMException("the storage is full", "QuotaExceededError");
+  }
+
+  clear() {
+    this.#access.truncate(0);
+  }
+
+  close() {
+    this.#access.close();
+  }
+}
+
+/** Bytes of all files kept here; 0 where the browser keeps none. */
+export async function storedBytes() {
+  let bytes = 0;
+  try {
+    for await (const handle of (await folder()).values()) {
+      if (handle.kind === "file") bytes += (await handle.getFile()).size;
+    }
+  } catch {
+    return 0;
+  }
+  return bytes;
+}
+
+/** Deletes every file that no tab has open. */
+export async function clearStorage() {
+  const weights = await folder();
+  const names = [];
+  for await (const name of weights.keys()) names.push(name);
+  await Promise.allSettled(names.map((name) => weights.removeEntry(name)));
+}
