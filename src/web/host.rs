@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
+use web_sys::{Performance, WorkerGlobalScope};
 
 #[wasm_bindgen]
 extern "C" {
@@ -17,9 +18,6 @@ extern "C" {
 
     #[wasm_bindgen(method)]
     async fn breathe(this: &JsHost);
-
-    #[wasm_bindgen(js_namespace = performance, js_name = now)]
-    fn performance_now() -> f64;
 }
 
 /// Events become plain objects, pixels a typed array.
@@ -29,11 +27,17 @@ const EVENTS: serde_wasm_bindgen::Serializer =
 pub struct WorkerHost {
     js: JsHost,
     cancelled: Rc<Cell<bool>>,
+    clock: Performance,
 }
 
 impl WorkerHost {
     pub fn new(js: JsHost, cancelled: Rc<Cell<bool>>) -> Self {
-        Self { js, cancelled }
+        let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
+        // Every browser with WebAssembly has the clock in its workers.
+        let clock = scope
+            .performance()
+            .unwrap_or_else(|| unreachable!("a worker without a clock"));
+        Self { js, cancelled, clock }
     }
 }
 
@@ -55,6 +59,6 @@ impl Host for WorkerHost {
     }
 
     fn now(&self) -> f64 {
-        performance_now()
+        self.clock.now()
     }
 }
