@@ -62,7 +62,7 @@ pub struct EmojiWorld {
     concepts: Vec<usize>,
     /// Plain backdrops and no effects.
     plain: bool,
-    /// Every object upright, in the middle of its place and of middling size.
+    /// Every object upright, in the middle of its place and of middling size, every colour behind it the same shade.
     still: bool,
     /// Painted sprites ready for pasting: for every concept and style, [`Colour::OBJECTS`] and one more, the natural
     /// colour. Each takes 90 kB once it was drawn.
@@ -97,7 +97,7 @@ impl EmojiWorld {
 
     /// The bundled bank as a run's settings name it: `emoji`, or `emoji:` with the styles, kinds and objects to compose of
     /// between commas, such as `emoji:flat,single,apple,car`; `plain` leaves out landscapes, gradients and effects,
-    /// `still` puts every object upright into the middle. `None` for any other name.
+    /// `still` puts every object upright into the middle of one and the same shade. `None` for any other name.
     pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
         let world = Self::bundled(split);
         if name == "emoji" {
@@ -319,13 +319,17 @@ impl EmojiWorld {
             });
         }
         let mut canvas = RgbImage::new(width as u32, height as u32);
-        paint_backdrop(&mut canvas, scene.backdrop, rng);
+        let mut middle = Rng::middle();
+        // The stars of a landscape would all fall into the middle.
+        match scene.backdrop {
+            Backdrop::Plain(_) | Backdrop::Gradient(..) if self.still => {
+                paint_backdrop(&mut canvas, scene.backdrop, &mut middle)
+            }
+            backdrop => paint_backdrop(&mut canvas, backdrop, rng),
+        }
         let extents: Vec<[f32; 2]> = pyramids.iter().map(|pyramid| pyramid.half_extent).collect();
-        let placements = if self.still {
-            arrange(scene, [height, width], &extents, &mut Rng::middle())
-        } else {
-            arrange(scene, [height, width], &extents, rng)
-        };
+        let placing = if self.still { &mut middle } else { rng };
+        let placements = arrange(scene, [height, width], &extents, placing);
         let tint = (scene.effect == Some(Effect::Silhouette)).then_some(INK);
         for ((placement, pyramid), object) in placements.iter().zip(&pyramids).zip(&mut objects) {
             if let Backdrop::Place(place) = scene.backdrop {
