@@ -12,14 +12,17 @@ use burn::tensor::{Device, Slice, Tensor};
 const NORM_EPS: f64 = 1e-6;
 /// Fewest channels that share statistics in the small models of our own; see [`norm_groups`].
 const CHANNELS_PER_GROUP: usize = 4;
+/// Most numbers in the shifted copies of a [`product`]: 64 MiB, half of what WebGPU lets a shader see of a buffer.
+const COPIES: usize = 16 << 20;
 /// Groups of the official models.
 pub const OFFICIAL_GROUPS: usize = 32;
 
 /// Convolution with bias and a square kernel.
 ///
 /// burn's own on the CPU: for `[16, 64, 32, 32]` one core does 27 GFLOP/s forward and backward alike, where slices and a matrix
-/// product do 18 and 22. On graphics devices the [`product`]: there burn without automatic tuning reads every input from global
-/// memory for every output, and its gradient of a weight is a convolution with a kernel as large as the image.
+/// product do 18 and 22. On graphics devices the [`product`], as long as its copies are small: there burn without
+/// automatic tuning reads every input from global memory for every output, and its gradient of a weight is a convolution with
+/// a kernel as large as the image.
 #[derive(Module, Debug)]
 pub struct Conv {
     /// `[out, in, k, k]`.
@@ -43,12 +46,19 @@ impl Conv {
 
     fn apply(&self, x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        if x.device().without_autodiff() == Device::flex() {
+        let [batch, c, h, w] = x.dims();
+        let [outputs, _, kernel, _] = weight.dims();
+        let at_once = COPIES / (kernel * kernel * c * h * w / (stride * stride)).max(1);
+        if at_once == 0 || x.device().without_autodiff() == Device::flex() {
             let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
             return conv2d(x, weight, Some(bias), options);
         }
-        let [outputs] = bias.dims();
-        product(x, weight, stride, padding) + bias.reshape([1, outputs, 1, 1])
+        let part = |start: usize| {
+            let images = x.clone().narrow(0, start, at_once.min(batch - start));
+            product(images, weight.clone(), stride, padding)
+        };
+        let parts = (0..batch).step_by(at_once).map(part).collect();
+        Tensor::cat(parts, 0) + bias.reshape([1, outputs, 1, 1])
     }
 }
 
