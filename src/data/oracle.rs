@@ -373,7 +373,7 @@ fn filled(object: &[f32], width: usize, height: usize) -> Vec<f32> {
 }
 
 /// Visits `start` and, wherever `enter` says yes, the four neighbours.
-fn flood(start: usize, width: usize, height: usize, mut enter: impl FnMut(usize) -> bool) {
+pub(crate) fn flood(start: usize, width: usize, height: usize, mut enter: impl FnMut(usize) -> bool) {
     let mut open = vec![start];
     while let Some(place) = open.pop() {
         if enter(place) {

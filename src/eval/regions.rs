@@ -4,6 +4,7 @@
 //! prompt of the test asks for one.
 
 use crate::data::colour::OkLab;
+use crate::data::oracle::flood;
 use image::{Rgb, RgbImage};
 
 /// OKLab distance from the backdrop from which a pixel is something.
@@ -187,20 +188,6 @@ fn rim(width: usize, height: usize) -> impl Iterator<Item = usize> {
         x == 0 || y == 0 || x + 1 == width || y + 1 == height
     };
     (0..width * height).filter(outer)
-}
-
-/// Visits `start` and, wherever `enter` says yes, the four neighbours.
-fn flood(start: usize, width: usize, height: usize, mut enter: impl FnMut(usize) -> bool) {
-    let mut open = vec![start];
-    while let Some(place) = open.pop() {
-        if enter(place) {
-            let (x, y) = (place % width, place / width);
-            open.extend((x > 0).then(|| place - 1));
-            open.extend((x + 1 < width).then(|| place + 1));
-            open.extend((y > 0).then(|| place - width));
-            open.extend((y + 1 < height).then(|| place + width));
-        }
-    }
 }
 
 #[cfg(test)]
