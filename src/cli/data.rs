@@ -1,17 +1,16 @@
 //! `infinity data`: the sprite bank and a look at training samples.
 
 use crate::cli::CliError;
-use crate::data::build::{self, hex};
+use crate::data::build;
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
-use crate::data::scene::Kind;
 use crate::data::sprites::SpriteBank;
 use crate::data::style::Style;
 use crate::data::{DataError, Source};
 use crate::train::picture::grid;
+use crate::weights::shards::sha256;
 use clap::{Args, Subcommand};
-use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -54,39 +53,15 @@ struct Preview {
     /// Side of a sample in pixels, or WIDTHxHEIGHT
     #[arg(long, default_value = "128", value_parser = size)]
     size: [usize; 2],
-    /// Only samples of this kind
-    #[arg(long, value_enum, conflicts_with = "folder")]
-    kind: Option<Sort>,
+    /// The composer's parts, as `infinity train --data` takes them: `emoji:flat,single` for some
+    #[arg(long, default_value = "emoji", conflicts_with = "folder")]
+    data: String,
     /// Show the combinations that training never sees
     #[arg(long, conflicts_with = "folder")]
     held_out: bool,
     /// Show a folder of one's own images instead: .png or .jpg files, each with a .txt file, or a metadata.jsonl
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-}
-
-/// The kinds of composed samples, as they are called on the command line.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Sort {
-    /// One object
-    Single,
-    /// Two objects in relation
-    Relation,
-    /// Two to six of one object
-    Count,
-    /// Two objects in two colours
-    Colours,
-}
-
-impl From<Sort> for Kind {
-    fn from(sort: Sort) -> Self {
-        match sort {
-            Sort::Single => Self::Single,
-            Sort::Relation => Self::Relation,
-            Sort::Count => Self::Count,
-            Sort::Colours => Self::Colours,
-        }
-    }
 }
 
 /// The packages that the bank is made of.
@@ -119,7 +94,7 @@ impl Build {
         std::fs::write(&self.out, &bytes).map_err(DataError::io(&self.out))?;
         let subjects = SpriteBank::from_bytes(&bytes)?.subjects;
         let sprites: usize = subjects.iter().map(|subject| subject.sprites.len()).sum();
-        let hash = hex(&Sha256::digest(&bytes));
+        let hash = sha256(&bytes);
         println!(
             "wrote {}: {} objects, {sprites} sprites, {} bytes, SHA-256 {hash}",
             self.out.display(),
@@ -138,11 +113,8 @@ impl Preview {
         match &self.folder {
             Some(folder) => self.draw(&Folder::open(folder)?),
             None => {
-                let world = EmojiWorld::bundled(if self.held_out { Split::HeldOut } else { Split::Train })?;
-                match self.kind {
-                    Some(kind) => self.draw(&world.only(kind.into())),
-                    None => self.draw(&world),
-                }
+                let split = if self.held_out { Split::HeldOut } else { Split::Train };
+                self.draw(&EmojiWorld::composed(&self.data, split)?)
             }
         }
     }

@@ -21,6 +21,7 @@ use crate::train::settings::{
 };
 use crate::train::stages::{TokenizerStage, TransformerStage};
 use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
+use crate::train::transformer::TextToBits;
 use crate::weights::directory::MANIFEST_FILE;
 use burn::module::Module;
 use clap::{Args, Subcommand};
@@ -312,14 +313,18 @@ impl TrainTransformer {
             data: common.settings(),
         };
         let options = common.options(&settings)?;
-        let mut model = settings.module(&device)?;
-        model.transformer = init::transformer(model.transformer, &settings.transformer, common.seed);
-        model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, common.seed + 1);
-        match &common.init_from {
-            Some(folder) if folder.join(MANIFEST_FILE).exists() => model = start_from_packed(folder, model, &settings)?,
-            Some(run) => model = start_from(&run.join(CHECKPOINT), model)?,
-            None => {}
-        }
+        let random = |mut model: TextToBits| {
+            model.transformer = init::transformer(model.transformer, &settings.transformer, common.seed);
+            model.text_encoder = init::t5(model.text_encoder, &settings.text_encoder, common.seed + 1);
+            model
+        };
+        let model = settings.module(&device)?;
+        let model = match &common.init_from {
+            // It may lack words of the data, whose embeddings stay random.
+            Some(folder) if folder.join(MANIFEST_FILE).exists() => start_from_packed(folder, random(model), &settings)?,
+            Some(run) => start_from(&run.join(CHECKPOINT), model)?,
+            None => random(model),
+        };
         let show: Vec<String> = match self.show.is_empty() {
             false => self.show.clone(),
             true if common.data.starts_with("emoji") => SHOWN.map(str::to_owned).to_vec(),

@@ -11,7 +11,6 @@ use image::{Rgba, RgbaImage};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::colour::Colour;
 use super::concepts::{CONCEPTS, Concept};
@@ -19,6 +18,7 @@ use super::error::DataError;
 use super::recolour::{self, Region};
 use super::sprites::{Entry, SPRITE_SIZE, Sprite, SpriteBank, Subject, Synonym};
 use super::style::Style;
+use crate::weights::shards::sha256;
 
 /// A package's container of drawings.
 const ICONS: &str = "package/icons.json";
@@ -82,7 +82,7 @@ pub fn build(packages: &[PathBuf]) -> Result<SpriteBank, DataError> {
 
 /// The style whose drawings these are, or their SHA-256 where they are no one's.
 fn style_of(json: &[u8]) -> Result<Style, String> {
-    let hash = hex(&Sha256::digest(json));
+    let hash = sha256(json);
     let known = Style::ALL.into_iter().find(|style| style.package().sha256 == hash);
     known.ok_or(hash)
 }
@@ -220,11 +220,6 @@ fn render(tree: &usvg::Tree, side: u32, place: Transform) -> Result<RgbaImage, S
         let colour = pixmap.pixels()[(y * side + x) as usize].demultiply();
         Rgba([colour.red(), colour.green(), colour.blue(), colour.alpha()])
     }))
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

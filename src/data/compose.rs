@@ -99,14 +99,13 @@ impl EmojiWorld {
     /// between commas, such as `emoji:flat,single,apple,car`; `plain` leaves out landscapes, gradients and effects,
     /// `still` puts every object upright into the middle of one and the same shade. `None` for any other name.
     pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
-        let world = Self::bundled(split);
         if name == "emoji" {
-            return world.map(Some);
+            return Self::bundled(split).map(Some);
         }
         let Some(parts) = name.strip_prefix("emoji:") else {
             return Ok(None);
         };
-        let mut world = world?;
+        let mut world = Self::bundled(split)?;
         let (mut styles, mut kinds, mut concepts) = (Vec::new(), Vec::new(), Vec::new());
         for part in parts.split(',') {
             if part == "plain" {
@@ -137,12 +136,9 @@ impl EmojiWorld {
         Ok(Some(world))
     }
 
-    /// Only scenes of one kind.
-    pub fn only(self, kind: Kind) -> Self {
-        Self {
-            kinds: vec![(kind, 1)],
-            ..self
-        }
+    /// As [`Self::named`], with an error for a name that is none of the composer's.
+    pub fn composed(name: &str, split: Split) -> Result<Self, DataError> {
+        Self::named(name, split)?.ok_or_else(|| DataError::NotComposed(name.to_owned()))
     }
 
     /// Only drawings in these styles, in the shares that they have to each other. [`Style::Flat`], which needs no word and
@@ -157,6 +153,15 @@ impl EmojiWorld {
 
     pub fn bank(&self) -> &SpriteBank {
         &self.bank
+    }
+
+    /// Places in the bank of the objects that scenes are made of.
+    pub fn shown_objects(&self) -> &[usize] {
+        &self.concepts
+    }
+
+    pub fn shown_styles(&self) -> Vec<Style> {
+        self.styles.iter().map(|&(style, _)| style).collect()
     }
 
     /// The scene of a sample, whatever its size.

@@ -31,6 +31,8 @@ pub enum DataError {
          relation, count, colours), `plain`, `still` and two objects or more, with commas between"
     )]
     UnknownPart(String),
+    #[error("`{0}` is not a data set of the composer; write `emoji`, or `emoji:` and its parts")]
+    NotComposed(String),
     #[error("an image of {width}x{height} pixels cannot be composed; ask for sides between 16 and 4096")]
     BadSize { width: usize, height: usize },
     #[error(

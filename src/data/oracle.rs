@@ -436,7 +436,7 @@ mod tests {
     fn accuracy(split: Split, shift: usize, change: impl Fn(RgbImage) -> RgbImage) -> [f32; 3] {
         const COUNT: usize = 300;
         let (world, oracle) = (EmojiWorld::bundled(split).unwrap(), Oracle::bundled().unwrap());
-        let prompts = questions(world.bank(), Task::Colours, split, COUNT);
+        let prompts = questions(&world, Task::Colours, split, COUNT);
         let mut right = [0; 3];
         for (i, prompt) in prompts.iter().enumerate() {
             let rng = &mut Rng::new(17, i as u64);

@@ -22,15 +22,19 @@ pub enum Kind {
 impl Kind {
     pub const ALL: [Self; 4] = [Self::Single, Self::Relation, Self::Count, Self::Colours];
 
-    /// The kind that a word of a data set's name stands for.
+    /// What it is called in a data set's name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Relation => "relation",
+            Self::Count => "count",
+            Self::Colours => "colours",
+        }
+    }
+
+    /// The kind of a [`Self::word`].
     pub fn named(word: &str) -> Option<Self> {
-        Some(match word {
-            "single" => Self::Single,
-            "relation" => Self::Relation,
-            "count" => Self::Count,
-            "colours" => Self::Colours,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 

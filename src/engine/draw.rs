@@ -6,8 +6,9 @@ use super::{Engine, EngineError, Host, aspect, keep, picture};
 use crate::model::bits;
 use crate::model::sampling::{Noise, Sampler, Step};
 use crate::model::schedule::Grid;
+use crate::model::t5;
 use crate::model::text_features::TextFeatures;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 
 impl Engine {
     /// Draws one image and tells every scale to `host`.
@@ -96,11 +97,7 @@ impl Engine {
 
     /// What the transformer hears of a text.
     fn features(&self, text: &str) -> Result<TextFeatures, EngineError> {
-        let ids = self.prompts.encode(text)?.ids;
-        let n = ids.len();
-        let ids: Vec<i32> = ids.into_iter().map(|id| id as i32).collect();
-        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [1, n]), &self.device);
-        let lens = vec![n];
+        let (ids, lens) = t5::batch(&[self.prompts.encode(text)?.ids], &self.device);
         let features = self.text_encoder.forward(ids, &lens);
         Ok(TextFeatures { features, lens })
     }

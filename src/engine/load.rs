@@ -2,12 +2,12 @@
 
 use super::protocol::{Defaults, Event, ModelInfo, Phase};
 use super::{Engine, EngineError, Files, Host, aspect};
-use crate::model::sampling::{PerScale, SamplingOptions};
+use crate::model::sampling::SamplingOptions;
 use crate::model::t5::{self, T5Encoder};
 use crate::model::text::PromptEncoder;
 use crate::model::transformer::{self, Transformer};
 use crate::model::vae::{Decoder, Encoder};
-use crate::weights::manifest::{Sampling, Shard, TokenizerFile};
+use crate::weights::manifest::{Shard, TokenizerFile};
 use crate::weights::{Manifest, Tensors, WeightsError, load_module, shards};
 use burn::tensor::Device;
 use std::cell::OnceCell;
@@ -65,7 +65,7 @@ impl Engine {
             transformer,
             decoder,
             encoder: OnceCell::new(),
-            defaults: defaults(&manifest.sampling),
+            defaults: SamplingOptions::from(&manifest.sampling),
             manifest,
         };
         let model = engine.describe()?;
@@ -124,20 +124,6 @@ fn codec(manifest: &Manifest) -> String {
     let shards = needed(manifest, &[DECODER]);
     let hashes: String = shards.iter().map(|shard| shard.sha256.as_str()).collect();
     shards::sha256(hashes.as_bytes())[..8].to_string()
-}
-
-/// A list of one value is for all scales.
-fn defaults(sampling: &Sampling) -> SamplingOptions {
-    let per_scale = |list: &[f64]| match list {
-        [value] => PerScale::All(*value),
-        list => PerScale::Each(list.to_vec()),
-    };
-    SamplingOptions {
-        cfg: per_scale(&sampling.cfg),
-        tau: per_scale(&sampling.tau),
-        top_p: sampling.top_p,
-        ..SamplingOptions::default()
-    }
 }
 
 /// Counts what has been read and tells the host.

@@ -202,7 +202,7 @@ mod tests {
             prototypes: &prototypes,
             oracle: &oracle,
         };
-        let asked = questions(world.bank(), Task::Colours, Split::Train, 6);
+        let asked = questions(&world, Task::Colours, Split::Train, 6);
         let pool = Pool::new(&world, &asked, 5, [48, 48], &extractor).unwrap();
         assert_eq!(pool.images.len(), 5 + 6 * RENDERS as usize);
         // One that recalls renders of the pool, and one that draws anew.

@@ -245,7 +245,7 @@ mod tests {
     use super::*;
     use crate::golden::{self, Case};
     use crate::weights::export_module;
-    use sha2::{Digest, Sha256};
+    use crate::weights::shards::sha256;
 
     /// Not among the model's golden cases, which another directory may take the place of.
     fn cases(kind: &str) -> Vec<Case> {
@@ -294,8 +294,7 @@ mod tests {
     #[ignore = "needs the file that `make eval-weights` fetches; `make test` runs it where the file is"]
     fn golden_whole_network_with_the_published_weights() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/eval/efficientnet-lite0-57934424.pth");
-        let hash = Sha256::digest(std::fs::read(&path).expect("run `make eval-weights`"));
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = sha256(&std::fs::read(&path).expect("run `make eval-weights`"));
         let device = Device::flex();
         let network = EfficientNet::open(&path, &device).unwrap();
         assert_eq!(export_module(&network, checkpoint_name).len(), 49 * 5 + 2);

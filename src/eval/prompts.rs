@@ -3,10 +3,10 @@
 
 use crate::data::captions::full_prompt;
 use crate::data::colour::Colour;
+use crate::data::compose::EmojiWorld;
 use crate::data::heldout::Split;
 use crate::data::rng::Rng;
 use crate::data::scene::{Backdrop, Object, Relation, Scene};
-use crate::data::sprites::SpriteBank;
 use crate::data::style::Style;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -71,17 +71,18 @@ pub struct Question {
     pub background: Colour,
 }
 
-/// `count` different questions of a task on one side of the split, or as many as chance finds.
+/// `count` different questions of a task about what `world` shows on one side of the split, or as many as chance finds.
 ///
 /// All name a plain background: there things can be told from what is behind them without knowing them.
-pub fn questions(bank: &SpriteBank, task: Task, split: Split, count: usize) -> Vec<Question> {
+pub fn questions(world: &EmojiWorld, task: Task, split: Split, count: usize) -> Vec<Question> {
+    let bank = world.bank();
     let mut rng = Rng::new(SEED, 2 * task as u64 + split as u64);
     let (mut found, mut asked) = (Vec::new(), HashSet::new());
     for _ in 0..TRIES * count {
         if found.len() == count {
             break;
         }
-        let Some((scene, background)) = scene(bank, task, &mut rng) else {
+        let Some((scene, background)) = scene(world, task, &mut rng) else {
             continue;
         };
         let text = full_prompt(&scene, bank);
@@ -101,13 +102,14 @@ pub fn questions(bank: &SpriteBank, task: Task, split: Split, count: usize) -> V
 }
 
 /// A random scene of a task; none if the objects drawn cannot be had.
-fn scene(bank: &SpriteBank, task: Task, rng: &mut Rng) -> Option<(Scene, Colour)> {
+fn scene(world: &EmojiWorld, task: Task, rng: &mut Rng) -> Option<(Scene, Colour)> {
+    let bank = world.bank();
     let style = match task {
-        Task::SingleObject => *rng.pick(&Style::ALL)?,
+        Task::SingleObject => *rng.pick(&world.shown_styles())?,
         _ => Style::Flat,
     };
     let mut object = |painted: bool| {
-        let concept = rng.below(bank.subjects.len());
+        let concept = *rng.pick(world.shown_objects())?;
         let sprite = bank.subjects[concept].sprite(style)?;
         let colour = match painted {
             true => Some(*rng.pick(&sprite.colours)?),
@@ -146,16 +148,21 @@ fn scene(bank: &SpriteBank, task: Task, rng: &mut Rng) -> Option<(Scene, Colour)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::sprites::SpriteBank;
+
+    fn world() -> EmojiWorld {
+        EmojiWorld::bundled(Split::Train).unwrap()
+    }
 
     fn each(mut check: impl FnMut(&SpriteBank, &Question)) {
-        let bank = SpriteBank::bundled().unwrap();
+        let world = world();
         for task in Task::ALL {
             for split in [Split::Train, Split::HeldOut] {
-                let questions = questions(&bank, task, split, 30);
+                let questions = questions(&world, task, split, 30);
                 assert_eq!(questions.len(), 30, "{task:?} {split:?}");
                 let texts: HashSet<&str> = questions.iter().map(|question| question.text.as_str()).collect();
                 assert_eq!(texts.len(), 30);
-                questions.iter().for_each(|question| check(&bank, question));
+                questions.iter().for_each(|question| check(world.bank(), question));
             }
         }
     }
@@ -209,8 +216,27 @@ mod tests {
 
     #[test]
     fn a_longer_list_only_goes_on() {
-        let bank = SpriteBank::bundled().unwrap();
-        let ask = |count| questions(&bank, Task::Position, Split::HeldOut, count);
+        let world = world();
+        let ask = |count| questions(&world, Task::Position, Split::HeldOut, count);
         assert_eq!(ask(12)[..5], ask(5));
+    }
+
+    #[test]
+    fn only_what_a_model_was_shown_is_asked_for() {
+        let name = "emoji:flat,car,cat,dog,apple,tree,house";
+        let world = EmojiWorld::named(name, Split::Train).unwrap().unwrap();
+        let nouns = ["car", "cat", "dog", "apple", "tree", "house"];
+        for task in Task::ALL {
+            let questions = questions(&world, task, Split::Train, 8);
+            assert_eq!(questions.len(), 8, "{task:?}");
+            for question in questions {
+                assert_eq!(question.scene.style, Style::Flat);
+                assert!(
+                    question.nouns.iter().all(|noun| nouns.contains(&noun.as_str())),
+                    "{}",
+                    question.text
+                );
+            }
+        }
     }
 }

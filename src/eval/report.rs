@@ -186,13 +186,14 @@ mod tests {
         bank.subjects.truncate(10);
         let (extractor, folder) = (features::tests::random(), tempfile::tempdir().unwrap());
         let prototypes = Prototypes::new(&bank, &extractor, folder.path(), &ProgressBar::hidden()).unwrap();
+        let few = EmojiWorld::new(bank, Split::Train).unwrap();
         let judge = Judge {
             extractor: &extractor,
             prototypes: &prototypes,
             oracle: &oracle,
         };
         let asked: Vec<Question> = (Task::ALL.into_iter())
-            .flat_map(|task| questions(&bank, task, Split::Train, 3))
+            .flat_map(|task| questions(&few, task, Split::Train, 3))
             .collect();
         let mut report = Report::new("perfect".into(), 2);
         // A model that draws every prompt as the ceiling does: both must score the same.
@@ -240,7 +241,7 @@ mod tests {
             oracle: &oracle,
         };
         for task in Task::ALL {
-            let asked = questions(world.bank(), task, Split::HeldOut, 40);
+            let asked = questions(&world, task, Split::HeldOut, 40);
             let (mut right, mut wrong) = (0, 0);
             for (index, question) in asked.iter().enumerate() {
                 let rng = &mut Rng::new(3, index as u64);
@@ -260,10 +261,10 @@ mod tests {
 
     #[test]
     fn every_question_gets_another_one_of_its_task() {
-        let bank = crate::data::sprites::SpriteBank::bundled().unwrap();
+        let world = EmojiWorld::bundled(Split::HeldOut).unwrap();
         let asked: Vec<Question> = [Task::Colours, Task::Position]
             .into_iter()
-            .flat_map(|task| questions(&bank, task, Split::HeldOut, 7))
+            .flat_map(|task| questions(&world, task, Split::HeldOut, 7))
             .collect();
         let order = others(&asked);
         let mut sorted = order.clone();

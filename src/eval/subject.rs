@@ -2,7 +2,7 @@
 
 use super::EvalError;
 use crate::model::quantizer::{Pyramid, Quantizer};
-use crate::model::sampling::{Noise, PerScale, Sampler, SamplingOptions};
+use crate::model::sampling::{Noise, Sampler, SamplingOptions};
 use crate::model::schedule::{Schedule, TEMPLATES};
 use crate::model::t5::{self, T5Encoder};
 use crate::model::text::PromptEncoder;
@@ -11,10 +11,10 @@ use crate::model::transformer::{self, Transformer};
 use crate::model::vae::Vae;
 use crate::train::picture::pictures;
 use crate::weights::directory::{load_directory, load_tokenizer};
+use crate::weights::load_module;
 use crate::weights::official::Component;
 use crate::weights::shards::take_component;
-use crate::weights::{Manifest, load_module};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 use std::path::Path;
 
@@ -65,7 +65,7 @@ impl Subject {
             )?,
             prompts,
             scales: manifest.scales,
-            sampling: own_sampling(&manifest),
+            sampling: SamplingOptions::from(&manifest.sampling),
             name: manifest.name,
             device: device.clone(),
         })
@@ -80,14 +80,7 @@ impl Subject {
     pub fn text(&self, captions: &[&str]) -> Result<TextFeatures, EvalError> {
         let rows = captions.iter().map(|caption| Ok(self.prompts.encode(caption)?.ids));
         let rows: Vec<Vec<u32>> = rows.collect::<Result<_, EvalError>>()?;
-        let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
-        let longest = lens.iter().copied().max().unwrap_or(1);
-        let mut ids = Vec::with_capacity(rows.len() * longest);
-        for row in &rows {
-            ids.extend(row.iter().map(|&id| id as i32));
-            ids.resize(ids.len() + longest - row.len(), 0);
-        }
-        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [rows.len(), longest]), &self.device);
+        let (ids, lens) = t5::batch(&rows, &self.device);
         let features = self.text_encoder.forward(ids, &lens);
         Ok(TextFeatures { features, lens })
     }
@@ -122,20 +115,6 @@ impl Subject {
     pub fn encode(&self, images: Tensor<4>) -> Result<Pyramid, EvalError> {
         let grids = self.schedule()?.latent_grids(self.transformer.config().patchify);
         Ok(Quantizer::default().encode(self.vae.encode(images), &grids))
-    }
-}
-
-/// A list of one value is for all scales.
-fn own_sampling(manifest: &Manifest) -> SamplingOptions {
-    let per_scale = |list: &[f64]| match list {
-        [value] => PerScale::All(*value),
-        list => PerScale::Each(list.to_vec()),
-    };
-    SamplingOptions {
-        cfg: per_scale(&manifest.sampling.cfg),
-        tau: per_scale(&manifest.sampling.tau),
-        top_p: manifest.sampling.top_p,
-        ..SamplingOptions::default()
     }
 }
 

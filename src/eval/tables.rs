@@ -259,16 +259,14 @@ mod tests {
         let (extractor, folder) = (features::tests::random(), tempfile::tempdir().unwrap());
         let prototypes = Prototypes::new(&bank, &extractor, folder.path(), &ProgressBar::hidden()).unwrap();
         let oracle = Oracle::new(&bank);
+        let few = EmojiWorld::new(bank, Split::Train).unwrap();
         let judge = Judge {
             extractor: &extractor,
             prototypes: &prototypes,
             oracle: &oracle,
         };
-        let (mut subject, asked) = (
-            subject::tests::random(),
-            questions(&bank, Task::Colours, Split::Train, 4),
-        );
-        let mut asked = asked;
+        let mut subject = subject::tests::random();
+        let mut asked = questions(&few, Task::Colours, Split::Train, 4);
         for question in &mut asked {
             // Words that the tiny model knows.
             question.text = "a red apple on a blue background".into();

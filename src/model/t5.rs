@@ -59,6 +59,19 @@ pub fn official_name(path: &str) -> String {
     }
 }
 
+/// Piece ids of prompts as one batch `[B, L]`, padded behind to the longest, and how many of each row count.
+pub fn batch(rows: &[Vec<u32>], device: &Device) -> (Tensor<2, Int>, Vec<usize>) {
+    let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
+    let longest = lens.iter().copied().max().unwrap_or(1);
+    let mut ids = Vec::with_capacity(rows.len() * longest);
+    for row in rows {
+        ids.extend(row.iter().map(|&id| id as i32));
+        ids.resize(ids.len() + longest - row.len(), 0);
+    }
+    let ids = TensorData::new(ids, [rows.len(), longest]);
+    (Tensor::from_data(ids, device), lens)
+}
+
 impl T5Encoder {
     pub fn new(config: &T5Config, device: &Device) -> Result<Self, ModelError> {
         let T5Config {

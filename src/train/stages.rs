@@ -11,10 +11,11 @@ use crate::model::quantizer::Quantizer;
 use crate::model::random::{Stream, bits, uniform};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions};
 use crate::model::schedule::{Schedule, TEMPLATES};
+use crate::model::t5;
 use crate::model::text::PromptEncoder;
 use crate::model::transformer::{Loss, bit_accuracy};
 use crate::model::vae::Vae;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 use image::RgbImage;
 
 /// Stage 1: the tokenizer.
@@ -111,15 +112,7 @@ impl TransformerStage<'_> {
             }
         };
         let rows: Vec<Vec<u32>> = captions.iter().map(encode).collect::<Result<_, TrainError>>()?;
-        let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
-        let longest = lens.iter().copied().max().unwrap_or(1);
-        let padded = |row: &Vec<u32>| {
-            let padding = std::iter::repeat_n(0, longest - row.len());
-            row.iter().map(|&id| id as i32).chain(padding).collect::<Vec<i32>>()
-        };
-        let values: Vec<i32> = rows.iter().flat_map(padded).collect();
-        let ids = TensorData::new(values, [rows.len(), longest]);
-        Ok((Tensor::from_data(ids, device), lens))
+        Ok(t5::batch(&rows, device))
     }
 }
 

@@ -6,6 +6,7 @@
 use super::official::Component;
 use super::source::byte_count;
 use crate::model::config::{Classifier, T5Config, TransformerConfig, VaeConfig};
+use crate::model::sampling::{PerScale, SamplingOptions};
 use burn::tensor::DType;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -137,6 +138,22 @@ impl Default for Sampling {
             cfg: vec![4.0],
             tau: vec![1.0],
             top_p: 0.97,
+        }
+    }
+}
+
+/// A list of one value is for all scales.
+impl From<&Sampling> for SamplingOptions {
+    fn from(sampling: &Sampling) -> Self {
+        let per_scale = |list: &[f64]| match list {
+            [value] => PerScale::All(*value),
+            list => PerScale::Each(list.to_vec()),
+        };
+        Self {
+            cfg: per_scale(&sampling.cfg),
+            tau: per_scale(&sampling.tau),
+            top_p: sampling.top_p,
+            ..Self::default()
         }
     }
 }

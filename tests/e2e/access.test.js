@@ -3,26 +3,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
-import { serve } from "./site.js";
-import { draw, launch, open, reach, screenshot } from "./visit.js";
+import { test } from "node:test";
+import { draw, open, reach, screenshot, setUp } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json&engine=cpu";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** @type {Awaited<ReturnType<typeof serve>>} */
-let site;
-/** @type {Awaited<ReturnType<typeof launch>>} */
-let browser;
-
-before(async () => {
-  site = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  site?.close();
-});
+const stage = setUp();
 
 /**
  * @param {import("playwright-core").Page} page
@@ -41,7 +28,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   for (const width of [375, 1600]) {
     test(`axe finds nothing at ${width} pixels in ${colorScheme}`, async () => {
       const viewport = { width, height: width < 500 ? 812 : 1000 };
-      const { page } = await open(browser, site.url + TINY, { viewport, colorScheme });
+      const { page } = await open(stage.browser, stage.site.url + TINY, { viewport, colorScheme });
       await reach(page, "idle");
       await check(page, "ready");
       await page.getByText("Advanced").click();
@@ -76,9 +63,9 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
 
 test("with reduced motion nothing moves, otherwise what loads does", async () => {
   for (const reducedMotion of /** @type {const} */ (["no-preference", "reduce"])) {
-    const { page } = await open(browser, "about:blank", { reducedMotion, serviceWorkers: "block" });
+    const { page } = await open(stage.browser, "about:blank", { reducedMotion, serviceWorkers: "block" });
     await page.route("**/manifest.json", () => {}); // never answered
-    await page.goto(site.url + TINY);
+    await page.goto(stage.site.url + TINY);
     await page.locator("#engine").filter({ hasText: "CPU" }).waitFor();
     const moving = await page.evaluate(() => document.getAnimations().length);
     assert.equal(moving > 0, reducedMotion === "no-preference", `${moving} with ${reducedMotion}`);

@@ -2,29 +2,16 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { serve } from "./site.js";
-import { checkAllScales, draw, launch, open, pixels, reach, screenshot } from "./visit.js";
+import { test } from "node:test";
+import { checkAllScales, draw, open, pixels, reach, screenshot, setUp } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json&engine=cpu";
 
-/** @type {Awaited<ReturnType<typeof serve>>} */
-let site;
-/** @type {Awaited<ReturnType<typeof launch>>} */
-let browser;
-
-before(async () => {
-  site = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  site?.close();
-});
+const stage = setUp();
 
 /** @param {import("playwright-core").BrowserContextOptions} [options] */
 async function visit(options) {
-  const visitor = await open(browser, site.url + TINY, options);
+  const visitor = await open(stage.browser, stage.site.url + TINY, options);
   await reach(visitor.page, "idle");
   return visitor;
 }
@@ -256,7 +243,7 @@ test("a link carries the image to another visitor, and a broken one says what is
   assert.deepEqual(errors, []);
   await page.close();
 
-  const other = await open(browser, link);
+  const other = await open(stage.browser, link);
   await other.page.locator("#status").filter({ hasText: "came whole in the link" }).waitFor({ timeout: 60_000 });
   await reach(other.page, "idle");
   assert.deepEqual((await pixels(other.page, "#canvas")).colours, expected);

@@ -2,35 +2,23 @@
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serve } from "./site.js";
-import { checkAllScales, draw, launch, open, reach, screenshot, watch } from "./visit.js";
+import { checkAllScales, draw, open, reach, screenshot, setUp, watch } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json&engine=cpu";
 const MODEL = fileURLToPath(new URL("../../target/tiny-model/", import.meta.url));
 
-/** @type {Awaited<ReturnType<typeof serve>>} */
-let site;
-/** @type {Awaited<ReturnType<typeof launch>>} */
-let browser;
-
-before(async () => {
-  site = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  site?.close();
-});
+const stage = setUp();
 
 /** Requests for the model's files, the manifest aside. */
-const files = () => site.requests.filter(({ path }) => path.startsWith("/models/") && !path.endsWith("manifest.json"));
+const files = () => stage.site.requests.filter(({ path }) => path.startsWith("/models/") && !path.endsWith("manifest.json"));
 
 test("a broken connection is taken up where it broke", async () => {
-  site.requests.length = 0;
-  site.cut = { path: /tokenizer\.json$/, after: 500_000 };
-  const { page } = await open(browser, site.url + TINY);
+  stage.site.requests.length = 0;
+  stage.site.cut = { path: /tokenizer\.json$/, after: 500_000 };
+  const { page } = await open(stage.browser, stage.site.url + TINY);
   await reach(page, "idle");
   const resumed = files().filter(({ range }) => range !== "");
   assert.equal(resumed.length, 1);
@@ -42,7 +30,7 @@ test("a broken connection is taken up where it broke", async () => {
 });
 
 test("a server that is gone is told in a sentence", async () => {
-  const { page } = await open(browser, `${site.url}?engine=cpu&model=models/nowhere/manifest.json`);
+  const { page } = await open(stage.browser, `${stage.site.url}?engine=cpu&model=models/nowhere/manifest.json`);
   await reach(page, "failed");
   assert.match((await page.locator("#alert").textContent()) ?? "", /^The manifest could not be loaded \(the server answers 404\);/);
   await screenshot(page, "failed");
@@ -50,10 +38,10 @@ test("a server that is gone is told in a sentence", async () => {
 });
 
 test("a second visit downloads nothing, a damaged copy is replaced, and all can be deleted", async () => {
-  const { page, errors } = await open(browser, site.url + TINY);
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY);
   await reach(page, "idle");
   const again = async () => {
-    site.requests.length = 0;
+    stage.site.requests.length = 0;
     await page.reload();
     await reach(page, "idle");
     return files().map(({ path }) => path);
@@ -83,7 +71,7 @@ test("a second visit downloads nothing, a damaged copy is replaced, and all can 
 });
 
 test("half a file in the store is completed, not believed", async () => {
-  const { page, errors } = await open(browser, site.url + TINY);
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY);
   await reach(page, "idle");
   const length = await page.evaluate(async () => {
     const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("weights");
@@ -98,17 +86,17 @@ test("half a file in the store is completed, not believed", async () => {
     }
     return 0;
   });
-  site.requests.length = 0;
+  stage.site.requests.length = 0;
   await page.reload();
   await reach(page, "idle");
-  assert.deepEqual(site.requests.filter(({ range }) => range).map(({ range }) => range), [`bytes=${length}-`]);
+  assert.deepEqual(stage.site.requests.filter(({ range }) => range).map(({ range }) => range), [`bytes=${length}-`]);
   assert.deepEqual(errors, []);
   await page.close();
 });
 
 test("after the first visit the page works without any connection", async () => {
   const own = await serve();
-  const context = await browser.newContext();
+  const context = await stage.browser.newContext();
   const page = await context.newPage();
   await page.goto(own.url + TINY);
   await reach(page, "idle");
@@ -123,10 +111,10 @@ test("after the first visit the page works without any connection", async () => 
 });
 
 test("another model is described before it is downloaded, by address and from the visitor's disk", async () => {
-  const { page, errors } = await open(browser, `${site.url}${TINY}`);
+  const { page, errors } = await open(stage.browser, `${stage.site.url}${TINY}`);
   await reach(page, "idle");
   await page.getByRole("button", { name: "Models" }).click();
-  site.requests.length = 0;
+  stage.site.requests.length = 0;
   await page.getByLabel("Address of a manifest").fill("models/tiny/manifest.json");
   await page.getByRole("button", { name: "Look" }).click();
   await page.locator("#model-found").filter({ hasText: /^Tiny random model: [\d,]+ parameters, 1\.\d MB to download, about \d+ MB of memory, MIT/ }).waitFor();
@@ -141,20 +129,20 @@ test("another model is described before it is downloaded, by address and from th
   const chosen = readdirSync(MODEL).map((name) => MODEL + name);
   await page.getByLabel("Files on this device").setInputFiles(chosen);
   await page.locator("#model-found").filter({ hasText: "Tiny random model" }).waitFor();
-  site.requests.length = 0;
+  stage.site.requests.length = 0;
   await page.getByRole("button", { name: "Load this model" }).click();
   await reach(page, "loading");
   await reach(page, "idle");
   await draw(page, "a red apple");
   await checkAllScales(page);
-  assert.deepEqual(site.requests.filter(({ path }) => path.startsWith("/models/")), []);
+  assert.deepEqual(stage.site.requests.filter(({ path }) => path.startsWith("/models/")), []);
   assert.deepEqual(errors, []);
   await page.close();
 });
 
 test("a model of another host can be chosen, although the page itself may ask no other", async () => {
   const other = await serve();
-  const { page, errors } = await open(browser, `${site.url}?engine=cpu&model=${encodeURIComponent(`${other.url}models/tiny/manifest.json`)}`);
+  const { page, errors } = await open(stage.browser, `${stage.site.url}?engine=cpu&model=${encodeURIComponent(`${other.url}models/tiny/manifest.json`)}`);
   await reach(page, "idle");
   await draw(page, "a red apple");
   await checkAllScales(page);
@@ -167,10 +155,10 @@ test("a model of another host can be chosen, although the page itself may ask no
 });
 
 test("with full storage the model is drawn with all the same, and the visitor is told", async () => {
-  const { page } = await open(browser, "about:blank");
+  const { page } = await open(stage.browser, "about:blank");
   const devtools = await page.context().newCDPSession(page);
-  await devtools.send("Storage.overrideQuotaForOrigin", { origin: new URL(site.url).origin, quotaSize: 400_000 });
-  await page.goto(site.url + TINY);
+  await devtools.send("Storage.overrideQuotaForOrigin", { origin: new URL(stage.site.url).origin, quotaSize: 400_000 });
+  await page.goto(stage.site.url + TINY);
   await reach(page, "idle");
   assert.match((await page.locator("#note").textContent()) ?? "", /storage is full/);
   await draw(page, "a red apple");
@@ -179,7 +167,7 @@ test("with full storage the model is drawn with all the same, and the visitor is
 });
 
 test("files that are not all there are named", async () => {
-  const { page } = await open(browser, `${site.url}${TINY}`);
+  const { page } = await open(stage.browser, `${stage.site.url}${TINY}`);
   await reach(page, "idle");
   await page.getByRole("button", { name: "Models" }).click();
   const some = readdirSync(MODEL).filter((name) => !name.includes("00003")).map((name) => MODEL + name);
@@ -191,7 +179,7 @@ test("files that are not all there are named", async () => {
 });
 
 test("a lost graphics device is told in a line, and the engine comes back with the history", async () => {
-  const { page } = await open(browser, "about:blank", { serviceWorkers: "block" });
+  const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
   // The engine's own device, for the test to destroy.
   await page.route("**/worker.js", async (route) => {
     const response = await route.fetch();
@@ -202,7 +190,7 @@ test("a lost graphics device is told in a line, and the engine comes back with t
       };`;
     await route.fulfill({ response, body: (await response.text()) + spy });
   });
-  await page.goto(`${site.url}?model=models/tiny/manifest.json&engine=webgpu`);
+  await page.goto(`${stage.site.url}?model=models/tiny/manifest.json&engine=webgpu`);
   await reach(page, "idle");
   await draw(page, "a red apple");
   await page.locator("#gallery li").first().waitFor();
@@ -217,7 +205,7 @@ test("a lost graphics device is told in a line, and the engine comes back with t
 });
 
 test("fifty images in a row take no more memory than the first ones", async () => {
-  const { page, errors } = await open(browser, site.url + TINY, { permissions: ["clipboard-read", "clipboard-write"] });
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY, { permissions: ["clipboard-read", "clipboard-write"] });
   await reach(page, "idle");
   const heap = async () => {
     await page.getByRole("button", { name: "Performance" }).click();
@@ -240,7 +228,7 @@ test("fifty images in a row take no more memory than the first ones", async () =
 });
 
 test("the dialog about models says what WebGPU lacks here", async () => {
-  const { page } = await open(browser, site.url + TINY);
+  const { page } = await open(stage.browser, stage.site.url + TINY);
   watch(page);
   await reach(page, "idle");
   await page.getByRole("button", { name: "Models" }).click();

@@ -2,29 +2,17 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { page as folder, serve } from "./site.js";
-import { checkAllScales, draw, launch, open, pixels, reach, screenshot } from "./visit.js";
+import { test } from "node:test";
+import { page as folder } from "./site.js";
+import { checkAllScales, draw, open, pixels, reach, screenshot, setUp } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json";
 
-/** @type {Awaited<ReturnType<typeof serve>>} */
-let site;
-/** @type {Awaited<ReturnType<typeof launch>>} */
-let browser;
-
-before(async () => {
-  site = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  site?.close();
-});
+const stage = setUp();
 
 /** @param {string} [query] */
 async function visit(query = "") {
-  const visitor = await open(browser, site.url + TINY + query);
+  const visitor = await open(stage.browser, stage.site.url + TINY + query);
   await reach(visitor.page, "idle");
   await visitor.page.getByLabel("Seed", { exact: true }).fill("1");
   return visitor;
@@ -228,14 +216,14 @@ test("a crash of the engine's thread is told in a line and mended", async () => 
 });
 
 test("a damaged download is refused by name, and Try again loads the model", async () => {
-  const { page } = await open(browser, "about:blank", { serviceWorkers: "block" });
+  const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
   await page.route("**/*.safetensors", async (route) => {
     const response = await route.fetch();
     const body = await response.body();
     body[body.length - 1] = (body[body.length - 1] ?? 0) ^ 1;
     await route.fulfill({ response, body });
   });
-  await page.goto(`${site.url}${TINY}&engine=cpu`);
+  await page.goto(`${stage.site.url}${TINY}&engine=cpu`);
   await reach(page, "failed");
   assert.match((await page.locator("#alert").textContent()) ?? "", /\.safetensors.*(checksum|SHA-256|hash)/i);
   await page.unroute("**/*.safetensors");
@@ -263,7 +251,7 @@ test("the keyboard alone is enough", async () => {
 test("nothing overflows and nothing jumps, from a phone to a wide screen, in light and dark", async () => {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     for (const width of [375, 1024, 1600]) {
-      const { page, errors } = await open(browser, `${site.url}${TINY}&engine=cpu`, {
+      const { page, errors } = await open(stage.browser, `${stage.site.url}${TINY}&engine=cpu`, {
         viewport: { width, height: width < 500 ? 812 : 900 },
         colorScheme,
       });
@@ -285,7 +273,7 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
 });
 
 test("the shipped model draws on the CPU engine", { skip: !existsSync(`${folder}/models/default/manifest.json`) }, async () => {
-  const { page, errors } = await open(browser, `${site.url}?engine=cpu`);
+  const { page, errors } = await open(stage.browser, `${stage.site.url}?engine=cpu`);
   await reach(page, "idle");
   await page.locator("#examples button").first().click();
   await page.getByRole("button", { name: "Generate" }).click();

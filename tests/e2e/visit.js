@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
+import { after, before } from "node:test";
 import { chromium } from "playwright-core";
+import { serve } from "./site.js";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -10,7 +12,7 @@ const SCREENSHOTS = "target/screenshots";
 mkdirSync(SCREENSHOTS, { recursive: true });
 
 /** WebGPU on the software adapter, the only one that every machine has. */
-export function launch() {
+function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
@@ -21,6 +23,20 @@ export function launch() {
       "--no-first-run",
     ],
   });
+}
+
+/** The page's server and a browser, there while the tests of a file run. */
+export function setUp() {
+  const stage = /** @type {{ site: Awaited<ReturnType<typeof serve>>, browser: import("playwright-core").Browser }} */ ({});
+  before(async () => {
+    stage.site = await serve();
+    stage.browser = await launch();
+  });
+  after(async () => {
+    await stage.browser?.close();
+    stage.site?.close();
+  });
+  return stage;
 }
 
 /**

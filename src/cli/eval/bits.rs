@@ -1,6 +1,6 @@
 //! `infinity eval bits`.
 
-use super::{Common, progress, worlds};
+use super::{Common, progress};
 use crate::cli::CliError;
 use crate::eval::bits::{BitsReport, rows};
 use clap::Args;
@@ -25,7 +25,7 @@ impl EvalBits {
             images,
             rows: Vec::new(),
         };
-        for (split, world) in &worlds()? {
+        for (split, world) in &self.common.asked.worlds()? {
             report.rows.extend(rows(&subject, (*split, world), images, &bar)?);
         }
         bar.finish_and_clear();

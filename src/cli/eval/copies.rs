@@ -27,11 +27,10 @@ pub(super) struct EvalCopies {
 impl EvalCopies {
     pub(super) fn run(self) -> Result<(), CliError> {
         let subject = self.common.subject()?;
-        let judging = Judging::new(&self.features, &subject.device)?;
+        let judging = Judging::new(&self.common.asked, &self.features, &subject.device)?;
         let (world, judge) = (&judging.world, judging.judge());
         let (height, width) = subject.schedule()?.image_size();
-        let asked =
-            [Split::HeldOut, Split::Train].map(|split| (split, ask_all(world.bank(), split, self.prompts as usize)));
+        let asked = [Split::HeldOut, Split::Train].map(|split| (split, ask_all(world, split, self.prompts as usize)));
         let pool = Pool::new(
             world,
             &asked[1].1,

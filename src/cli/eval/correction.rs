@@ -2,7 +2,6 @@
 
 use super::{Common, progress};
 use crate::cli::CliError;
-use crate::data::compose::EmojiWorld;
 use crate::data::heldout::Split;
 use crate::eval::correction::report;
 use clap::Args;
@@ -24,7 +23,7 @@ pub(super) struct EvalCorrection {
 impl EvalCorrection {
     pub(super) fn run(self) -> Result<(), CliError> {
         let subject = self.common.subject()?;
-        let world = EmojiWorld::bundled(Split::HeldOut)?;
+        let world = self.common.asked.world(Split::HeldOut)?;
         let rates: Vec<f64> = self.flips.iter().map(|&percent| f64::from(percent) / 100.0).collect();
         let bar = progress("flipping bits", self.images as usize);
         let report = report(&subject, &world, &rates, self.images as usize, &bar)?;

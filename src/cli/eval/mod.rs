@@ -12,7 +12,6 @@ use super::processor::Processor;
 use crate::data::compose::EmojiWorld;
 use crate::data::heldout::Split;
 use crate::data::oracle::Oracle;
-use crate::data::sprites::SpriteBank;
 use crate::eval::EvalError;
 use crate::eval::features::{DEFAULT_FILE, Extractor};
 use crate::eval::identity::Prototypes;
@@ -56,9 +55,31 @@ impl Eval {
     }
 }
 
+/// What the model is asked about.
+#[derive(Args, Debug)]
+struct Asked {
+    /// The composer's parts that the model was trained on, as `infinity train --data` took them
+    #[arg(long, default_value = "emoji")]
+    data: String,
+}
+
+impl Asked {
+    fn world(&self, split: Split) -> Result<EmojiWorld, CliError> {
+        Ok(EmojiWorld::composed(&self.data, split)?)
+    }
+
+    /// Both sides of the split, held out first.
+    fn worlds(&self) -> Result<[(Split, EmojiWorld); 2], CliError> {
+        let world = |split| self.world(split).map(|world| (split, world));
+        Ok([world(Split::HeldOut)?, world(Split::Train)?])
+    }
+}
+
 /// What every score takes.
 #[derive(Args, Debug)]
 struct Common {
+    #[command(flatten)]
+    asked: Asked,
     /// Folder of the model: manifest.json and its shards
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
@@ -115,8 +136,8 @@ struct Judging {
 }
 
 impl Judging {
-    fn new(features: &Features, device: &Device) -> Result<Self, CliError> {
-        let world = EmojiWorld::bundled(Split::Train)?;
+    fn new(asked: &Asked, features: &Features, device: &Device) -> Result<Self, CliError> {
+        let world = asked.world(Split::Train)?;
         let extractor = features.open(device)?;
         let cache = features.features.parent().unwrap_or(Path::new(""));
         let bar = progress("looking at the drawings", 0);
@@ -140,17 +161,11 @@ impl Judging {
 }
 
 /// Questions of all tasks, `count` of each.
-fn ask_all(bank: &SpriteBank, split: Split, count: usize) -> Vec<Question> {
+fn ask_all(world: &EmojiWorld, split: Split, count: usize) -> Vec<Question> {
     Task::ALL
         .into_iter()
-        .flat_map(|task| questions(bank, task, split, count))
+        .flat_map(|task| questions(world, task, split, count))
         .collect()
-}
-
-/// Both sides of the split, held out first.
-fn worlds() -> Result<[(Split, EmojiWorld); 2], CliError> {
-    let world = |split| EmojiWorld::bundled(split).map(|world| (split, world));
-    Ok([world(Split::HeldOut)?, world(Split::Train)?])
 }
 
 /// A bar that says what is being done.

@@ -44,14 +44,14 @@ impl EvalPrompts {
 
     pub(super) fn run(self) -> Result<(), CliError> {
         let subject = self.common.subject()?;
-        let judging = Judging::new(&self.features, &subject.device)?;
+        let judging = Judging::new(&self.common.asked, &self.features, &subject.device)?;
         let options = SamplingOptions {
             cfg: per_scale(&self.cfg).unwrap_or(subject.sampling.cfg.clone()),
             tau: per_scale(&self.tau).unwrap_or(subject.sampling.tau.clone()),
             ..subject.sampling.clone()
         };
-        let asked = [Split::HeldOut, Split::Train]
-            .map(|split| (split, ask_all(judging.world.bank(), split, self.prompts as usize)));
+        let asked =
+            [Split::HeldOut, Split::Train].map(|split| (split, ask_all(&judging.world, split, self.prompts as usize)));
         let count: usize = asked.iter().map(|(_, questions)| questions.len()).sum();
         let bar = progress("drawing", count * self.seeds as usize);
         let mut report = Report::new(subject.name.clone(), self.seeds);

@@ -1,6 +1,6 @@
 //! `infinity eval tables`.
 
-use super::{Features, Judging, ask_all, progress, publish};
+use super::{Asked, Features, Judging, ask_all, progress, publish};
 use crate::cli::CliError;
 use crate::cli::processor::Processor;
 use crate::data::heldout::Split;
@@ -18,6 +18,8 @@ pub(super) struct EvalTables {
     /// Folder of a model; several models make one table
     #[arg(long, value_name = "DIR", required = true)]
     model: Vec<PathBuf>,
+    #[command(flatten)]
+    asked: Asked,
     #[command(flatten)]
     features: Features,
     /// Where to compute
@@ -37,12 +39,12 @@ pub(super) struct EvalTables {
 impl EvalTables {
     pub(super) fn run(self) -> Result<(), CliError> {
         let device = self.device.open()?;
-        let judging = Judging::new(&self.features, &device)?;
+        let judging = Judging::new(&self.asked, &self.features, &device)?;
         let judge = judging.judge();
         let subjects: Vec<Subject> = (self.model.iter())
             .map(|model| Subject::load(model, &device))
             .collect::<Result<_, _>>()?;
-        let questions = ask_all(judging.world.bank(), Split::HeldOut, self.prompts as usize);
+        let questions = ask_all(&judging.world, Split::HeldOut, self.prompts as usize);
         let own = |subject: &Subject| Decoding {
             name: "the model's own".to_string(),
             options: subject.sampling.clone(),

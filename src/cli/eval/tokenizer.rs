@@ -1,6 +1,6 @@
 //! `infinity eval tokenizer`.
 
-use super::{Common, Features, progress, worlds};
+use super::{Common, Features, progress};
 use crate::cli::CliError;
 use crate::eval::tokenizer::{TokenizerReport, rows};
 use clap::Args;
@@ -28,7 +28,7 @@ impl EvalTokenizer {
             images,
             rows: Vec::new(),
         };
-        for (split, world) in &worlds()? {
+        for (split, world) in &self.common.asked.worlds()? {
             report
                 .rows
                 .extend(rows(&subject, &extractor, (*split, world), images, &bar)?);
