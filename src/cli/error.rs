@@ -24,6 +24,11 @@ pub enum CliError {
     )]
     OtherTokenizer { transformer: PathBuf, tokenizer: PathBuf },
     #[error(
+        "{} lacks the transformer, the text encoder or the words of a trained model; name a folder that `infinity pack` \
+         wrote", .0.display()
+    )]
+    NotPacked(PathBuf),
+    #[error(
         "{} is not a tokenizer.json of Hugging Face ({reason}); take the one of the text encoder", path.display()
     )]
     Tokenizer { path: PathBuf, reason: String },

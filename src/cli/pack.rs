@@ -1,19 +1,21 @@
 //! `infinity pack`: two finished runs become one model folder that the page and the command line load.
 
 use super::CliError;
+use crate::model::config::{T5Config, TransformerConfig};
 use crate::model::schedule::MAX_SCALES;
+use crate::model::vae::Vae;
 use crate::model::{t5, transformer};
 use crate::train::run::CHECKPOINT;
 use crate::train::settings::{TokenizerSettings, TransformerSettings, fingerprint};
-use crate::weights::directory::write_model;
-use crate::weights::export_module;
+use crate::weights::directory::{MANIFEST_FILE, load_directory, write_model};
 use crate::weights::manifest::{FORMAT, FloatType, Manifest, Sampling};
 use crate::weights::official::Component;
-use crate::weights::shards::PackOptions;
-use burn::tensor::Device;
+use crate::weights::shards::{PackOptions, take_component};
+use crate::weights::{Tensors, export_module};
+use burn::tensor::{Device, TensorData};
 use clap::Args;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Make a model folder of a trained tokenizer and transformer.
 #[derive(Args, Debug)]
@@ -21,7 +23,7 @@ pub struct Pack {
     /// Folder of the tokenizer's run
     #[arg(long, value_name = "DIR")]
     tokenizer: PathBuf,
-    /// Folder of the transformer's run, trained on that tokenizer
+    /// Folder of the transformer's run, trained on that tokenizer, or of a packed model whose transformer was
     #[arg(long, value_name = "DIR")]
     transformer: PathBuf,
     /// The T5 tokenizer
@@ -59,13 +61,16 @@ impl Pack {
     pub fn run(self) -> Result<(), CliError> {
         let device = Device::flex();
         let (tokenizer, vae) = TokenizerSettings::load(&self.tokenizer.join(CHECKPOINT), &device)?;
-        let (settings, model) = TransformerSettings::load(&self.transformer.join(CHECKPOINT), &device)?;
-        if settings.tokenizer != fingerprint(&vae) {
+        let drawing = match self.transformer.join(MANIFEST_FILE).exists() {
+            true => Drawing::packed(&self.transformer, &vae)?,
+            false => Drawing::trained(&self.transformer, &vae)?,
+        };
+        let Some(drawing) = drawing else {
             return Err(CliError::OtherTokenizer {
                 transformer: self.transformer,
                 tokenizer: self.tokenizer,
             });
-        }
+        };
         let json = std::fs::read(&self.text_tokenizer).map_err(|error| CliError::Tokenizer {
             path: self.text_tokenizer.clone(),
             reason: error.to_string(),
@@ -74,14 +79,14 @@ impl Pack {
             format: FORMAT.to_string(),
             name: self.name,
             licence: self.licence,
-            transformer: Some(settings.transformer),
+            transformer: Some(drawing.transformer),
             vae: Some(tokenizer.vae),
-            text_encoder: Some(settings.text_encoder),
+            text_encoder: Some(drawing.text_encoder),
             tokenizer: None,
-            vocabulary: Some(settings.pieces),
-            words: settings.words,
+            vocabulary: Some(drawing.pieces),
+            words: drawing.words,
             examples: self.examples,
-            scales: settings.data.scales.min(MAX_SCALES),
+            scales: drawing.scales,
             sampling: Sampling {
                 cfg: self.cfg,
                 tau: self.tau,
@@ -89,18 +94,11 @@ impl Pack {
             },
             shards: Vec::new(),
         };
-        let collect = |tensors: Vec<(String, _)>| tensors.into_iter().collect();
-        let networks = BTreeMap::from([
-            (Component::Vae, collect(export_module(&vae, str::to_string))),
-            (
-                Component::Transformer,
-                collect(export_module(&model.transformer, transformer::official_name)),
-            ),
-            (
-                Component::TextEncoder,
-                collect(export_module(&model.text_encoder, t5::official_name)),
-            ),
-        ]);
+        let mut networks = drawing.networks;
+        networks.insert(
+            Component::Vae,
+            export_module(&vae, str::to_string).into_iter().collect(),
+        );
         let options = PackOptions {
             max_bytes: self.shard_mib << 20,
             dtype: Some(self.dtype),
@@ -109,5 +107,69 @@ impl Pack {
         let (bytes, shards) = (manifest.total_bytes(), manifest.shards.len());
         println!("wrote {}: {bytes} bytes in {shards} shards", self.out.display());
         Ok(())
+    }
+}
+
+/// What turns prompts into bits: the transformer, its text encoder, and what they know.
+struct Drawing {
+    transformer: TransformerConfig,
+    text_encoder: T5Config,
+    pieces: Vec<u32>,
+    words: Vec<String>,
+    scales: usize,
+    networks: BTreeMap<Component, Tensors>,
+}
+
+impl Drawing {
+    /// Of a run; `None` if it was trained on the bits of another tokenizer than `vae`.
+    fn trained(run: &Path, vae: &Vae) -> Result<Option<Self>, CliError> {
+        let (settings, model) = TransformerSettings::load(&run.join(CHECKPOINT), &Device::flex())?;
+        if settings.tokenizer != fingerprint(vae) {
+            return Ok(None);
+        }
+        let transformer = export_module(&model.transformer, transformer::official_name);
+        let text_encoder = export_module(&model.text_encoder, t5::official_name);
+        Ok(Some(Self {
+            transformer: settings.transformer,
+            text_encoder: settings.text_encoder,
+            pieces: settings.pieces,
+            words: settings.words,
+            scales: settings.data.scales.min(MAX_SCALES),
+            networks: BTreeMap::from([
+                (Component::Transformer, transformer.into_iter().collect()),
+                (Component::TextEncoder, text_encoder.into_iter().collect()),
+            ]),
+        }))
+    }
+
+    /// Of a packed model; `None` if its encoder is another one than that of `vae`, but for the rounding of its shards.
+    fn packed(folder: &Path, vae: &Vae) -> Result<Option<Self>, CliError> {
+        /// bfloat16 has eight significant bits.
+        const ROUNDING: f32 = 1.0 / 256.0;
+        let (manifest, mut tensors) = load_directory(folder)?;
+        let (Some(transformer), Some(text_encoder), Some(pieces)) =
+            (manifest.transformer, manifest.text_encoder, manifest.vocabulary)
+        else {
+            return Err(CliError::NotPacked(folder.to_path_buf()));
+        };
+        let mut take = |component: Component| (component, take_component(&mut tensors, component.prefix()));
+        let networks = BTreeMap::from([take(Component::Transformer), take(Component::TextEncoder)]);
+        let (_, packed) = take(Component::Vae);
+        let same = |(name, own): &(String, TensorData)| {
+            let packed = packed.get(&format!("encoder.{name}"));
+            packed.is_some_and(|packed| {
+                let near = |(a, b): (f32, f32)| (a - b).abs() <= a.abs() * ROUNDING + f32::EPSILON;
+                packed.shape() == own.shape() && own.iter().zip(packed.iter()).all(near)
+            })
+        };
+        let same = export_module(&vae.encoder, str::to_string).iter().all(same);
+        Ok(same.then_some(Self {
+            transformer,
+            text_encoder,
+            pieces,
+            words: manifest.words,
+            scales: manifest.scales,
+            networks,
+        }))
     }
 }

@@ -187,6 +187,9 @@ struct TrainTokenizer {
     /// Gradient past the signs: around the whole pyramid, or around every scale as in the released recipe
     #[arg(long, value_enum, default_value_t)]
     straight_through: StraightThrough,
+    /// Train only the decoder, from --init-from on: the bits stay, and transformers trained on them stay valid
+    #[arg(long, requires = "init_from")]
+    decoder_only: bool,
 }
 
 impl TrainTokenizer {
@@ -206,6 +209,7 @@ impl TrainTokenizer {
                 edge_weight: self.edge_weight,
                 straight_through: self.straight_through,
                 quantizer_warmup: self.quantizer_warmup,
+                decoder_only: self.decoder_only,
             },
             data: common.settings(),
         };
@@ -216,6 +220,13 @@ impl TrainTokenizer {
         let model = match &common.init_from {
             Some(run) => start_from(&run.join(CHECKPOINT), model)?,
             None => init::vae(model, common.seed),
+        };
+        let model = match self.decoder_only {
+            true => Vae {
+                encoder: model.encoder.no_grad(),
+                decoder: model.decoder,
+            },
+            false => model,
         };
         let stage = TokenizerStage {
             batches: common.batches(&*source),

@@ -50,9 +50,12 @@ impl Ema {
 
     /// The module with averaged parameters, for sampling and shipping.
     pub fn apply<M: Module>(&self, module: M) -> M {
-        match (&self.average, Flat::values(&module, |_| true)) {
+        match (
+            &self.average,
+            Flat::values(&module, |part| self.imported.contains_key(&part.name)),
+        ) {
             (Some(average), _) => replace(module, &average.split()),
-            (None, Some(now)) if !self.imported.is_empty() => {
+            (None, Some(now)) => {
                 let average = Flat::import(&now.parts, &self.imported, "", &now.values.device());
                 replace(module, &average.split())
             }

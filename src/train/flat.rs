@@ -31,7 +31,8 @@ pub struct Flat {
 }
 
 impl Flat {
-    /// The parameters that `keep` picks, outside autodiff; `None` if it picks none.
+    /// The parameters that `keep` picks, outside autodiff; `None` if it picks none. Of a module on an autodiff device those
+    /// that ask for no gradient are left out.
     pub fn values<M: Module>(module: &M, keep: impl Fn(&Part) -> bool) -> Option<Self> {
         Self::collect(module, &keep, None)
     }
@@ -133,7 +134,8 @@ impl ModuleVisitor for Collect<'_> {
             name: self.path.join("."),
             shape: tensor.dims().to_vec(),
         };
-        if !(self.keep)(&part) {
+        let frozen = tensor.is_autodiff() && !tensor.is_require_grad();
+        if frozen || !(self.keep)(&part) {
             return;
         }
         let value = match self.grads {
@@ -216,5 +218,20 @@ mod tests {
         let bias = Flat::gradients(&module, &grads, |part| part.name == "bias").unwrap();
         assert_eq!(bias.values.to_data(), TensorData::from([0f32, 0.0]));
         assert!(Flat::values(&module, |_| false).is_none());
+    }
+
+    #[test]
+    fn what_asks_for_no_gradient_is_left_out_and_left_alone() {
+        let module = layer(&Device::flex().autodiff());
+        let frozen = Linear {
+            weight: module.weight.clone().set_require_grad(false),
+            bias: module.bias,
+        };
+        let flat = Flat::values(&frozen, |_| true).unwrap();
+        assert_eq!(flat.parts.len(), 1);
+        assert_eq!(flat.parts[0].name, "bias");
+        let replaced = replace(frozen.clone(), &flat.split());
+        assert!(!replaced.weight.is_require_grad());
+        assert_eq!(replaced.weight.val().into_data(), frozen.weight.val().into_data());
     }
 }

@@ -381,6 +381,7 @@ mod tests {
                 edge_weight: 1.0,
                 straight_through: StraightThrough::Pyramid,
                 quantizer_warmup: 4,
+                decoder_only: false,
             },
             device: device.clone(),
         };

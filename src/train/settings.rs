@@ -46,7 +46,7 @@ pub struct TransformerSettings {
     /// Words of the captions, and the pieces whose rows the embedding table keeps.
     pub words: Vec<String>,
     pub pieces: Vec<u32>,
-    /// SHA-256 of the tokenizer's averaged weights.
+    /// SHA-256 of the averaged weights of the tokenizer's encoder.
     pub tokenizer: String,
     /// Largest flip probability of self-correction; 0 is teacher forcing.
     pub flips: f64,
@@ -147,9 +147,9 @@ fn averaged<M: Module>(checkpoint: Checkpoint, module: M) -> Result<M, TrainErro
     Ok(load_module(module, &mut model, str::to_string)?)
 }
 
-/// SHA-256 over the weights of a tokenizer, by which a transformer knows the one it was trained on.
+/// SHA-256 over the weights of a tokenizer's encoder, by which a transformer knows the bits it was trained on.
 pub fn fingerprint(vae: &Vae) -> String {
-    let weights = export_module(vae, str::to_string);
+    let weights = export_module(&vae.encoder, str::to_string);
     let bytes: Vec<u8> = weights
         .into_iter()
         .flat_map(|(_, data)| data.as_bytes().to_vec())

@@ -4,6 +4,7 @@
 //! downloaded VGG16; no adversarial term) and the quantiser's entropy and commitment.
 
 use super::perceptual::edge_loss;
+use super::run::without_autodiff;
 use crate::model::quantizer::{Quantizer, ResidualGradient};
 use crate::model::schedule::Grid;
 use crate::model::vae::Vae;
@@ -20,6 +21,9 @@ pub struct TokenizerOptions {
     pub straight_through: StraightThrough,
     /// Steps over which the decoder goes over from features to their bits, see [`loss`].
     pub quantizer_warmup: usize,
+    /// The encoder stays as it is, and with it every bit: transformers trained on them stay valid.
+    #[serde(default)]
+    pub decoder_only: bool,
 }
 
 /// The losses of one batch, each `[1]`.
@@ -51,6 +55,13 @@ pub enum StraightThrough {
 /// soon reaches 1, the tokenizer proper. Random bits say next to nothing about an image, so a decoder that starts on them
 /// learns to ignore them, and the encoder gets no reason to put something in.
 pub fn loss(vae: &Vae, images: Tensor<4>, grids: &[Grid], options: &TokenizerOptions, quantised: f64) -> TokenizerLoss {
+    if options.decoder_only {
+        let features = without_autodiff(vae.clone()).encode(images.clone().inner());
+        let sum = Quantizer::default().encode(features, grids).last();
+        let rebuilt = vae.decode_unclamped(sum.autodiff());
+        let auxiliary = Tensor::zeros([1], &images.device());
+        return compare(rebuilt, images, auxiliary, options);
+    }
     let features = vae.encode(images.clone());
     let residuals = match options.straight_through {
         StraightThrough::Scale => ResidualGradient::Keep,
@@ -70,6 +81,10 @@ pub fn loss(vae: &Vae, images: Tensor<4>, grids: &[Grid], options: &TokenizerOpt
         true => features * (1.0 - quantised) + sum * quantised,
         false => sum,
     });
+    compare(rebuilt, images, auxiliary, options)
+}
+
+fn compare(rebuilt: Tensor<4>, images: Tensor<4>, auxiliary: Tensor<1>, options: &TokenizerOptions) -> TokenizerLoss {
     let l1 = (rebuilt.clone() - images.clone()).abs().mean();
     let edges = edge_loss(rebuilt.clone(), images.clone());
     let clamped = rebuilt.detach().clamp(-1.0, 1.0);
