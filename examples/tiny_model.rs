@@ -108,6 +108,7 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
             tau: vec![1.0],
             top_p: 1.0,
         },
+        twin: None,
         shards: Vec::new(),
     })
 }
