@@ -44,13 +44,17 @@ export class Lab {
   #flip = element("lab-flip", HTMLButtonElement);
   /** @type {import("./protocol.js").ModelInfo | undefined} */
   #model;
-  /** @type {Drawing | undefined} */
+  /** On the page's stage. @type {Drawing | undefined} */
   #drawing;
+  /** On the lab's bench. @type {Drawing | undefined} */
+  #taken;
   #twinLoaded = false;
   #example = 0;
   #state = "loading";
   /** The flips that are shown. @type {Flips | undefined} */
   #flips;
+  /** What was asked for last: who clicks faster than the engine ends gets the last of it. @type {[Flips, string] | undefined} */
+  #asked;
   /** What a network draws without flips, by where it begins and what it hears. @type {Map<string, Scale[]>} */
   #undisturbed = new Map();
 
@@ -142,7 +146,7 @@ export class Lab {
   /** Puts the image of the stage on the bench. */
   #take() {
     const drawing = this.#drawing;
-    if (!drawing || drawing.aspect.name === "" || this.#taken === drawing) return;
+    if (!drawing || this.#taken === drawing) return;
     this.#taken = drawing;
     const { aspect, scales, bitsPerToken } = drawing;
     const last = scales.at(-1);
@@ -159,9 +163,6 @@ export class Lab {
     this.#tellFigures();
     this.#status.textContent = "Choose what to damage and press Flip, or click a cell of the map.";
   }
-
-  /** @type {Drawing | undefined} */
-  #taken;
 
   /** @param {[number, number][]} grids */
   #offerScales(grids) {
@@ -205,14 +206,17 @@ export class Lab {
    * @param {string} what they are
    */
   async #run(flips, what) {
+    this.#asked = [flips, what];
     await this.#page.work(async (client) => {
-      const drawing = this.#drawing;
-      if (!drawing) return;
+      const [drawing, asked] = [this.#taken, this.#asked];
+      if (!drawing || !asked) return;
+      const [flips, what] = asked;
       this.#flips = flips;
       for (const { id } of ROWS.slice(3)) this.#paths.clear(id);
       const damaged = this.#damaged();
       const [first = 0] = damaged;
-      if (first) this.#paths.choose(flips.single || this.#paths.chosen.row === "clean" ? "flipped" : this.#paths.chosen.row, flips.single ? first : this.#paths.chosen.k);
+      const { row, k } = this.#paths.chosen;
+      this.#paths.choose(["flipped", "requantised"].includes(row) && !flips.single ? row : "flipped", damaged.includes(k) ? k : first || k);
       try {
         this.#status.textContent = "Flipping.";
         const { original, aspect, bits } = drawing;
