@@ -152,8 +152,9 @@ export class Paths {
       frame.style.setProperty("--ratio", String(aspect.width / aspect.height));
       const cell = make(
         "button",
-        { type: "button", disabled: true, "aria-pressed": "false", "aria-label": `${row.name}, scale ${i + 1}` },
+        { type: "button", disabled: true, "aria-pressed": "false" },
         frame,
+        make("span", { class: "unseen" }, `${row.name}, scale ${i + 1}`),
         make("span", { class: "lab-differs number", "aria-hidden": "true" }, `${h}×${w}`),
       );
       cell.addEventListener("click", () => this.choose(id, i + 1));
@@ -181,9 +182,10 @@ export class Paths {
     const cell = this.#cells.get(id)?.[k - 1];
     const canvas = cell?.querySelector("canvas");
     const caption = cell?.querySelector(".lab-differs");
+    const said = cell?.querySelector(".unseen");
     const step = this.#steps.get(id)?.[k - 1];
     const row = ROWS.find((row) => row.id === id);
-    if (!cell || !canvas || !caption || !step || !row) return;
+    if (!cell || !canvas || !caption || !said || !step || !row) return;
     const clean = this.#steps.get(row.against)?.[k - 1];
     const differing = clean ? countDiffering(step.bits, clean.bits) : 0;
     const total = step.height * step.width * this.#d;
@@ -192,7 +194,7 @@ export class Paths {
     caption.classList.toggle("is-answer", differing > 0 && !step.deviation?.flipped);
     const words = differing ? `${differing} of ${total} bits differ, ${percent(differing / total)}` : "no bit differs";
     const error = step.deviation ? `, distance ${step.deviation.error.toFixed(3)}` : "";
-    cell.setAttribute("aria-label", `${row.name}, scale ${k}: ${words}${error}`);
+    said.textContent = `${row.name}, scale ${k}: ${words}${error}`;
     cell.title = words + error;
     cell.disabled = false;
     canvas.classList.toggle("cells", this.#view === "bits");

@@ -77,7 +77,7 @@ impl Engine {
         let errors = errors(&known.features, sums).await?;
         let goal = match known.picture {
             Some(picture) => picture,
-            None => self.pixels(known.features, &trails[0].tokens[0]).await?.0,
+            None => self.picture_of(known.features).await?,
         };
         let of = grids.len();
         for (k, &(height, width)) in schedule.grids().iter().enumerate() {
@@ -128,14 +128,18 @@ impl Engine {
         picture::read(self.decoder.decode(sum), bits::pack(tokens.clone())).await
     }
 
+    async fn picture_of(&self, features: Tensor<4>) -> Result<Pixels, EngineError> {
+        let none = Tensor::zeros([1, 1, 1], &self.device);
+        Ok(self.pixels(features, &none).await?.0)
+    }
+
     /// The image of `words` to draw against.
     pub(super) async fn goal(&self, words: &[Vec<u32>], schedule: &Schedule) -> Result<Goal, EngineError> {
         let bits = self.latent(words, schedule)?;
         let grids = schedule.latent_grids(self.transformer.config().patchify);
         let sums = Quantizer::default().decode(&bits, grids[grids.len() - 1]);
         let features = sums[sums.len() - 1].clone();
-        let tokens = bits::to_tokens(bits[0].clone(), self.transformer.config().patchify);
-        let (picture, _) = self.pixels(features.clone(), &tokens).await?;
+        let picture = self.picture_of(features.clone()).await?;
         Ok(Goal { features, picture })
     }
 }

@@ -109,7 +109,10 @@ impl Engine {
             defaults: SamplingOptions::from(&manifest.sampling),
             manifest,
         };
-        let model = twin.describe()?;
+        let model = ModelInfo {
+            codec: codec(ours),
+            ..twin.describe()?
+        };
         host.emit(Event::Loaded { model });
         Ok(twin)
     }

@@ -31,7 +31,7 @@ async function visit(query = TINY, options) {
 
 /** Waits for the end of what the lab does. @param {Page} page */
 async function ended(page) {
-  await page.locator("#lab-status").filter({ hasText: / dB with the old residuals/ }).waitFor({ timeout: 240_000 });
+  await page.locator("#lab-status").filter({ hasText: / with the old residuals/ }).waitFor({ timeout: 90_000 });
   await reach(page, "idle");
 }
 
@@ -57,7 +57,7 @@ async function figures(page) {
 
 /** Bits that differ, as a cell says. @param {Page} page @param {string} name @param {number} k */
 async function differing(page, name, k) {
-  const label = (await cell(page, name, k).getAttribute("aria-label")) ?? "";
+  const label = (await cell(page, name, k).locator(".unseen").textContent()) ?? "";
   assert.match(label, new RegExp(`^${name}, scale ${k}: (\\d+ of \\d+ bits differ, [\\d.]+ %|no bit differs)`));
   return Number(/(\d+) of/.exec(label)?.[1] ?? 0);
 }
