@@ -133,8 +133,7 @@ export class TokenMap {
     behind.getContext("2d")?.putImageData(picture(/** @type {import("./protocol.js").Scale} */ (step)), 0, 0);
     context.imageSmoothingQuality = "high";
     context.drawImage(behind, 0, 0, canvas.width, canvas.height);
-    const style = getComputedStyle(canvas);
-    const [flipped, answer] = ["--path-flipped", "--path-requantised"].map((name) => style.getPropertyValue(name));
+    const { color: flipped, accentColor: answer } = getComputedStyle(canvas);
     const line = Math.max(2, Math.min(10, size / 16));
     for (let token = 0; token < width * height; token++) {
       const [x, y] = [(token % width) * size, Math.floor(token / width) * size];

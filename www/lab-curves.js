@@ -34,7 +34,7 @@ export class Curves {
     const width = this.#place.clientWidth;
     if (!width || scales.length === 0) return;
     const top = Math.max(0.2, ...curves.flatMap(({ errors }) => errors));
-    const step = [0.05, 0.1, 0.2, 0.5, 1].find((step) => top / step <= 5) ?? 2;
+    const step = [0.05, 0.1, 0.25, 0.5, 1].find((step) => top / step <= 5) ?? 2;
     const limit = Math.ceil(top / step - 1e-9) * step;
     const inner = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
     const slot = inner.width / scales.length;
@@ -49,7 +49,7 @@ export class Curves {
     for (let i = 0; i * step <= limit + 1e-9; i++) {
       const at = y(i * step);
       parts.push(shape("line", { class: "rule", x1: MARGIN.left, x2: width - MARGIN.right, y1: at, y2: at }));
-      parts.push(label((i * step).toFixed(step < 0.1 ? 2 : 1), MARGIN.left - 8, at + 4, "end"));
+      parts.push(label((i * step).toFixed([0.05, 0.25].includes(step) ? 2 : 1), MARGIN.left - 8, at + 4, "end"));
     }
     scales.forEach(([h, w], i) => {
       parts.push(label(`${h}×${w}`, x(i + 1), HEIGHT - MARGIN.bottom + 18, "middle"));

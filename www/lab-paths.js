@@ -189,7 +189,10 @@ export class Paths {
     const clean = this.#steps.get(row.against)?.[k - 1];
     const differing = clean ? countDiffering(step.bits, clean.bits) : 0;
     const total = step.height * step.width * this.#d;
-    caption.textContent = differing ? `${differing} · ${percent(differing / total)}` : `${step.height}×${step.width}`;
+    // Where cells are narrow the share has to do.
+    const count = make("span", { class: "lab-count" }, `${differing} · `);
+    if (differing) caption.replaceChildren(count, percent(differing / total));
+    else caption.textContent = `${step.height}×${step.width}`;
     caption.classList.toggle("is-flipped", differing > 0 && (step.deviation?.flipped ?? 0) > 0);
     caption.classList.toggle("is-answer", differing > 0 && !step.deviation?.flipped);
     const words = differing ? `${differing} of ${total} bits differ, ${percent(differing / total)}` : "no bit differs";

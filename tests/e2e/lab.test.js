@@ -122,7 +122,7 @@ test("a click or a key flips a single bit and shows what it moves", async () => 
   const { page, errors } = await visit();
   await page.getByLabel("The transformer", { exact: true }).uncheck();
   await cell(page, "Clean path", 3).click();
-  await page.getByLabel("Bit plane").fill("6");
+  await page.getByRole("slider", { name: "Bit plane" }).fill("6");
   const box = await page.locator("#lab-map").boundingBox();
   assert.ok(box);
   await page.locator("#lab-map").click({ position: { x: (box.width * 5) / 8, y: (box.height * 3) / 8 } });
@@ -158,7 +158,7 @@ test("a click or a key flips a single bit and shows what it moves", async () => 
   await page.locator("#lab-planes").click({ position: { x: (sheet.width * 16.5) / 21, y: (sheet.height * 1.5) / 21 } });
   await page.locator("#lab-status").filter({ hasText: /^Bit 4 of token 1 at scale 3: [\d.]+ dB with/ }).waitFor();
   await reach(page, "idle");
-  assert.equal(await page.getByLabel("Bit plane").inputValue(), "4");
+  assert.equal(await page.getByRole("slider", { name: "Bit plane" }).inputValue(), "4");
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -238,7 +238,7 @@ test("a picture is measured against itself, and what cannot be done is said", as
   await flip(page);
   assert.equal((await figures(page)).length, 4);
   assert.equal(await page.locator("#lab-alert").isVisible(), false);
-  for (const box of await page.locator("#lab-scales input:checked").all()) await box.uncheck();
+  for (const box of await page.locator("#lab-scales input").all()) await box.uncheck();
   await page.getByRole("button", { name: "Flip", exact: true }).click();
   await page.locator("#lab-alert").filter({ hasText: "No scale is chosen" }).waitFor();
   await page.getByLabel("Seed of the flips").fill("x");
