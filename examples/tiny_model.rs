@@ -22,6 +22,7 @@ use std::path::Path;
 /// Words that the cut vocabulary keeps.
 const WORDS: &str = "a red green blue apple pear car on background";
 const SCALES: usize = 5;
+const TWIN: &str = "twin/manifest.json";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let target = std::env::args().nth(1).ok_or("say which folder to write")?;
@@ -33,12 +34,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(target, &std::fs::read(tokenizer)?)
 }
 
-/// Writes the folder `target`, which must not exist, with the T5 tokenizer's JSON.
+/// Writes the folder `target`, which must not exist, with the T5 tokenizer's JSON and a twin that draws other noise.
 pub fn write(target: &Path, tokenizer: &[u8]) -> Result<(), Box<dyn Error>> {
-    let mut manifest = manifest(tokenizer)?;
-    let tensors = tensors(&manifest)?;
+    let whole = Manifest {
+        twin: Some(TWIN.to_string()),
+        ..manifest(tokenizer)?
+    };
+    // Of its own are only the networks that a twin is loaded for.
+    let twin = Manifest {
+        name: "Tiny random twin".to_string(),
+        vae: None,
+        tokenizer: None,
+        ..manifest(tokenizer)?
+    };
+    let folder = target
+        .join(TWIN)
+        .parent()
+        .ok_or("the twin has a folder of its own")?
+        .to_path_buf();
+    write_model(target, whole, 1, Some(tokenizer))?;
+    write_model(&folder, twin, 2, None)
+}
+
+fn write_model(
+    target: &Path,
+    mut manifest: Manifest,
+    seed: u64,
+    tokenizer: Option<&[u8]>,
+) -> Result<(), Box<dyn Error>> {
+    let tensors = tensors(&manifest, seed)?;
     let writer = DirectoryWriter::create(target)?;
-    writer.write("tokenizer.json", tokenizer)?;
+    if let Some(tokenizer) = tokenizer {
+        writer.write("tokenizer.json", tokenizer)?;
+    }
     let options = PackOptions {
         max_bytes: 256 << 10,
         dtype: Some(FloatType::F16),
@@ -108,11 +136,12 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
             tau: vec![1.0],
             top_p: 1.0,
         },
+        twin: None,
         shards: Vec::new(),
     })
 }
 
-fn tensors(manifest: &Manifest) -> Result<Tensors, Box<dyn Error>> {
+fn tensors(manifest: &Manifest, seed: u64) -> Result<Tensors, Box<dyn Error>> {
     let device = Device::flex();
     let mut tensors = Tensors::new();
     if let Some(config) = &manifest.text_encoder {
@@ -120,6 +149,7 @@ fn tensors(manifest: &Manifest) -> Result<Tensors, Box<dyn Error>> {
             &mut tensors,
             &T5Encoder::new(config, &device)?,
             Component::TextEncoder,
+            seed,
             t5::official_name,
         );
     }
@@ -129,6 +159,7 @@ fn tensors(manifest: &Manifest) -> Result<Tensors, Box<dyn Error>> {
             &mut tensors,
             &transformer,
             Component::Transformer,
+            seed,
             transformer::official_name,
         );
     }
@@ -137,6 +168,7 @@ fn tensors(manifest: &Manifest) -> Result<Tensors, Box<dyn Error>> {
             &mut tensors,
             &Vae::new(config, &device)?,
             Component::Vae,
+            seed,
             str::to_string,
         );
     }
@@ -144,7 +176,13 @@ fn tensors(manifest: &Manifest) -> Result<Tensors, Box<dyn Error>> {
 }
 
 /// Normal values that keep the size of what passes through: `1 / sqrt(inputs)` for matrices, near 1 for norms.
-fn fill<M: Module>(tensors: &mut Tensors, module: &M, component: Component, rename: impl Fn(&str) -> String) {
+fn fill<M: Module>(
+    tensors: &mut Tensors,
+    module: &M,
+    component: Component,
+    seed: u64,
+    rename: impl Fn(&str) -> String,
+) {
     for (name, shape) in parameter_shapes(module, rename) {
         let major = tensors.len() as u64;
         let inputs: usize = shape.iter().skip(1).product();
@@ -154,7 +192,7 @@ fn fill<M: Module>(tensors: &mut Tensors, module: &M, component: Component, rena
             _ => (0.0, 1.0 / (inputs as f64).sqrt()),
         };
         let count = shape.iter().product::<usize>() as u64;
-        let value = |i| (mean + deviation * normal(1, Stream::Init, major, i)) as f32;
+        let value = |i| (mean + deviation * normal(seed, Stream::Init, major, i)) as f32;
         let values: Vec<f32> = (0..count).map(value).collect();
         tensors.insert(format!("{}{name}", component.prefix()), TensorData::new(values, shape));
     }

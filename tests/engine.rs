@@ -1,8 +1,9 @@
 //! The engine as the page and the command line use it: loads the tiny random model, draws, refuses, is cancelled.
 
 use burn::tensor::{Device, DeviceKind};
-use infinity::engine::protocol::{Bits, Event, Keep, ModelInfo, Options, Picture, Pixels};
+use infinity::engine::protocol::{BitAt, Bits, Deviation, Event, Flips, Keep, ModelInfo, Options, Picture, Pixels};
 use infinity::engine::{Engine, EngineError, Files, Host};
+use infinity::model::correction::Treatment;
 use infinity::model::sampling::PerScale;
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -47,15 +48,26 @@ impl Memory {
             let folder = tempfile::tempdir().unwrap();
             let target = folder.path().join("tiny");
             tiny_model::write(&target, &tokenizer).unwrap();
-            let entries = std::fs::read_dir(&target).unwrap().map(Result::unwrap);
-            let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
-            Memory(
-                entries
-                    .map(|entry| (name(&entry.path()), std::fs::read(entry.path()).unwrap()))
-                    .collect(),
-            )
+            let mut files = BTreeMap::new();
+            for folder in [target.clone(), target.join("twin")] {
+                let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+                for path in paths.filter(|path| path.is_file()) {
+                    let name = path.strip_prefix(&target).unwrap().to_str().unwrap().to_string();
+                    files.insert(name, std::fs::read(&path).unwrap());
+                }
+            }
+            Memory(files)
         };
         FILES.get_or_init(make).clone()
+    }
+
+    /// The files of its twin, below the twin's own folder.
+    fn twin(&self) -> Self {
+        let ours = self.0.iter().filter_map(|(name, bytes)| {
+            let name = name.strip_prefix("twin/")?;
+            Some((name.to_string(), bytes.clone()))
+        });
+        Self(ours.collect())
     }
 
     fn with_manifest(mut self, change: impl FnOnce(&mut Value)) -> Self {
@@ -197,7 +209,9 @@ fn loading_tells_how_far_it_is_and_what_the_model_is() {
     } = model;
     assert_eq!((name.as_str(), *bits, aspects.len()), ("Tiny random model", 16, 15));
     assert!(words.contains(&"apple".to_string()));
-    let weights = files.0.iter().filter(|(name, _)| name.ends_with(".safetensors"));
+    // Those of the twin are its own.
+    let ours = |name: &str| name.ends_with(".safetensors") && !name.contains('/');
+    let weights = files.0.iter().filter(|(name, _)| ours(name));
     assert_eq!(*bytes, weights.map(|(_, bytes)| bytes.len() as u64).sum::<u64>());
 }
 
@@ -729,5 +743,273 @@ fn decoding_and_reading_end_at_a_cancel() {
             matches!(events.last(), Some(Event::Cancelled { scales: 2 })),
             "{events:?}"
         );
+    }
+}
+
+/// Half of the bits of some scales.
+fn half(scales: &[usize]) -> Flips {
+    Flips {
+        scales: scales.to_vec(),
+        rate: 0.5,
+        seed: 3.0,
+        ..Flips::default()
+    }
+}
+
+/// What was told of one path: bits, picture and deviation of every scale.
+fn path(events: &[Event], wanted: Treatment) -> Vec<(Vec<u32>, Pixels, Deviation)> {
+    let told = |event: &Event| match event {
+        Event::Path {
+            path,
+            bits,
+            image,
+            deviation,
+            ..
+        } if *path == wanted => Some((bits.clone(), image.clone(), *deviation)),
+        _ => None,
+    };
+    events.iter().filter_map(told).collect()
+}
+
+fn flip(engine: &Engine, bits: &[Vec<u32>], flips: Flips) -> Vec<Event> {
+    let listener = Listener::default();
+    let bits = Bits {
+        aspect: "1:1".to_string(),
+        bits: bits.to_vec(),
+    };
+    block_on(engine.flip_bits(bits, flips, &listener)).unwrap();
+    listener.events.into_inner()
+}
+
+fn differing(a: &[u32], b: &[u32]) -> u32 {
+    a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum()
+}
+
+#[test]
+fn flipped_bits_take_three_paths() {
+    for device in [Device::flex(), wgpu()] {
+        let engine = tiny(&device);
+        let drawn = draw(&engine, apple(1.0)).unwrap();
+        let (bits, pictures) = (told_bits(&drawn), told_pictures(drawn));
+        let events = flip(&engine, &bits, half(&[2, 3]));
+        assert!(matches!(events.last(), Some(Event::Compared { aspect, .. }) if aspect.name == "1:1"));
+        let [clean, flipped, requantised] = Treatment::ALL.map(|treatment| path(&events, treatment));
+        assert_eq!([clean.len(), flipped.len(), requantised.len()], [SCALES; 3]);
+        for k in 0..SCALES {
+            assert_eq!(
+                (&clean[k].0, &clean[k].1),
+                (&bits[k], &pictures[k]),
+                "the clean path is the image"
+            );
+            let expected = if k == 1 || k == 2 {
+                differing(&flipped[k].0, &bits[k])
+            } else {
+                0
+            };
+            assert_eq!(differing(&flipped[k].0, &bits[k]), expected);
+            let counts = [&clean, &flipped, &requantised].map(|path| path[k].2.flipped);
+            assert_eq!(counts, [0, expected as usize, expected as usize], "scale {}", k + 1);
+        }
+        // 64 and 256 bits, half of them.
+        assert!((16..48).contains(&flipped[1].2.flipped) && (90..166).contains(&flipped[2].2.flipped));
+        assert_eq!(flipped[0], clean[0], "nothing differs before the first flip");
+        assert_eq!((&flipped[1].0, &flipped[1].1), (&requantised[1].0, &requantised[1].1));
+        assert!(
+            differing(&requantised[3].0, &bits[3]) > 0,
+            "later scales answer the flips"
+        );
+        let ends = [&clean, &flipped, &requantised].map(|path| path[SCALES - 1].2);
+        assert!(ends[0].error < 1e-6 && ends[0].psnr == f64::INFINITY, "{ends:?}");
+        assert!(ends[2].error < ends[1].error && ends[1].psnr.is_finite(), "{ends:?}");
+    }
+}
+
+#[test]
+fn a_single_bit_is_the_only_one_that_differs() {
+    let engine = tiny(&Device::flex());
+    let bits = told_bits(&draw(&engine, apple(1.0)).unwrap());
+    let flips = Flips {
+        single: vec![BitAt {
+            scale: 3,
+            token: 5,
+            bit: 9,
+        }],
+        ..Flips::default()
+    };
+    let events = flip(&engine, &bits, flips);
+    let flipped = path(&events, Treatment::Flipped);
+    for (k, (found, _, deviation)) in flipped.iter().enumerate() {
+        let mut expected = bits[k].clone();
+        if k == 2 {
+            expected[5] ^= 1 << 9;
+        }
+        assert_eq!(
+            (found, deviation.flipped),
+            (&expected, usize::from(k == 2)),
+            "scale {}",
+            k + 1
+        );
+    }
+}
+
+#[test]
+fn a_picture_is_compared_by_what_the_encoder_sees() {
+    let (files, engine) = (Memory::tiny(), tiny(&Device::flex()));
+    let rgba: Vec<u8> = (0..128 * 128usize)
+        .flat_map(|i| [(i % 128) as u8 * 2, (i / 128) as u8 * 2, 128, 255])
+        .collect();
+    let picture = || Picture {
+        aspect: "1:1".to_string(),
+        rgba: rgba.clone(),
+    };
+    let listener = Listener::default();
+    block_on(engine.encode(picture(), &files, &listener)).unwrap();
+    let encoded = listener.events.into_inner();
+    let Some(Event::Encoded { psnr, .. }) = encoded.last() else {
+        panic!("{encoded:?}")
+    };
+    let listener = Listener::default();
+    block_on(engine.flip_picture(picture(), half(&[1]), &files, &listener)).unwrap();
+    let events = listener.events.into_inner();
+    let clean = path(&events, Treatment::Clean);
+    assert_eq!(
+        clean.iter().map(|scale| scale.0.clone()).collect::<Vec<_>>(),
+        told_bits(&encoded)
+    );
+    for (scale, psnr) in clean.iter().zip(psnr) {
+        assert!((scale.2.psnr - psnr).abs() < 0.1, "{} and {psnr} dB", scale.2.psnr);
+    }
+    let end = |treatment| path(&events, treatment)[SCALES - 1].2.error;
+    let [clean, flipped, requantised] = Treatment::ALL.map(end);
+    assert!(clean > 0.0 && requantised < flipped, "{clean} {requantised} {flipped}");
+}
+
+#[test]
+fn flips_while_drawing_are_heard_by_what_follows() {
+    let engine = tiny(&Device::flex());
+    let clean = told_bits(&draw(&engine, apple(1.0)).unwrap());
+    let flips = half(&[2]);
+    let options = Options {
+        flips: Some(flips.clone()),
+        against: Some(clean.clone()),
+        ..apple(1.0)
+    };
+    let events = draw(&engine, options.clone()).unwrap();
+    let damaged = told_bits(&events);
+    let by_hand = path(&flip(&engine, &clean, flips), Treatment::Flipped);
+    assert_eq!(
+        damaged[..2],
+        [by_hand[0].0.clone(), by_hand[1].0.clone()],
+        "the same bits flip"
+    );
+    assert_ne!(damaged[2], clean[2], "the third scale is drawn from the damaged sum");
+    let deviation = |event: &Event| match event {
+        Event::Scale { deviation, .. } => *deviation,
+        _ => None,
+    };
+    let told: Vec<Deviation> = events.iter().filter_map(deviation).collect();
+    assert_eq!(told.len(), SCALES);
+    assert_eq!(told[1], by_hand[1].2);
+    assert!(told[4].error > 0.0 && told[4].flipped == 0);
+    // Kept bits are flipped as drawn ones are.
+    let kept = draw(&engine, keeping(&clean, 2, None, options)).unwrap();
+    assert_eq!(told_bits(&kept), damaged);
+    // Against itself an image ends without error; without a goal nothing is told.
+    let itself = Options {
+        against: Some(clean),
+        ..apple(1.0)
+    };
+    let events = draw(&engine, itself).unwrap();
+    let last = events.iter().filter_map(deviation).next_back().unwrap();
+    assert!(
+        last.error < 1e-6 && last.flipped == 0 && last.psnr == f64::INFINITY,
+        "{last:?}"
+    );
+    assert!(
+        draw(&engine, apple(1.0))
+            .unwrap()
+            .iter()
+            .all(|event| deviation(event).is_none())
+    );
+}
+
+#[test]
+fn flips_that_do_not_fit_are_refused_and_the_engine_goes_on() {
+    let engine = tiny(&Device::flex());
+    let clean = told_bits(&draw(&engine, apple(1.0)).unwrap());
+    let refused = |options: Options| {
+        let error = draw(&engine, options).unwrap_err();
+        check_sentence(&error);
+        (error.code(), error.field())
+    };
+    let with = |flips| Options {
+        flips: Some(flips),
+        ..apple(1.0)
+    };
+    assert_eq!(refused(with(half(&[6]))), ("options", Some("flips")));
+    let seed = Flips {
+        seed: 0.5,
+        ..half(&[1])
+    };
+    assert_eq!(refused(with(seed)), ("options", Some("seed")));
+    let against = Options {
+        against: Some(clean[..2].to_vec()),
+        ..apple(1.0)
+    };
+    assert_eq!(refused(against).0, "bits");
+    let cancelled = Listener {
+        cancel_after: Some(4),
+        ..Listener::default()
+    };
+    let bits = Bits {
+        aspect: "1:1".to_string(),
+        bits: clean.clone(),
+    };
+    block_on(engine.flip_bits(bits, half(&[1]), &cancelled)).unwrap();
+    let events = cancelled.events.into_inner();
+    // Three paths of the first scale, and the clean one of the second.
+    assert!(
+        events.len() == 5 && matches!(events[4], Event::Cancelled { scales: 1 }),
+        "{events:?}"
+    );
+    assert_eq!(told_bits(&draw(&engine, apple(1.0)).unwrap()), clean);
+}
+
+#[test]
+fn a_twin_shares_the_tokenizers_and_draws_by_itself() {
+    let files = Memory::tiny();
+    let (engine, events) = load(&files, &Device::flex()).unwrap();
+    let told_twin = |events: &[Event]| match events.last() {
+        Some(Event::Loaded { model }) => (model.name.clone(), model.twin.clone()),
+        _ => panic!("{events:?}"),
+    };
+    assert_eq!(told_twin(&events).1.as_deref(), Some("twin/manifest.json"));
+    let listener = Listener::default();
+    let twin = block_on(engine.load_twin("manifest.json", &files.twin(), &listener)).unwrap();
+    let events = listener.events.into_inner();
+    assert_eq!(told_twin(&events), ("Tiny random twin".to_string(), None));
+    let ours = told_bits(&draw(&engine, apple(1.0)).unwrap());
+    let theirs = draw(&twin, apple(1.0)).unwrap();
+    let bits = told_bits(&theirs);
+    assert_ne!(bits, ours);
+    // One image tokenizer: the model decodes what the twin draws.
+    let listener = Listener::default();
+    let aspect = "1:1".to_string();
+    block_on(engine.decode(Bits { aspect, bits }, &listener)).unwrap();
+    assert_eq!(told_pictures(listener.events.into_inner()), told_pictures(theirs));
+    for (change, what) in [
+        (json!({"scales": 4}), "number of scales"),
+        (json!({"words": ["apple"]}), "vocabulary"),
+    ] {
+        let other = files.twin().with_manifest(|manifest| {
+            for (name, value) in change.as_object().unwrap() {
+                manifest[name] = value.clone();
+            }
+        });
+        let error = block_on(engine.load_twin("manifest.json", &other, &Listener::default()))
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains(what), "{error}");
+        check_sentence(&error);
     }
 }

@@ -25,6 +25,7 @@ function model(bits) {
       { name: "3:1", width: 192, height: 64, scales: SCALES.map(([h, w]) => [h, 3 * w]) },
     ],
     defaults: { cfg: 3, tau: 1, topP: 0 },
+  twin: null,
   };
 }
 

@@ -65,10 +65,37 @@ export class EngineClient {
    * Draws one image. Resolves when it is finished or cancelled.
    * @param {import("./protocol.js").Options} options
    * @param {Listener} listen gets `started` and one `scale` event per scale
+   * @param {import("./protocol.js").Drawer} [by]
    * @returns {Promise<import("./protocol.js").Finished | import("./protocol.js").Cancelled>}
    */
-  generate(options, listen) {
-    return this.#run({ type: "generate", options }, listen);
+  generate(options, listen, by = "model") {
+    return this.#run({ type: "generate", options, by }, listen);
+  }
+
+  /**
+   * Loads the model's teacher-forcing twin beside it.
+   * @param {string} path that the model says
+   * @param {Listener} listen gets `progress` events
+   * @returns {Promise<import("./protocol.js").Loaded>}
+   */
+  loadTwin(path, listen) {
+    return this.#run({ type: "loadTwin", path }, listen);
+  }
+
+  /** Gives the twin's memory back, for the engine to use again. */
+  freeTwin() {
+    this.#send({ type: "freeTwin" });
+  }
+
+  /**
+   * Flips bits of an image and shows what comes of it, on three paths.
+   * @param {import("./protocol.js").Subject} subject
+   * @param {import("./protocol.js").Flips} flips
+   * @param {Listener} listen gets `progress` events if a picture is the first, then one `path` event per scale and path
+   * @returns {Promise<import("./protocol.js").Compared | import("./protocol.js").Cancelled>}
+   */
+  flip(subject, flips, listen) {
+    return this.#run({ type: "flip", subject, flips }, listen);
   }
 
   /**
@@ -138,6 +165,7 @@ export class EngineClient {
       case "finished":
       case "decoded":
       case "encoded":
+      case "compared":
       case "cancelled":
         this.#end()?.resolve(event);
         break;

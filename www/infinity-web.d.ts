@@ -1,5 +1,5 @@
 // The part of wasm-bindgen's output that the worker uses (src/web); the file itself is made by the build.
-import type { EngineEvent, Options, Words } from "./protocol.js";
+import type { EngineEvent, Flips, Options, Words } from "./protocol.js";
 
 /** What the engine needs from its thread. */
 export interface Host {
@@ -28,5 +28,11 @@ export class WebEngine {
   decode(bits: { aspect: string; bits: Words[] }, host: Host): Promise<void>;
   /** `rgba` in the size of the shape `aspect`. */
   encode(aspect: string, rgba: Uint8Array, host: Host): Promise<void>;
+  flipBits(bits: { aspect: string; bits: Words[] }, flips: Flips, host: Host): Promise<void>;
+  flipPicture(aspect: string, rgba: Uint8Array, flips: Flips, host: Host): Promise<void>;
+  /** The model's teacher-forcing twin on the same device; undefined when loading failed. */
+  loadTwin(manifest: string, files: Files, host: Host): Promise<WebEngine | undefined>;
   cancel(): void;
+  /** Gives the memory of its networks back to the instance. */
+  free(): void;
 }

@@ -18,6 +18,7 @@ const MANIFESTS = "manifests";
 export class RemoteFiles {
   #address;
   #meter;
+  #part;
   /** @type {Map<string, Entry>} */
   #entries = new Map();
   /** Entries that nobody has begun to fetch. @type {Entry[]} */
@@ -28,10 +29,12 @@ export class RemoteFiles {
   /**
    * @param {string} address
    * @param {Meter} meter
+   * @param {"model" | "twin"} [part] what the engine will ask for; of a twin it needs less
    */
-  constructor(address, meter) {
+  constructor(address, meter, part = "model") {
     this.#address = address;
     this.#meter = meter;
+    this.#part = part;
     this.manifest = new URL(address).pathname.split("/").at(-1) ?? "";
   }
 
@@ -44,7 +47,7 @@ export class RemoteFiles {
   async begin() {
     const bytes = await manifestBytes(this.#address);
     this.#coming.set(this.manifest, Promise.resolve(bytes));
-    const { all, needed } = entries(bytes);
+    const { all, needed } = entries(bytes, this.#part);
     this.#entries = new Map(all.map((entry) => [entry.file, entry]));
     this.#waiting = needed;
     this.#meter.need(needed.reduce((sum, entry) => sum + entry.bytes, 0));
@@ -142,20 +145,23 @@ async function manifestBytes(address) {
 }
 
 /**
- * What the manifest lists; nothing if it is none, which the engine says better. The image encoder comes when asked for.
+ * What the manifest lists; nothing if it is none, which the engine says better. The image encoder comes when asked for, and
+ * a twin draws with its model's tokenizers.
  * @param {Uint8Array} bytes
+ * @param {"model" | "twin"} [part]
  * @returns {{ all: Entry[], needed: Entry[] }}
  */
-function entries(bytes) {
+function entries(bytes, part = "model") {
+  const idle = part === "twin" ? "vae." : "vae.encoder.";
   /** @param {Entry} entry */
   const sound = ({ file, bytes, sha256 }) =>
     /^\w[\w.-]*$/.test(file) && Number.isInteger(bytes) && bytes >= 0 && bytes <= MAX_BYTES && /^[0-9a-f]{64}$/.test(sha256);
   /** @param {{ tensors?: Record<string, unknown> }} shard */
-  const draws = ({ tensors = {} }) => Object.keys(tensors).some((name) => !name.startsWith("vae.encoder."));
+  const draws = ({ tensors = {} }) => Object.keys(tensors).some((name) => !name.startsWith(idle));
   try {
     const { tokenizer, shards = [] } = JSON.parse(new TextDecoder().decode(bytes));
     const all = [...(tokenizer ? [tokenizer] : []), ...shards].filter(sound);
-    return { all, needed: all.filter((entry) => entry === tokenizer || draws(entry)) };
+    return { all, needed: all.filter((entry) => (entry === tokenizer ? part === "model" : draws(entry))) };
   } catch {
     return { all: [], needed: [] };
   }

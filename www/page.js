@@ -8,8 +8,10 @@ import { duration, megabytes, sentence } from "./format.js";
 import { Gallery, thumbnail } from "./gallery.js";
 import { History } from "./history.js";
 import { Keeping } from "./keeping.js";
+import { Lab } from "./lab.js";
 import { ModelsDialog, facts } from "./models.js";
 import { movieType, record } from "./movie.js";
+import { parts } from "./parts.js";
 import { PerformanceDialog } from "./performance.js";
 import { ShareError, decodeShare, encodeShare } from "./share.js";
 import { Sheet } from "./sheet.js";
@@ -41,6 +43,14 @@ const models = new ModelsDialog(BUILT_IN, (chosen) => {
   source = chosen;
   remember("model", typeof chosen === "string" && chosen !== BUILT_IN ? chosen : null);
   start(choice());
+});
+const lab = new Lab({
+  work: (act) => interrupt(async () => {
+    if (client) await act(client);
+  }),
+  open: (file) => void interrupt(() => read(file)),
+  draw: (prompt) => void interrupt(() => draw({ ...form.read(), prompt }, 1)),
+  stop: () => client?.cancel(),
 });
 const status = element("status", HTMLElement);
 const note = element("note", HTMLElement);
@@ -89,12 +99,14 @@ async function start(choice, news) {
     stage.veil("The model is not loaded");
     retry.hidden = false;
     form.showError(null, explain(error));
+    lab.fail(explain(error));
     status.textContent = "";
     return work("failed");
   }
   element("model", HTMLElement).textContent = `${model.name}: ${facts(model)}`;
   models.fill(model);
   form.fill(model);
+  lab.fill(model);
   stage.veil("Type a prompt and press Generate");
   status.textContent = news ?? "Ready.";
   Object.assign(performanceDialog.figures, {
@@ -154,6 +166,7 @@ async function attempt(act) {
       return;
     }
     form.showError(error instanceof EngineError ? error.field : null, explain(error));
+    lab.fail(explain(error));
     work("idle");
   }
 }
@@ -223,7 +236,10 @@ async function drawOne(options, i, count) {
 function put(drawing, drawn) {
   stage.open(drawing);
   document.title = `${drawing.title} · Infinity`;
-  if (!drawn) keeping.offer(drawing, false);
+  if (!drawn) {
+    keeping.offer(drawing, false);
+    lab.offer(drawing);
+  }
   for (const button of takes) button.disabled = !drawing.finished;
 }
 
@@ -236,6 +252,7 @@ function finish(drawing, kept) {
   const last = drawing.scales.at(-1);
   if (stage.drawing === drawing) {
     keeping.offer(drawing, kept);
+    lab.offer(drawing);
     stage.keep(keeping.scales);
     for (const button of takes) button.disabled = false;
     showTools();
@@ -337,6 +354,7 @@ function showTools() {
 /** @param {"loading" | "idle" | "drawing" | "failed"} state */
 function work(state) {
   document.body.dataset.state = state;
+  lab.state(state);
   generate.disabled = state !== "idle";
   stop.disabled = state !== "drawing";
   element("reroll", HTMLButtonElement).disabled = state !== "idle";
@@ -386,6 +404,7 @@ function submit() {
   void interrupt(() => draw({ ...options, ...(keep && { keep }) }, form.images));
 }
 
+parts((part) => lab.show(part === "lab"));
 form.onaspect = (aspect) => {
   stage.expect(aspect);
   keeping.shape(aspect.name);

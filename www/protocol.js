@@ -1,7 +1,7 @@
 // What page and worker say to each other: a mirror of src/engine/protocol.rs, and what the worker adds.
 
 /** Both sides must be of one build; the worker's first message carries this number. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** @typedef {"auto" | "webgpu" | "cpu"} EngineChoice */
 
@@ -16,6 +16,29 @@ export const PROTOCOL = 2;
  * @property {string} [negativePrompt]
  * @property {boolean} [positivePrompt] prompts about people ask for good faces besides
  * @property {Keep} [keep] what is taken over from an earlier image
+ * @property {Flips} [flips] bits that are flipped after they were drawn, or kept
+ * @property {Words[]} [against] bits of a finished image of this shape; every scale then says how far it is from it
+ */
+
+/**
+ * Bits to flip.
+ * @typedef {object} Flips
+ * @property {number[]} scales from 1; each of their bits flips with probability `rate`
+ * @property {number} rate from 0 to 1
+ * @property {number} seed says which bits those are
+ * @property {BitAt[]} [single] bits besides; one that is drawn as well stays as it was
+ */
+
+/** One bit of an image: its scale from 1, its token row by row from 0, its plane from 0. @typedef {{ scale: number, token: number, bit: number }} BitAt */
+
+/** An image to flip bits of: its own bits, or the pixels of a picture in the size of its shape. @typedef {{ aspect: string, bits: Words[] } | { aspect: string, rgba: Uint8Array }} Subject */
+
+/**
+ * How far an image is from what it should be.
+ * @typedef {object} Deviation
+ * @property {number} flipped bits of this scale that were flipped
+ * @property {number} error |F - F_k| / |F|
+ * @property {number} psnr of its picture in decibels; infinite where nothing differs
  */
 
 /**
@@ -41,12 +64,16 @@ export const PROTOCOL = 2;
  * @property {string[]} examples
  * @property {string[]} words the model knows; empty when it was trained on free text
  * @property {{ cfg: number | number[], tau: number | number[], topP: number }} defaults
+ * @property {string | null} twin where its teacher-forcing twin is, from its manifest
  */
 
 /** @typedef {{ width: number, height: number, rgba: Uint8Array<ArrayBuffer> }} Pixels */
 
 /** @typedef {{ type: "started", prompt: string, seed: number, aspect: Aspect, unknownWords: string[] }} Started */
-/** @typedef {{ type: "scale", k: number, of: number, height: number, width: number, ms: number, bits: Words, image: Pixels }} Scale */
+/** @typedef {{ type: "scale", k: number, of: number, height: number, width: number, ms: number, bits: Words, image: Pixels, deviation?: Deviation }} Scale */
+/** What an image's bits go through: nothing, flips with the old residuals kept, flips with later residuals quantised again. @typedef {"clean" | "flipped" | "requantised"} Treatment */
+/** @typedef {{ type: "path", path: Treatment, k: number, of: number, height: number, width: number, bits: Words, image: Pixels, deviation: Deviation }} Path */
+/** @typedef {{ type: "compared", aspect: Aspect, ms: number }} Compared */
 /** @typedef {{ type: "finished", seed: number, ms: number }} Finished */
 /** @typedef {{ type: "decoded", aspect: Aspect, ms: number }} Decoded */
 /** @typedef {{ type: "encoded", aspect: Aspect, ms: number, psnr: number[] }} Encoded */
@@ -66,16 +93,23 @@ export const PROTOCOL = 2;
 /** @typedef {{ type: "crashed", message: string }} Crashed */
 
 /**
- * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Memory | Started | Scale | Finished | Decoded | Encoded | Cancelled
- *   | Failure | Crashed} EngineEvent
+ * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Memory | Started | Scale | Path | Finished | Decoded | Encoded
+ *   | Compared | Cancelled | Failure | Crashed} EngineEvent
  */
 
 /** Where a model is: the address of its manifest, or the manifest and all shards as files of the visitor. @typedef {string | File[]} Source */
 
 /** @typedef {{ type: "load", source: Source, engine: EngineChoice }} LoadCommand */
 /** @typedef {{ type: "inspect", source: Source }} InspectCommand */
-/** @typedef {{ type: "generate", options: Options }} GenerateCommand */
+/** @typedef {{ type: "loadTwin", path: string }} LoadTwinCommand */
+/** @typedef {{ type: "freeTwin" }} FreeTwinCommand */
+/** @typedef {"model" | "twin"} Drawer */
+/** @typedef {{ type: "generate", options: Options, by: Drawer }} GenerateCommand */
 /** @typedef {{ type: "decode", aspect: string, bits: Words[] }} DecodeCommand */
 /** @typedef {{ type: "encode", aspect: string, rgba: Uint8Array }} EncodeCommand */
+/** @typedef {{ type: "flip", subject: Subject, flips: Flips }} FlipCommand */
 /** @typedef {{ type: "cancel" }} CancelCommand */
-/** @typedef {LoadCommand | InspectCommand | GenerateCommand | DecodeCommand | EncodeCommand | CancelCommand} Command */
+/**
+ * @typedef {LoadCommand | LoadTwinCommand | FreeTwinCommand | InspectCommand | GenerateCommand | DecodeCommand | EncodeCommand | FlipCommand
+ *   | CancelCommand} Command
+ */

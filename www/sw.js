@@ -4,9 +4,9 @@ const CACHE = "page";
 const FILES = [
   "./", "style.css", "favicon.svg", "infinity-web.js", "infinity-web_bg.wasm",
   "bits.js", "chips.js", "device.js", "dom.js", "download.js", "drawing.js", "engine-client.js", "filmstrip.js", "form.js",
-  "format.js", "gallery.js", "history.js", "keeping.js", "mask.js", "meter.js", "model-files.js", "models.js", "movie.js",
-  "page.js", "performance.js", "protocol.js", "scale-field.js", "seed.js", "share.js", "sheet.js", "stage.js", "storage.js",
-  "visitor-image.js", "words.js", "worker.js",
+  "format.js", "gallery.js", "history.js", "keeping.js", "lab-bits.js", "lab-curves.js", "lab-paths.js", "lab.js", "mask.js",
+  "meter.js", "model-files.js", "models.js", "movie.js", "page.js", "parts.js", "performance.js", "protocol.js",
+  "scale-field.js", "seed.js", "share.js", "sheet.js", "stage.js", "storage.js", "visitor-image.js", "words.js", "worker.js",
 ];
 
 const worker = /** @type {any} */ (self);

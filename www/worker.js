@@ -11,6 +11,10 @@ import { PROTOCOL } from "./protocol.js";
 
 /** @type {WebEngine | undefined} */
 let engine;
+/** The same model without self-correction, while somebody compares. @type {WebEngine | undefined} */
+let twin;
+/** Where the model came from. @type {import("./protocol.js").Source} */
+let origin = "";
 /** @type {WebAssembly.Memory | undefined} */
 let memory;
 
@@ -19,7 +23,7 @@ function emit(event) {
   if (memory && (event.type === "scale" || event.type === "loaded")) {
     self.postMessage({ type: "memory", bytes: memory.buffer.byteLength });
   }
-  self.postMessage(event, { transfer: event.type === "scale" ? [event.image.rgba.buffer] : [] });
+  self.postMessage(event, { transfer: "image" in event ? [event.image.rgba.buffer] : [] });
 }
 
 /**
@@ -53,14 +57,48 @@ async function obey(command) {
   if (!engine) return command.type === "cancel" ? undefined : fail("not-loaded", "the model is not loaded yet; wait for it");
   switch (command.type) {
     case "generate":
-      return engine.generate(command.options, host);
+      if (command.by === "model") return engine.generate(command.options, host);
+      return twin ? twin.generate(command.options, host) : fail("not-loaded", "the twin is not loaded; load it first");
     case "decode":
       return engine.decode({ aspect: command.aspect, bits: command.bits }, host);
     case "encode":
       return engine.encode(command.aspect, command.rgba, host);
+    case "flip": {
+      const { subject, flips } = command;
+      if ("bits" in subject) return engine.flipBits(subject, flips, host);
+      return engine.flipPicture(subject.aspect, subject.rgba, flips, host);
+    }
+    case "loadTwin":
+      return loadTwin(engine, command.path);
+    case "freeTwin":
+      return freeTwin();
     case "cancel":
+      twin?.cancel();
       return engine.cancel();
   }
+}
+
+/**
+ * @param {WebEngine} engine of the model
+ * @param {string} path of the twin's manifest from the model's
+ */
+async function loadTwin(engine, path) {
+  if (typeof origin !== "string") {
+    return fail("download", "the twin of a model from this device is not among the chosen files; load the model from an address");
+  }
+  freeTwin();
+  const files = new RemoteFiles(new URL(path, origin).href, new Meter(emit), "twin");
+  try {
+    await files.begin();
+  } catch (error) {
+    return fail("download", unreachable(error));
+  }
+  twin = await engine.loadTwin(files.manifest, files, host);
+}
+
+function freeTwin() {
+  twin?.free();
+  twin = undefined;
 }
 
 /** @param {import("./protocol.js").Source} source */
@@ -121,6 +159,7 @@ async function load(source, wanted) {
   if (protocol() !== PROTOCOL) {
     return fail("protocol", "page and engine are of different versions; reload the page without its cache");
   }
+  origin = source;
   engine = await WebEngine.load(files.manifest, files, device.engine, host);
 }
 

@@ -122,6 +122,7 @@ impl Convert {
             examples: Vec::new(),
             scales: MAX_SCALES,
             sampling: Sampling::default(),
+            twin: None,
             shards: Vec::new(),
         };
         let inputs = [

@@ -96,7 +96,7 @@ impl Generate {
             top_p: self.top_p,
             negative_prompt: self.negative.clone(),
             positive_prompt: self.positive_prompt,
-            keep: None,
+            ..Options::default()
         }
     }
 }
@@ -188,6 +188,8 @@ impl Host for Terminal {
             Event::Started { .. }
             | Event::Decoded { .. }
             | Event::Encoded { .. }
+            | Event::Path { .. }
+            | Event::Compared { .. }
             | Event::Cancelled { .. }
             | Event::Error { .. } => {}
         }

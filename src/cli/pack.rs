@@ -55,6 +55,9 @@ pub struct Pack {
     /// Prompts that the page offers
     #[arg(long, value_delimiter = ';')]
     examples: Vec<String>,
+    /// Manifest of the same model trained with --flips 0, to compare: its path from --out, such as twin/manifest.json
+    #[arg(long, value_name = "PATH")]
+    twin: Option<String>,
 }
 
 impl Pack {
@@ -92,6 +95,7 @@ impl Pack {
                 tau: self.tau,
                 top_p: self.top_p,
             },
+            twin: self.twin,
             shards: Vec::new(),
         };
         let mut networks = drawing.networks;

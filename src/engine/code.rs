@@ -4,7 +4,7 @@ use super::protocol::{Bits, Event, Picture, Pixels};
 use super::{Engine, EngineError, Files, Host, aspect, keep, picture};
 use crate::model::bits;
 use crate::model::quantizer::Quantizer;
-use crate::model::schedule::Schedule;
+use crate::model::schedule::{Grid, Schedule};
 use burn::tensor::{Int, Tensor};
 
 impl Engine {
@@ -12,25 +12,12 @@ impl Engine {
     pub async fn decode(&self, bits: Bits, host: &impl Host) -> Result<(), EngineError> {
         let began = host.now();
         let schedule = aspect::template(&bits.aspect)?.schedule(self.manifest.scales)?;
-        let config = self.transformer.config();
-        if bits.bits.len() != schedule.len() {
-            let found = bits.bits.len();
-            return Err(EngineError::Keep(format!(
-                "{found} scales are given and {} needed",
-                schedule.len()
-            )));
-        }
-        let tokens = bits.bits.iter().zip(schedule.grids());
-        let tokens: Vec<Tensor<3, Int>> = tokens
-            .map(|(words, &grid)| keep::tensor(words, grid, config.bits, &self.device))
-            .collect::<Result<_, _>>()?;
-        let latent = tokens.iter().zip(schedule.grids());
-        let latent: Vec<Tensor<4, Int>> = latent
-            .map(|(tokens, &grid)| bits::from_tokens(tokens.clone(), grid, config.patchify))
-            .collect();
-        let grids = schedule.latent_grids(config.patchify);
+        let patchify = self.transformer.config().patchify;
+        let latent = self.latent(&bits.bits, &schedule)?;
+        let grids = schedule.latent_grids(patchify);
         let sums = Quantizer::default().decode(&latent, grids[grids.len() - 1]);
-        let shown = self.show_all(&schedule, tokens.into_iter().zip(sums), host).await?;
+        let tokens = latent.into_iter().map(|bits| bits::to_tokens(bits, patchify));
+        let shown = self.show_all(&schedule, tokens.zip(sums), host).await?;
         if shown.is_some() {
             let aspect = aspect::describe(&bits.aspect, &schedule);
             let ms = host.now() - began;
@@ -43,17 +30,10 @@ impl Engine {
     ///
     /// The encoder is loaded first if it was not needed before, from the same `files` as the model.
     pub async fn encode(&self, picture: Picture, files: &impl Files, host: &impl Host) -> Result<(), EngineError> {
-        let Picture { aspect, rgba } = picture;
+        let aspect = picture.aspect.clone();
         let schedule = aspect::template(&aspect)?.schedule(self.manifest.scales)?;
-        let (height, width) = schedule.image_size();
-        if rgba.len() != 4 * height * width {
-            let found = rgba.len();
-            return Err(EngineError::Picture { found, height, width });
-        }
-        let image = Pixels { width, height, rgba };
-        let encoder = self.encoder(files, host).await?;
         let began = host.now();
-        let features = encoder.forward(picture::tensor(&image, &self.device));
+        let (image, features) = self.features_of(picture, &schedule, files, host).await?;
         let patchify = self.transformer.config().patchify;
         let pyramid = Quantizer::default().encode(features, &schedule.latent_grids(patchify));
         let tokens = pyramid.bits.into_iter().map(|bits| bits::to_tokens(bits, patchify));
@@ -66,6 +46,41 @@ impl Engine {
             psnr: shown.iter().map(|shown| picture::psnr(shown, &image)).collect(),
         });
         Ok(())
+    }
+
+    /// The packed bits of every scale as the quantiser takes them, `[1, h_k, w_k, d]`.
+    pub(super) fn latent(&self, words: &[Vec<u32>], schedule: &Schedule) -> Result<Vec<Tensor<4, Int>>, EngineError> {
+        let (found, needed) = (words.len(), schedule.len());
+        if found != needed {
+            return Err(EngineError::Keep(format!(
+                "{found} scales are given and {needed} needed"
+            )));
+        }
+        let config = self.transformer.config();
+        let scale = |(words, &grid): (&Vec<u32>, &Grid)| {
+            let tokens = keep::tensor(words, grid, config.bits, &self.device)?;
+            Ok(bits::from_tokens(tokens, grid, config.patchify))
+        };
+        words.iter().zip(schedule.grids()).map(scale).collect()
+    }
+
+    /// What the encoder sees in a picture, `F [1, d, H, W]`. It is loaded first if it was not needed before.
+    pub(super) async fn features_of(
+        &self,
+        Picture { rgba, .. }: Picture,
+        schedule: &Schedule,
+        files: &impl Files,
+        host: &impl Host,
+    ) -> Result<(Pixels, Tensor<4>), EngineError> {
+        let (height, width) = schedule.image_size();
+        if rgba.len() != 4 * height * width {
+            let found = rgba.len();
+            return Err(EngineError::Picture { found, height, width });
+        }
+        let image = Pixels { width, height, rgba };
+        let encoder = self.encoder(files, host).await?;
+        let features = encoder.forward(picture::tensor(&image, &self.device));
+        Ok((image, features))
     }
 
     /// Tells every scale's bits and image; nothing is returned after a cancel, which is told as well.

@@ -22,6 +22,15 @@ impl Engine {
             Some(keep) => keep::forced(keep, &request.schedule, config.bits, &self.device)?,
             None => Vec::new(),
         };
+        let damage = request
+            .flips
+            .as_ref()
+            .map(|flips| self.damage(flips, &request.schedule));
+        let damage = damage.transpose()?;
+        let goal = match &request.against {
+            Some(bits) => Some(self.goal(bits, &request.schedule).await?),
+            None => None,
+        };
         let began = host.now();
         let unknown_words = self.prompts.encode(&request.prompt)?.unknown;
         let text = self.features(&request.text)?;
@@ -41,6 +50,9 @@ impl Engine {
             Noise::Seeded,
         )?;
         sampler.force(forced);
+        if let Some(damage) = &damage {
+            sampler.flip(damage.tokens(&self.device));
+        }
         host.emit(Event::Started {
             prompt: request.prompt,
             seed,
@@ -59,7 +71,12 @@ impl Engine {
                 Step::Layer => {}
                 Step::Scale(scale) => {
                     let (grids, k) = (schedule.grids(), scale.k);
-                    let event = self.show(k, grids, scale.bits, scale.sum, scale_began, host).await?;
+                    let sum = scale.sum.clone();
+                    let mut event = self.show(k, grids, scale.bits, scale.sum, scale_began, host).await?;
+                    if let (Some(goal), Event::Scale { image, deviation, .. }) = (&goal, &mut event) {
+                        let flipped = damage.as_ref().map_or(0, |damage| damage.count(k));
+                        *deviation = Some(goal.deviation(sum, image, flipped).await?);
+                    }
                     host.emit(event);
                     drawn += 1;
                     scale_began = host.now();
@@ -92,6 +109,7 @@ impl Engine {
             ms: host.now() - began,
             bits,
             image,
+            deviation: None,
         })
     }
 

@@ -26,6 +26,10 @@ pub enum EngineError {
     NoEncoder,
     #[error("the bits do not fit this model and shape ({0}); use those of an image that this model made in this shape")]
     Keep(String),
+    #[error("these bits cannot be flipped ({0}); choose among the scales and tokens of the image")]
+    Flips(String),
+    #[error("the twin does not fit its model: {0} differs; train and pack both with one tokenizer and the same words")]
+    Twin(&'static str),
     #[error("the picture has {found} bytes and not four for each of {width} x {height} pixels; scale it to this size")]
     Picture { found: usize, height: usize, width: usize },
     #[error("the {engine} engine could not start ({reason}); choose the other engine")]
@@ -46,11 +50,11 @@ impl EngineError {
             Self::PromptTooLong { .. } | Self::Text(TextError::TooLong { .. }) => "prompt-too-long",
             Self::Text(TextError::Unknown(_)) => "prompt-unknown",
             Self::Text(TextError::Tokenizer(_) | TextError::Vocabulary(_)) => "weights",
-            Self::Seed | Self::Aspect { .. } | Self::Options(_) => "options",
+            Self::Seed | Self::Aspect { .. } | Self::Options(_) | Self::Flips(_) => "options",
             Self::Model(ModelError::Option { .. } | ModelError::ListLength { .. }) => "options",
             Self::Model(_) => "model",
             Self::Download { .. } => "download",
-            Self::Incomplete(_) | Self::NoEncoder | Self::Weights(_) => "weights",
+            Self::Incomplete(_) | Self::NoEncoder | Self::Twin(_) | Self::Weights(_) => "weights",
             Self::Keep(_) => "bits",
             Self::Picture { .. } => "picture",
             Self::Device { .. } => "device",
@@ -66,6 +70,7 @@ impl EngineError {
             Self::Seed => Some("seed"),
             Self::Aspect { .. } => Some("aspect"),
             Self::Keep(_) => Some("keep"),
+            Self::Flips(_) => Some("flips"),
             Self::Model(ModelError::Option { option, .. } | ModelError::ListLength { option, .. }) => match *option {
                 "prompt length" => Some("prompt"),
                 "top_p" => Some("topP"),

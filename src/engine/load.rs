@@ -2,6 +2,7 @@
 
 use super::protocol::{Defaults, Event, ModelInfo, Phase};
 use super::{Engine, EngineError, Files, Host, aspect};
+use crate::model::config::{T5Config, TransformerConfig};
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::{self, T5Encoder};
 use crate::model::text::PromptEncoder;
@@ -47,14 +48,7 @@ impl Engine {
             Some(pieces) => PromptEncoder::with_vocabulary(&tokenizer, limit, &manifest.words, pieces)?,
             None => PromptEncoder::new(&tokenizer, limit)?,
         };
-        let tensors = &mut download.tensors(&manifest, TEXT_ENCODER).await?;
-        let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, t5::official_name)?;
-        let tensors = &mut download.tensors(&manifest, TRANSFORMER).await?;
-        let transformer = load_module(
-            Transformer::new(transformer, device)?,
-            tensors,
-            transformer::official_name,
-        )?;
+        let (text_encoder, transformer) = download.drawing(&manifest, text_encoder, transformer, device).await?;
         let tensors = &mut download.tensors(&manifest, DECODER).await?;
         let decoder = load_module(Decoder::new(vae, device)?, tensors, str::to_string)?;
 
@@ -71,6 +65,56 @@ impl Engine {
         let model = engine.describe()?;
         host.emit(Event::Loaded { model });
         Ok(engine)
+    }
+
+    /// Loads the teacher-forcing twin of this model from `files`, those of the twin's own folder; `host` hears the progress
+    /// and, at the end, `Loaded`. Only its transformer and text encoder are read: the rest is this model's and shared.
+    pub async fn load_twin(&self, manifest: &str, files: &impl Files, host: &impl Host) -> Result<Self, EngineError> {
+        let json = files.read(manifest, &mut |_| {}).await?;
+        let manifest = Manifest::parse(&json).map_err(WeightsError::from)?;
+        let missing = EngineError::Incomplete;
+        let transformer = manifest.transformer.as_ref().ok_or(missing("transformer"))?;
+        let text_encoder = manifest.text_encoder.as_ref().ok_or(missing("text encoder"))?;
+        let (ours, config) = (&self.manifest, self.transformer.config());
+        let differs = [
+            (
+                "the image tokenizer",
+                manifest.vae.is_some() && codec(&manifest) != codec(ours),
+            ),
+            ("the number of scales", manifest.scales != ours.scales),
+            (
+                "what a token is",
+                (transformer.bits, transformer.patchify) != (config.bits, config.patchify),
+            ),
+            (
+                "the vocabulary",
+                manifest.vocabulary != ours.vocabulary || manifest.words != ours.words,
+            ),
+            ("the length of a prompt", transformer.text_maxlen != config.text_maxlen),
+        ];
+        if let Some((what, _)) = differs.into_iter().find(|(_, differs)| *differs) {
+            return Err(EngineError::Twin(what));
+        }
+        let shards = needed(&manifest, &[TEXT_ENCODER, TRANSFORMER]);
+        let mut download = Loader::new(files, host, shards.iter().map(|shard| shard.bytes).sum());
+        let drawing = download.drawing(&manifest, text_encoder, transformer, &self.device);
+        let (text_encoder, transformer) = drawing.await?;
+        let twin = Self {
+            device: self.device.clone(),
+            prompts: self.prompts.clone(),
+            text_encoder,
+            transformer,
+            decoder: self.decoder.clone(),
+            encoder: OnceCell::new(),
+            defaults: SamplingOptions::from(&manifest.sampling),
+            manifest,
+        };
+        let model = ModelInfo {
+            codec: codec(ours),
+            ..twin.describe()?
+        };
+        host.emit(Event::Loaded { model });
+        Ok(twin)
     }
 
     /// The network that reads images, from the shards of its decoder; loaded once.
@@ -106,6 +150,7 @@ impl Engine {
             examples: manifest.examples.clone(),
             words: self.prompts.words(),
             defaults: Defaults { cfg, tau, top_p },
+            twin: manifest.twin.clone(),
         })
     }
 }
@@ -168,6 +213,24 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
             return Err(WeightsError::ShardHash { file }.into());
         }
         Ok(bytes)
+    }
+
+    /// The two networks that turn a prompt into bits.
+    async fn drawing(
+        &mut self,
+        manifest: &Manifest,
+        text_encoder: &T5Config,
+        transformer: &TransformerConfig,
+        device: &Device,
+    ) -> Result<(T5Encoder, Transformer), EngineError> {
+        let tensors = &mut self.tensors(manifest, TEXT_ENCODER).await?;
+        let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, t5::official_name)?;
+        let tensors = &mut self.tensors(manifest, TRANSFORMER).await?;
+        let transformer = Transformer::new(transformer, device)?;
+        Ok((
+            text_encoder,
+            load_module(transformer, tensors, transformer::official_name)?,
+        ))
     }
 
     /// All tensors under `prefix`, without it.

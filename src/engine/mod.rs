@@ -7,6 +7,7 @@ mod aspect;
 mod code;
 mod draw;
 mod error;
+mod flip;
 mod gpu;
 mod host;
 mod keep;

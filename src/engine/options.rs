@@ -2,7 +2,7 @@
 
 use super::EngineError;
 use super::aspect;
-use super::protocol::{Keep, Options};
+use super::protocol::{Flips, Keep, Options};
 use crate::model::sampling::SamplingOptions;
 use crate::model::schedule::Schedule;
 use crate::model::text::{TextError, with_positive_prompt};
@@ -26,21 +26,21 @@ pub struct Request {
     pub sampling: SamplingOptions,
     /// Not yet checked against the model.
     pub keep: Option<Keep>,
+    /// Not yet checked against the model, nor are these.
+    pub flips: Option<Flips>,
+    pub against: Option<Vec<Vec<u32>>>,
 }
 
 impl Request {
     /// Completes `options` by the model's `defaults` and checks them for a model of `depth` blocks and `scales` scales.
     pub fn new(options: Options, defaults: &SamplingOptions, depth: usize, scales: usize) -> Result<Self, EngineError> {
-        let seed = options.seed;
-        if !((0.0..=MAX_SEED).contains(&seed) && seed.fract() == 0.0) {
-            return Err(EngineError::Seed);
-        }
+        let seed = seed(options.seed)?;
         let defaults = defaults.clone();
         let sampling = SamplingOptions {
             cfg: options.cfg.unwrap_or(defaults.cfg),
             tau: options.tau.unwrap_or(defaults.tau),
             top_p: options.top_p.unwrap_or(defaults.top_p),
-            seed: seed as u64,
+            seed,
             ..defaults
         };
         sampling.validate(depth, scales)?;
@@ -60,7 +60,17 @@ impl Request {
             aspect,
             sampling,
             keep: options.keep,
+            flips: options.flips,
+            against: options.against,
         })
+    }
+}
+
+/// A seed as JavaScript can say it.
+pub fn seed(number: f64) -> Result<u64, EngineError> {
+    match (0.0..=MAX_SEED).contains(&number) && number.fract() == 0.0 {
+        true => Ok(number as u64),
+        false => Err(EngineError::Seed),
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! A mirror in JSDoc types is www/protocol.js.
 
+use crate::model::correction::Treatment;
 use crate::model::sampling::PerScale;
 use crate::model::schedule::Grid;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Grows with every change that an older page would misread.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// One image to draw, as asked for: nothing is checked yet. What is left out takes the model's own value.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -31,6 +32,37 @@ pub struct Options {
     pub positive_prompt: bool,
     /// What is taken over from an earlier image.
     pub keep: Option<Keep>,
+    /// Bits that are flipped after they were drawn, or kept.
+    pub flips: Option<Flips>,
+    /// Packed bits of a finished image of this shape: every scale then says how far it is from it.
+    pub against: Option<Vec<Vec<u32>>>,
+}
+
+/// Bits to flip.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Flips {
+    /// Scales, from 1, of which every bit flips with probability `rate`.
+    pub scales: Vec<usize>,
+    /// From 0 to 1.
+    pub rate: f64,
+    /// Says which bits those are: an integer from 0 to 2^53 - 1.
+    pub seed: f64,
+    /// Single bits besides; one that is drawn as well, or listed twice, stays as it was.
+    #[serde(default)]
+    pub single: Vec<BitAt>,
+}
+
+/// One bit of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BitAt {
+    /// From 1.
+    pub scale: usize,
+    /// Row by row, from 0.
+    pub token: usize,
+    /// From 0 to `d - 1`.
+    pub bit: usize,
 }
 
 /// Tokens of an earlier image that the new one keeps.
@@ -92,7 +124,23 @@ pub enum Event {
         /// The scale's tokens, `ceil(d / 32)` words each: bit `p` of a token is bit `p mod 32` of its word `p / 32`.
         bits: Vec<u32>,
         image: Pixels,
+        /// How far it is from the image that it is drawn against, if there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deviation: Option<Deviation>,
     },
+    /// An image with flipped bits after scale `k` of `of` (from 1), by one way to go on from them.
+    Path {
+        path: Treatment,
+        k: usize,
+        of: usize,
+        height: usize,
+        width: usize,
+        bits: Vec<u32>,
+        image: Pixels,
+        deviation: Deviation,
+    },
+    /// All paths were shown to their end.
+    Compared { aspect: Aspect, ms: f64 },
     /// The last scale was drawn.
     Finished { seed: u64, ms: f64 },
     /// All scales of the given bits were shown.
@@ -112,6 +160,18 @@ pub enum Event {
         field: Option<&'static str>,
         message: String,
     },
+}
+
+/// How far an image is from what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deviation {
+    /// Bits of this scale that were flipped.
+    pub flipped: usize,
+    /// `|F - F_k| / |F|`.
+    pub error: f64,
+    /// Of its picture, in decibels; infinite where nothing differs.
+    pub psnr: f64,
 }
 
 /// What is being loaded.
@@ -142,6 +202,8 @@ pub struct ModelInfo {
     /// Words the model was trained on; empty for a model of free text.
     pub words: Vec<String>,
     pub defaults: Defaults,
+    /// Where its teacher-forcing twin is, from this model's manifest.
+    pub twin: Option<String>,
 }
 
 /// The model's own sampling options.

@@ -6,9 +6,9 @@ use super::measure::{Mean, table};
 use super::subject::Subject;
 use super::{EvalError, SEED, read};
 use crate::data::Source;
-use crate::model::correction::{Flips, correct};
+use crate::model::correction::{Treatment, correct, draw_flips};
 use crate::model::quantizer::Quantizer;
-use crate::model::random::{Stream, bits, uniform};
+use crate::model::random::{Stream, bits};
 use crate::model::schedule::Grid;
 use crate::train::batch::Batches;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -18,17 +18,6 @@ use std::fmt;
 
 /// Images at once.
 const BATCH: usize = 8;
-
-/// How bits are treated.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Treatment {
-    Clean,
-    /// Flipped; residuals are those of the clean image, as in the paper's random-flip baseline.
-    Flipped,
-    /// Flipped; later residuals are quantised again from the damaged sum: self-correction.
-    Requantised,
-}
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -117,14 +106,17 @@ impl Tally {
         step: u64,
     ) -> Result<(), EvalError> {
         let [batch, d, _, _] = features.dims();
-        let flips = match self.treatment {
-            Treatment::Flipped => Flips::InputsOnly,
-            Treatment::Clean | Treatment::Requantised => Flips::Requantise,
-        };
         // Both treatments flip the same bits.
         let seed = bits(SEED, Stream::FlipRate, step, 0);
         let masks = masks(self.rate, seed, grids, batch, d, &subject.device);
-        let sums = correct(&Quantizer::default(), features.clone(), grids, &masks, flips).sums;
+        let sums = correct(
+            &Quantizer::default(),
+            features.clone(),
+            grids,
+            &masks,
+            self.treatment.flips(),
+        )
+        .sums;
         let lengths = read(squares(features.clone()))?;
         self.errors.resize(grids.len(), Vec::new());
         for (sum, errors) in sums.iter().zip(&mut self.errors) {
@@ -160,8 +152,7 @@ fn squares(x: Tensor<4>) -> Tensor<1> {
 /// Masks `[B, h_k, w_k, d]` of independent flips, none at the last scale.
 fn masks(rate: f64, seed: u64, grids: &[Grid], batch: usize, d: usize, device: &Device) -> Vec<Option<Tensor<4, Int>>> {
     let mask = |(k, &(h, w)): (usize, &Grid)| {
-        let flip = |i| i32::from(uniform(seed, Stream::Flip, k as u64, i) < rate);
-        let values: Vec<i32> = (0..(batch * h * w * d) as u64).map(flip).collect();
+        let values = draw_flips(seed, k, rate, batch * h * w * d);
         (k + 1 < grids.len()).then(|| Tensor::from_data(TensorData::new(values, [batch, h, w, d]), device))
     };
     grids.iter().enumerate().map(mask).collect()

@@ -8,6 +8,7 @@ use super::quantizer::{Pyramid, Quantizer};
 use super::random::{Stream, uniform};
 use super::schedule::Grid;
 use burn::tensor::{Int, Tensor, TensorData};
+use serde::Serialize;
 
 /// How flipped bits reach inputs and targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,30 @@ pub enum Flips {
     /// The paper's baseline (Table 7): inputs carry the flips, targets stay those of the clean image. The official code
     /// lost this; its `noise_apply_requant=0` changes nothing at all.
     InputsOnly,
+}
+
+/// What an image's bits go through when flips are studied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Treatment {
+    /// Left as they are.
+    Clean,
+    /// Flipped; residuals are those of the clean image, as in the paper's random-flip baseline.
+    Flipped,
+    /// Flipped; later residuals are quantised again from the damaged sum: self-correction.
+    Requantised,
+}
+
+impl Treatment {
+    pub const ALL: [Self; 3] = [Self::Clean, Self::Flipped, Self::Requantised];
+
+    /// How its flips reach the targets; of clean bits there are none.
+    pub fn flips(self) -> Flips {
+        match self {
+            Self::Clean | Self::Requantised => Flips::Requantise,
+            Self::Flipped => Flips::InputsOnly,
+        }
+    }
 }
 
 /// Strength and extent of the flips in training.
@@ -49,15 +74,20 @@ impl Correction {
             }
             let percent = (uniform(seed, Stream::FlipRate, k as u64, 0) * (percents + 1) as f64).floor();
             let rate = percent.min(percents as f64) / 100.0;
-            let flip = |i| i32::from(uniform(seed, Stream::Flip, k as u64, i) < rate);
-            let count = (batch * h * w * d) as u64;
             Some(TensorData::new(
-                (0..count).map(flip).collect::<Vec<i32>>(),
+                draw_flips(seed, k, rate, batch * h * w * d),
                 [batch, h, w, d],
             ))
         };
         grids.iter().enumerate().map(draw).collect()
     }
+}
+
+/// Which of `count` bits of scale `k` flip (1) when each does so with probability `rate`. The same seed flips the same bits
+/// on every device, and the bits of a smaller rate are among those of a larger one.
+pub fn draw_flips(seed: u64, k: usize, rate: f64, count: usize) -> Vec<i32> {
+    let flip = |i| i32::from(uniform(seed, Stream::Flip, k as u64, i) < rate);
+    (0..count as u64).map(flip).collect()
 }
 
 /// Training example of one batch: what the transformer reads and what it must say.
@@ -68,6 +98,14 @@ pub struct Corrected {
     pub sums: Vec<Tensor<4>>,
 }
 
+impl Corrected {
+    /// The bits whose codes are in the sums: the targets with the flips in them.
+    pub fn stored(&self, masks: &[Option<Tensor<4, Int>>]) -> Vec<Tensor<4, Int>> {
+        let bits = self.targets.iter().cloned().enumerate();
+        bits.map(|(k, bits)| damaged(k, bits, masks)).collect()
+    }
+}
+
 /// Alg. 2 with explicit masks (`[B, h_k, w_k, d]`, 1 = flip).
 pub fn correct(
     quantizer: &Quantizer,
@@ -76,32 +114,63 @@ pub fn correct(
     masks: &[Option<Tensor<4, Int>>],
     flips: Flips,
 ) -> Corrected {
-    let flip = |k: usize, bits: Tensor<4, Int>| match masks.get(k) {
-        Some(Some(mask)) => flipped(bits, mask.clone()),
-        _ => bits,
-    };
-    let [_, _, height, width] = features.dims();
     match flips {
         Flips::Requantise => {
-            let Pyramid { bits, sums } = quantizer.encode_with(features, grids, flip);
+            let store = |k, bits| damaged(k, bits, masks);
+            let Pyramid { bits, sums } = quantizer.encode_with(features, grids, store);
             Corrected { targets: bits, sums }
         }
         Flips::InputsOnly => {
-            let targets = quantizer.encode(features, grids).bits;
-            let damaged: Vec<_> = targets
-                .iter()
-                .cloned()
-                .enumerate()
-                .map(|(k, bits)| flip(k, bits))
-                .collect();
-            let sums = quantizer.decode(&damaged, (height, width));
+            let bits = quantizer.encode(features.clone(), grids).bits;
+            correct_known(quantizer, features, &bits, grids, masks, flips)
+        }
+    }
+}
+
+/// [`correct`] for an image whose bits are known, such as a generated one, where `F` is what they sum to.
+///
+/// They stay as they are up to the first flip: Alg. 1 finds bits that sum to nearly the same, but not these very ones.
+pub fn correct_known(
+    quantizer: &Quantizer,
+    features: Tensor<4>,
+    bits: &[Tensor<4, Int>],
+    grids: &[Grid],
+    masks: &[Option<Tensor<4, Int>>],
+    flips: Flips,
+) -> Corrected {
+    let first = masks.iter().position(Option::is_some).unwrap_or(grids.len());
+    match flips {
+        Flips::Requantise => {
+            let mut targets = Vec::new();
+            let store = |k: usize, found| {
+                let target = if k <= first { bits[k].clone() } else { found };
+                targets.push(target.clone());
+                damaged(k, target, masks)
+            };
+            let sums = quantizer.encode_with(features, grids, store).sums;
+            Corrected { targets, sums }
+        }
+        Flips::InputsOnly => {
+            let [_, _, height, width] = features.dims();
+            let targets = bits.to_vec();
+            let stored = targets.iter().cloned().enumerate();
+            let stored: Vec<_> = stored.map(|(k, bits)| damaged(k, bits, masks)).collect();
+            let sums = quantizer.decode(&stored, (height, width));
             Corrected { targets, sums }
         }
     }
 }
 
+/// The bits of scale `k` with their flips, if it has any.
+fn damaged(k: usize, bits: Tensor<4, Int>, masks: &[Option<Tensor<4, Int>>]) -> Tensor<4, Int> {
+    match masks.get(k) {
+        Some(Some(mask)) => flipped(bits, mask.clone()),
+        _ => bits,
+    }
+}
+
 /// `bits xor mask`.
-pub fn flipped(bits: Tensor<4, Int>, mask: Tensor<4, Int>) -> Tensor<4, Int> {
+pub fn flipped<const D: usize>(bits: Tensor<D, Int>, mask: Tensor<D, Int>) -> Tensor<D, Int> {
     bits.not_equal(mask).int()
 }
 
@@ -211,5 +280,40 @@ mod tests {
                 .into_data()
                 .assert_eq(&clean.bits[k].clone().into_data(), true);
         }
+    }
+
+    #[test]
+    fn known_bits_stay_until_the_first_flip_and_later_ones_answer_it() {
+        let device = Device::flex();
+        let quantizer = Quantizer::default();
+        let grids = [(1, 1), (2, 2), (4, 4), (8, 8)];
+        let draw = |k: usize, rate: f64| {
+            let (h, w) = grids[k];
+            let bits = draw_flips(5, k, rate, 16 * h * w);
+            Tensor::<4, Int>::from_data(TensorData::new(bits, [1, h, w, 16]), &device)
+        };
+        let bits: Vec<_> = (0..4).map(|k| draw(k, 0.5)).collect();
+        let sums = quantizer.decode(&bits, (8, 8));
+        let features = sums[3].clone();
+        let none = vec![None; 4];
+        let some = vec![None, Some(draw(1, 0.3)), None, None];
+        let run = |masks: &[Option<Tensor<4, Int>>], flips| {
+            let corrected = correct_known(&quantizer, features.clone(), &bits, &grids, masks, flips);
+            let stored = corrected.stored(masks).into_iter();
+            let stored: Vec<Vec<i32>> = stored.map(|bits| bits.into_data().try_to_vec().unwrap()).collect();
+            let error = |sum: &Tensor<4>| (sum.clone() - features.clone()).square().sum().into_scalar::<f32>();
+            (stored, corrected.sums.iter().map(error).collect::<Vec<f32>>())
+        };
+        let (clean, errors) = run(&none, Flips::Requantise);
+        assert_eq!(clean, run(&none, Flips::InputsOnly).0);
+        assert!(errors[3] < 1e-9, "the bits of an image sum to it: {errors:?}");
+        let (kept, kept_errors) = run(&some, Flips::InputsOnly);
+        let (answered, answered_errors) = run(&some, Flips::Requantise);
+        assert_eq!((&kept[0], &answered[0]), (&clean[0], &clean[0]));
+        assert_eq!(kept[1], answered[1]);
+        assert_ne!(kept[1], clean[1]);
+        assert_eq!(kept[2..], clean[2..], "old residuals know nothing of the flips");
+        assert_ne!(answered[2], clean[2]);
+        assert!(kept_errors[1] == answered_errors[1] && answered_errors[3] < kept_errors[3]);
     }
 }

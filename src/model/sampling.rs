@@ -6,6 +6,7 @@
 use super::ModelError;
 use super::bits;
 use super::config::Classifier;
+use super::correction::flipped;
 use super::quantizer::Quantizer;
 use super::random::{Stream, logistic, uniform};
 use super::resize::{Resize, patchify};
@@ -201,6 +202,7 @@ pub struct Sampler {
     options: SamplingOptions,
     noise: Noise,
     forced: Vec<Forced>,
+    flips: Vec<Option<Tensor<3, Int>>>,
     quantizer: Quantizer,
     condition: Condition,
     memories: Vec<TextMemory>,
@@ -262,6 +264,7 @@ impl Sampler {
             options,
             noise,
             forced: Vec::new(),
+            flips: Vec::new(),
             quantizer: Quantizer::default(),
             condition,
             device,
@@ -278,6 +281,12 @@ impl Sampler {
     /// with the noise it would have had anyway.
     pub fn force(&mut self, scales: Vec<Forced>) {
         self.forced = scales;
+    }
+
+    /// Flips bits (1 = flip, `[B, L_k, d]`, none where a scale is left alone) after they were drawn or given and before they
+    /// enter the picture and the cache: whatever is drawn later hears the damage.
+    pub fn flip(&mut self, masks: Vec<Option<Tensor<3, Int>>>) {
+        self.flips = masks;
     }
 
     /// Runs one block, or the head and the drawing of bits once the blocks of a scale are done.
@@ -358,6 +367,10 @@ impl Sampler {
                 let free = free.clone().expand(bits.dims());
                 bits.clone().mask_where(free, self.draw(logits.clone()))
             }
+        };
+        let drawn = match self.flips.get(k) {
+            Some(Some(mask)) => flipped(drawn, mask.clone()),
+            _ => drawn,
         };
         let config = self.model.config();
         let latent = self.schedule.latent_grids(config.patchify);

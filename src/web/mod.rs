@@ -3,7 +3,7 @@
 mod files;
 mod host;
 
-use crate::engine::protocol::{Bits, Options, PROTOCOL, Picture};
+use crate::engine::protocol::{Bits, Flips, Options, PROTOCOL, Picture};
 use crate::engine::{Engine, EngineError, Gpu, Host};
 use burn::tensor::Device;
 use files::{JsFiles, WebFiles};
@@ -67,6 +67,41 @@ impl WebEngine {
         let host = self.listen(host);
         let picture = Picture { aspect, rgba };
         told(self.engine.encode(picture, &self.files, &host).await, &host);
+    }
+
+    /// Shows what `flips` do to the image that `bits` are.
+    #[wasm_bindgen(js_name = flipBits)]
+    pub async fn flip_bits(&self, bits: JsValue, flips: JsValue, host: JsHost) {
+        let host = self.listen(host);
+        let outcome = match (read::<Bits>(bits), read::<Flips>(flips)) {
+            (Ok(bits), Ok(flips)) => self.engine.flip_bits(bits, flips, &host).await,
+            (Err(error), _) | (_, Err(error)) => Err(error),
+        };
+        told(outcome, &host);
+    }
+
+    /// Shows what `flips` do to a picture of the size of the shape `aspect`.
+    #[wasm_bindgen(js_name = flipPicture)]
+    pub async fn flip_picture(&self, aspect: String, rgba: Vec<u8>, flips: JsValue, host: JsHost) {
+        let host = self.listen(host);
+        let picture = Picture { aspect, rgba };
+        let outcome = match read::<Flips>(flips) {
+            Ok(flips) => self.engine.flip_picture(picture, flips, &self.files, &host).await,
+            Err(error) => Err(error),
+        };
+        told(outcome, &host);
+    }
+
+    /// Loads the model's teacher-forcing twin, whose file `manifest` is among `files`, onto the same device.
+    #[wasm_bindgen(js_name = loadTwin)]
+    pub async fn load_twin(&self, manifest: String, files: JsFiles, host: JsHost) -> Option<WebEngine> {
+        let (files, host) = (WebFiles::new(files), self.listen(host));
+        let engine = told(self.engine.load_twin(&manifest, &files, &host).await, &host)?;
+        Some(Self {
+            engine,
+            files,
+            cancelled: Rc::new(Cell::new(false)),
+        })
     }
 
     /// Ends the work after the layer, or the scale, at hand.

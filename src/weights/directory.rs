@@ -191,6 +191,7 @@ mod tests {
             examples: vec!["a red ball".to_string()],
             scales: 5,
             sampling: Sampling::default(),
+            twin: None,
             shards: Vec::new(),
         }
     }

@@ -60,6 +60,11 @@ pub enum ManifestError {
     Vocabulary(String),
     #[error("`{0}` is not a plain file name; use letters, digits, `.`, `-` and `_`, and do not start with `.`")]
     FileName(String),
+    #[error(
+        "`{0}` is not the path of a twin's manifest; use a plain file name other than manifest.json, or one below a \
+        single folder such as `twin/manifest.json`"
+    )]
+    TwinPath(String),
     #[error("{what} `{name}` is listed twice; convert the model again")]
     Duplicate { what: &'static str, name: String },
     #[error(
@@ -107,6 +112,11 @@ pub struct Manifest {
     pub scales: usize,
     #[serde(default)]
     pub sampling: Sampling,
+    /// The manifest of the same model trained by teacher forcing, without bitwise self-correction, to compare: a path from
+    /// this manifest's folder through at most one other, such as `twin/manifest.json`. It shares this model's image
+    /// tokenizer, text tokenizer and vocabulary, so it needs no more than a transformer and a text encoder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<String>,
     pub shards: Vec<Shard>,
 }
 
@@ -270,6 +280,7 @@ impl Manifest {
         self.check_fit()?;
         self.check_vocabulary()?;
         self.check_sampling()?;
+        self.twin.as_deref().map_or(Ok(()), check_twin)?;
         self.tokenizer.as_ref().map_or(Ok(()), |tokenizer| {
             check_file_name(&tokenizer.file)?;
             check_hash(&tokenizer.sha256)
@@ -538,6 +549,18 @@ fn check_file_name(name: &str) -> Result<(), ManifestError> {
     }
 }
 
+/// A file beside the manifest or in a folder beside it.
+fn check_twin(path: &str) -> Result<(), ManifestError> {
+    let plain = match path.split_once('/') {
+        Some((folder, file)) => check_file_name(folder).and(check_file_name(file)),
+        None => check_file_name(path),
+    };
+    match plain {
+        Ok(()) if path != "manifest.json" => Ok(()),
+        _ => Err(ManifestError::TwinPath(path.to_string())),
+    }
+}
+
 fn check_hash(hash: &str) -> Result<(), ManifestError> {
     let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     match hash.len() == 64 && hash.bytes().all(hex) {
@@ -780,6 +803,28 @@ pub(super) mod tests {
             for pointer in ["/shards/0/file", "/tokenizer/file"] {
                 assert!(complaint(pointer, json!(name)).contains("plain file name"), "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn a_twin_is_a_file_here_or_one_folder_down() {
+        for path in ["twin/manifest.json", "teacher-forcing.json"] {
+            let mut manifest = valid();
+            manifest["twin"] = json!(path);
+            assert_eq!(parse(&manifest).unwrap().twin.as_deref(), Some(path));
+        }
+        for path in [
+            "",
+            "manifest.json",
+            "../manifest.json",
+            "./manifest.json",
+            "/twin/manifest.json",
+            "a/b/manifest.json",
+            "twin/",
+            "https://elsewhere/manifest.json",
+            "twin\\manifest.json",
+        ] {
+            assert!(complaint("/twin", json!(path)).contains("a twin's manifest"), "{path}");
         }
     }
 }

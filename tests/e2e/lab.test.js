@@ -1,0 +1,301 @@
+// The self-correction lab in headless Chromium, with the tiny random model and its twin.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import { draw, open, pixels, reach, screenshot, setUp } from "./visit.js";
+
+const TINY = "?model=models/tiny/manifest.json&engine=cpu";
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const SCALES = 5;
+
+const stage = setUp();
+
+/** @typedef {import("playwright-core").Page} Page */
+
+/**
+ * Draws an apple and takes it to the lab.
+ * @param {string} [query]
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ */
+async function visit(query = TINY, options) {
+  const visitor = await open(stage.browser, stage.site.url + query, options);
+  const { page } = visitor;
+  await reach(page, "idle");
+  await page.getByLabel("Seed", { exact: true }).fill("1");
+  await draw(page, "a red apple");
+  await page.getByRole("button", { name: "Self-correction" }).click();
+  return visitor;
+}
+
+/** Waits for the end of what the lab does. @param {Page} page */
+async function ended(page) {
+  await page.locator("#lab-status").filter({ hasText: / with the old residuals/ }).waitFor({ timeout: 90_000 });
+  await reach(page, "idle");
+}
+
+/** @param {Page} page */
+async function flip(page) {
+  await page.locator("#lab-status").evaluate((status) => (status.textContent = ""));
+  await page.getByRole("button", { name: "Flip", exact: true }).click();
+  await ended(page);
+}
+
+/** @param {Page} page @param {string} name of a row @param {number} k */
+const cell = (page, name, k) => page.getByRole("group", { name, exact: true }).getByRole("button").nth(k - 1);
+
+/** Bits flipped, distance and PSNR of every path. @param {Page} page */
+async function figures(page) {
+  const rows = await page.locator("#lab-figures tr").all();
+  const read = rows.map(async (row) => {
+    const [bits, error, psnr] = await row.locator("td").allTextContents();
+    return { name: await row.locator("th").textContent(), bits: Number(bits), error: Number(error), psnr: psnr ?? "" };
+  });
+  return Promise.all(read);
+}
+
+/** Bits that differ, as a cell says. @param {Page} page @param {string} name @param {number} k */
+async function differing(page, name, k) {
+  const label = (await cell(page, name, k).locator(".unseen").textContent()) ?? "";
+  assert.match(label, new RegExp(`^${name}, scale ${k}: (\\d+ of \\d+ bits differ, [\\d.]+ %|no bit differs)`));
+  return Number(/(\d+) of/.exec(label)?.[1] ?? 0);
+}
+
+test("flips are compared on every path, and the transformer goes on from them", async () => {
+  const { page, errors } = await visit();
+  assert.equal(await page.getByRole("button", { name: "Generate" }).count(), 0, "the form has made room");
+  assert.match((await page.locator("#lab-said").textContent()) ?? "", /^A red apple, seed 1\.$/i);
+  const image = (await pixels(page, "#canvas")).colours;
+  await flip(page);
+  const found = await figures(page);
+  assert.deepEqual(found.map(({ name }) => name), ["Clean path", "Old residuals", "Re-quantised", "Transformer, flipped"]);
+  const [clean, kept, paid, model] = found;
+  assert.ok(clean && kept && paid && model);
+  assert.deepEqual([clean.bits, clean.error, clean.psnr], [0, 0, "no loss"]);
+  // A fifth of the bits of two scales: 4 and 16 tokens of 16 bits.
+  assert.ok(kept.bits > 35 && kept.bits < 95, `${kept.bits} bits`);
+  assert.deepEqual([paid.bits, model.bits], [kept.bits, kept.bits]);
+  assert.ok(paid.error < kept.error, `${paid.error} and ${kept.error}`);
+  for (const { psnr } of [kept, paid, model]) assert.match(psnr, /^[\d.]+ dB$/);
+  for (let k = 1; k <= SCALES; k++) {
+    const [old, answer] = [await differing(page, "Old residuals", k), await differing(page, "Re-quantised", k)];
+    assert.equal(old > 0, k === 2 || k === 3, `scale ${k}: ${old}`);
+    assert.equal(answer > 0, k > 1, `scale ${k}: ${answer}`);
+    assert.equal((await differing(page, "Transformer, flipped", k)) > 0, k > 1);
+    assert.equal(await differing(page, "Transformer, no flips", k), 0);
+  }
+  assert.deepEqual((await pixels(page, ".lab-row:nth-child(1) button:nth-child(6) canvas")).colours, image);
+  // The same seed draws the same image again, so the transformer's own path begins where the image was.
+  assert.deepEqual((await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colours, image);
+  assert.notDeepEqual((await pixels(page, ".lab-row:nth-child(5) button:nth-child(6) canvas")).colours, image);
+  const points = await page.locator("#lab-plot polyline").evaluateAll((lines) => lines.map((line) => line.getAttribute("points")));
+  assert.deepEqual(points.map((list) => list?.split(" ").length), [SCALES, SCALES, SCALES, SCALES]);
+  assert.match((await page.locator("#lab-plot svg").getAttribute("aria-label")) ?? "", /Clean path 0\.000, Old residuals 0\.\d+/);
+
+  // A change is gray where nothing moved, bits show where they differ.
+  await page.getByRole("radio", { name: "Change" }).check();
+  const still = await pixels(page, ".lab-row:nth-child(2) button:nth-child(2) canvas");
+  assert.deepEqual([still.mean, still.deviation], [128, 0]);
+  assert.ok((await pixels(page, ".lab-row:nth-child(2) button:nth-child(6) canvas")).deviation > 5);
+  await page.getByRole("radio", { name: "Bits" }).check();
+  await cell(page, "Old residuals", 3).click();
+  assert.match((await page.locator("#lab-bits-said").textContent()) ?? "", /^Scale 3: \d+ of 256 bits flipped \([\d.]+ %\)\.$/);
+  await cell(page, "Re-quantised", 4).click();
+  assert.match((await page.locator("#lab-bits-said").textContent()) ?? "", /^Scale 4: 0 of 576 bits flipped \(0\.0 %\), \d+ others differ/);
+
+  // Another seed flips other bits, no rate none.
+  await page.getByLabel("Seed of the flips").fill("2");
+  await page.getByLabel("The transformer", { exact: true }).uncheck();
+  await flip(page);
+  const other = await figures(page);
+  assert.equal(other.length, 3);
+  assert.notEqual(other[1]?.error, kept.error);
+  await page.getByLabel("Bits that flip").fill("0");
+  await flip(page);
+  assert.deepEqual((await figures(page)).map(({ psnr }) => psnr), ["no loss", "no loss", "no loss"]);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("a click or a key flips a single bit and shows what it moves", async () => {
+  const { page, errors } = await visit();
+  await page.getByLabel("The transformer", { exact: true }).uncheck();
+  await cell(page, "Clean path", 3).click();
+  await page.getByRole("slider", { name: "Bit plane" }).fill("6");
+  const box = await page.locator("#lab-map").boundingBox();
+  assert.ok(box);
+  await page.locator("#lab-map").click({ position: { x: (box.width * 5) / 8, y: (box.height * 3) / 8 } });
+  await page.locator("#lab-status").filter({ hasText: /^Bit 6 of token 7 at scale 3: [\d.]+ dB with/ }).waitFor();
+  await reach(page, "idle");
+  assert.equal(await differing(page, "Old residuals", 3), 1);
+  for (const k of [1, 2, 4, 5]) assert.equal(await differing(page, "Old residuals", k), 0);
+  assert.equal((await figures(page))[1]?.bits, 1);
+  assert.match((await page.locator("#lab-bits-said").textContent()) ?? "", /^Scale 3: 1 of 256 bits flipped/);
+  assert.equal(await page.getByRole("radio", { name: "Change" }).isChecked(), true);
+  // What it moves lies around the token, row 2 and column 3 of four: less far away.
+  const { width, height, colours } = await pixels(page, ".lab-row:nth-child(2) button:nth-child(4) canvas");
+  const moved = (/** @type {number} */ row, /** @type {number} */ column) => {
+    let sum = 0;
+    for (let y = (row * height) / 4; y < ((row + 1) * height) / 4; y++) {
+      for (let x = (column * width) / 4; x < ((column + 1) * width) / 4; x++) {
+        for (let c = 0; c < 3; c++) sum += Math.abs((colours[3 * (y * width + x) + c] ?? 128) - 128);
+      }
+    }
+    return sum;
+  };
+  assert.ok(moved(1, 2) > moved(3, 0), `${moved(1, 2)} here, ${moved(3, 0)} there`);
+
+  await page.locator("#lab-map").focus();
+  await page.keyboard.press("ArrowRight");
+  assert.match((await page.locator("#lab-bits-said").textContent()) ?? "", /^Row 2, column 4: bit 6 is [01]\.$/);
+  await page.keyboard.press("Space");
+  await page.locator("#lab-status").filter({ hasText: /^Bit 6 of token 8 at scale 3: [\d.]+ dB with/ }).waitFor();
+  await reach(page, "idle");
+  // The last of four planes a row, and of 4 x 4 cells with a frame of one between them: plane 4, token 1.
+  const sheet = await page.locator("#lab-planes").boundingBox();
+  assert.ok(sheet);
+  await page.locator("#lab-planes").click({ position: { x: (sheet.width * 16.5) / 21, y: (sheet.height * 1.5) / 21 } });
+  await page.locator("#lab-status").filter({ hasText: /^Bit 4 of token 1 at scale 3: [\d.]+ dB with/ }).waitFor();
+  await reach(page, "idle");
+  assert.equal(await page.getByRole("slider", { name: "Bit plane" }).inputValue(), "4");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("the twin is loaded on demand, goes on by itself, and is forgotten", async () => {
+  const { page, errors } = await visit();
+  const fetched = () => stage.site.requests.filter(({ path }) => path.includes("/twin/")).map(({ path }) => path);
+  assert.deepEqual(fetched(), []);
+  await page.getByLabel("Its teacher-forcing twin").check();
+  await flip(page);
+  assert.ok(fetched().some((path) => path.endsWith(".safetensors")) && !fetched().some((path) => path.endsWith("tokenizer.json")));
+  assert.deepEqual((await figures(page)).map(({ name }) => name).slice(3), ["Transformer, flipped", "Twin, flipped"]);
+  const twin = (await pixels(page, ".lab-row:nth-child(6) button:nth-child(6) canvas")).colours;
+  const model = (await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colours;
+  assert.notDeepEqual(twin, model, "it draws by its own weights");
+  const before = fetched().length;
+  await flip(page);
+  assert.equal(fetched().length, before, "it is loaded once");
+  await page.getByRole("button", { name: "Draw", exact: true }).click();
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Self-correction" }).click();
+  assert.equal(await page.getByLabel("Its teacher-forcing twin").isChecked(), false);
+  assert.equal(await page.getByRole("group", { name: "Twin, flipped" }).count(), 0);
+  await flip(page);
+  assert.equal((await figures(page)).length, 4);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("a model without a twin says so and shows the rest", async () => {
+  const { page, errors } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
+  await page.route("**/tiny/manifest.json", async (route) => {
+    const response = await route.fetch();
+    const { twin, ...rest } = await response.json();
+    assert.equal(twin, "twin/manifest.json");
+    await route.fulfill({ response, json: rest });
+  });
+  await page.goto(stage.site.url + TINY);
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Self-correction" }).click();
+  await page.getByText("This model has no twin that was trained without self-correction.").waitFor();
+  assert.equal(await page.getByLabel("Its teacher-forcing twin").isDisabled(), true);
+  assert.equal(await page.getByRole("button", { name: "Flip", exact: true }).isDisabled(), true);
+  await page.getByRole("button", { name: "Draw an example" }).click();
+  await page.locator("#lab-said").filter({ hasText: /seed \d+/ }).waitFor();
+  await reach(page, "idle");
+  await flip(page);
+  assert.equal((await figures(page)).length, 4);
+  assert.deepEqual(errors.filter((text) => !text.includes("Service Worker")), []);
+  await page.close();
+});
+
+test("a picture is measured against itself, and what cannot be done is said", async () => {
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY);
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Self-correction" }).click();
+  const png = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(64, 64);
+    const context = canvas.getContext("2d");
+    if (!context) throw new Error("no canvas");
+    context.fillStyle = "#cc6622";
+    context.fillRect(0, 0, 64, 64);
+    context.fillStyle = "#2255cc";
+    context.fillRect(16, 16, 32, 32);
+    return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+  });
+  await page.getByLabel("Open an image").setInputFiles({ name: "square.png", mimeType: "image/png", buffer: Buffer.from(png) });
+  await page.locator("#lab-said").filter({ hasText: "An image read into tokens" }).waitFor();
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Flip", exact: true }).click();
+  await page.locator("#lab-alert").filter({ hasText: "nothing to go by" }).waitFor();
+  await reach(page, "idle");
+  const [clean, kept, paid] = await figures(page);
+  assert.ok(clean && kept && paid && clean.error > 0 && paid.error < kept.error, JSON.stringify([clean, kept, paid]));
+  assert.match(clean.psnr, /^[\d.]+ dB$/);
+  await page.getByLabel("What the transformer hears").fill("a red apple");
+  await flip(page);
+  assert.equal((await figures(page)).length, 4);
+  assert.equal(await page.locator("#lab-alert").isVisible(), false);
+  for (const box of await page.locator("#lab-scales input").all()) await box.uncheck();
+  await page.getByRole("button", { name: "Flip", exact: true }).click();
+  await page.locator("#lab-alert").filter({ hasText: "No scale is chosen" }).waitFor();
+  await page.getByLabel("Seed of the flips").fill("x");
+  await page.getByRole("button", { name: "Flip", exact: true }).click();
+  await page.locator("#lab-seed-error").filter({ hasText: "whole numbers" }).waitFor();
+  const text = { name: "notes.png", mimeType: "image/png", buffer: Buffer.from("no image") };
+  await page.getByLabel("Open an image").setInputFiles(text);
+  await page.locator("#lab-alert").filter({ hasText: "no image that the browser can read" }).waitFor();
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("what runs is stopped, and another flip takes its place", async () => {
+  const { page, errors } = await visit();
+  await page.getByRole("button", { name: "Flip", exact: true }).click();
+  await page.locator("#lab-status").filter({ hasText: "scale 1" }).waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.locator("#lab-status").filter({ hasText: "Stopped." }).waitFor();
+  await reach(page, "idle");
+  // Meanwhile the transformer goes on from the first flips.
+  await page.getByRole("button", { name: "Flip", exact: true }).click();
+  await page.locator("#lab-status").filter({ hasText: "The transformer" }).waitFor();
+  await page.getByLabel("The transformer", { exact: true }).uncheck();
+  await cell(page, "Clean path", 2).click();
+  const box = await page.locator("#lab-map").boundingBox();
+  assert.ok(box);
+  await page.locator("#lab-map").click({ position: { x: 0.75 * box.width, y: 0.75 * box.height } });
+  await page.locator("#lab-status").filter({ hasText: /^Bit 1 of token 4 at scale 2: [\d.]+ dB/ }).waitFor();
+  await reach(page, "idle");
+  assert.equal((await figures(page))[1]?.bits, 1);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+  for (const width of [375, 1024, 1600]) {
+    test(`axe finds nothing in the lab at ${width} pixels in ${colorScheme}`, async () => {
+      const viewport = { width, height: width < 500 ? 812 : 1000 };
+      const { page, errors } = await visit(TINY, { viewport, colorScheme });
+      const check = async (/** @type {string} */ state) => {
+        await page.evaluate(AXE);
+        const violations = await page.evaluate(async () => {
+          const found = await Reflect.get(window, "axe").run();
+          return found.violations.map((/** @type {any} */ { id, nodes }) => [id, ...nodes.map((/** @type {any} */ node) => node.html)]);
+        });
+        assert.deepEqual(violations, [], state);
+      };
+      await check("an image");
+      await page.getByLabel("Its teacher-forcing twin").check();
+      await flip(page);
+      await page.locator("summary").filter({ hasText: "true bits" }).click();
+      await check("compared");
+      await screenshot(page, `lab-${width}-${colorScheme}`);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(overflow <= 0, `${overflow} px too wide`);
+      assert.deepEqual(errors, []);
+      await page.close();
+    });
+  }
+}
