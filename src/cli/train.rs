@@ -13,12 +13,11 @@ use crate::model::transformer::Loss;
 use crate::model::vae::Vae;
 use crate::train::TrainError;
 use crate::train::batch::Batches;
+use crate::train::finished::{fingerprint, start_from, start_from_packed};
 use crate::train::init;
 use crate::train::optimizer::AdamWOptions;
 use crate::train::run::{CHECKPOINT, RunOptions, run};
-use crate::train::settings::{
-    DataSettings, TokenizerSettings, TransformerSettings, fingerprint, start_from, start_from_packed,
-};
+use crate::train::settings::{DataSettings, TokenizerSettings, TransformerSettings};
 use crate::train::stages::{TokenizerStage, TransformerStage};
 use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
 use crate::train::transformer::TextToBits;
@@ -332,8 +331,8 @@ impl TrainTransformer {
         };
         let stage = TransformerStage {
             batches: common.batches(&*source),
-            vae,
-            prompts,
+            vae: &vae,
+            prompts: &prompts,
             loss: Loss {
                 reweight_by_scale: self.reweight_by_scale,
                 ..Loss::default()
@@ -348,7 +347,7 @@ impl TrainTransformer {
                 },
             },
             condition_dropout: self.condition_dropout,
-            show,
+            show: &show,
             cfg: self.cfg,
             device: device.clone(),
         };

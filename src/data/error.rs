@@ -35,6 +35,8 @@ pub enum DataError {
     NotComposed(String),
     #[error("an image of {width}x{height} pixels cannot be composed; ask for sides between 16 and 4096")]
     BadSize { width: usize, height: usize },
+    #[error("there are no pictures to learn from; add some")]
+    NoPictures,
     #[error(
         "{} holds no image; put .png or .jpg files into it, each beside a .txt file with its caption",
         path.display()

@@ -2,20 +2,26 @@
 
 use super::TrainError;
 use super::batch::{Batch, Batches};
+#[cfg(not(target_family = "wasm"))]
 use super::picture::{grid, pictures};
-use super::run::{Stage, StageLoss};
+#[cfg(not(target_family = "wasm"))]
+use super::run::Pictures;
+use super::step::{Stage, StageLoss};
 use super::tokenizer::{self, TokenizerOptions};
 use super::transformer::{Example, TextToBits, forward};
 use crate::model::correction::Correction;
 use crate::model::quantizer::Quantizer;
 use crate::model::random::{Stream, bits, uniform};
+#[cfg(not(target_family = "wasm"))]
 use crate::model::sampling::{Noise, Sampler, SamplingOptions};
+#[cfg(not(target_family = "wasm"))]
 use crate::model::schedule::{Schedule, TEMPLATES};
 use crate::model::t5;
 use crate::model::text::PromptEncoder;
 use crate::model::transformer::{Loss, bit_accuracy};
 use crate::model::vae::Vae;
 use burn::tensor::{Device, Int, Tensor};
+#[cfg(not(target_family = "wasm"))]
 use image::RgbImage;
 
 /// Stage 1: the tokenizer.
@@ -46,7 +52,10 @@ impl Stage for TokenizerStage<'_> {
             ],
         })
     }
+}
 
+#[cfg(not(target_family = "wasm"))]
+impl Pictures for TokenizerStage<'_> {
     /// Eight images above their reconstructions.
     fn picture(&self, model: &Vae) -> Result<RgbImage, TrainError> {
         let samples = Batches {
@@ -68,14 +77,14 @@ impl Stage for TokenizerStage<'_> {
 /// Stage 2: the transformer and its text encoder, on a finished tokenizer.
 pub struct TransformerStage<'a> {
     pub batches: Batches<'a>,
-    pub vae: Vae,
-    pub prompts: PromptEncoder,
+    pub vae: &'a Vae,
+    pub prompts: &'a PromptEncoder,
     pub loss: Loss,
     pub correction: Correction,
     /// Share of samples that hear no prompt, for guidance.
     pub condition_dropout: f64,
     /// Drawn for the pictures, with guidance `cfg`.
-    pub show: Vec<String>,
+    pub show: &'a [String],
     pub cfg: f64,
     pub device: Device,
 }
@@ -101,7 +110,8 @@ impl TransformerStage<'_> {
         self.ids(&shown, &self.device).map(|_| ())
     }
 
-    fn ids(&self, captions: &[&str], device: &Device) -> Result<(Tensor<2, Int>, Vec<usize>), TrainError> {
+    /// Padded rows of the embedding table `[B, L]` and how many of each count.
+    pub fn ids(&self, captions: &[&str], device: &Device) -> Result<(Tensor<2, Int>, Vec<usize>), TrainError> {
         let encode = |caption: &&str| {
             let encoded = self.prompts.encode(caption);
             let encoded = encoded.map_err(|error| TrainError::Caption(caption.to_string(), error.to_string()))?;
@@ -147,7 +157,10 @@ impl Stage for TransformerStage<'_> {
             details,
         })
     }
+}
 
+#[cfg(not(target_family = "wasm"))]
+impl Pictures for TransformerStage<'_> {
     /// The prompts to show, drawn with seeds 0, 1, ..
     fn picture(&self, model: &TextToBits) -> Result<RgbImage, TrainError> {
         let schedule: Schedule = TEMPLATES[0].schedule(self.batches.scales)?;
