@@ -3,8 +3,8 @@
 use super::CliError;
 use crate::model::schedule::MAX_SCALES;
 use crate::model::{t5, transformer};
-use crate::train::run::CHECKPOINT;
 use crate::train::finished::fingerprint;
+use crate::train::run::CHECKPOINT;
 use crate::train::settings::{TokenizerSettings, TransformerSettings};
 use crate::weights::directory::write_model;
 use crate::weights::export_module;

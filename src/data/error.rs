@@ -59,6 +59,7 @@ fn fetch() -> String {
     format!("npm pack {}", names.join(" "))
 }
 
+#[cfg(not(target_family = "wasm"))]
 impl DataError {
     /// Adds the path to an I/O error.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {

@@ -74,9 +74,8 @@ mod tests {
     #[test]
     fn every_round_shows_every_image_once_in_another_order() {
         for n in [1usize, 2, 7, 12] {
-            let round = |seed, round: usize| -> Vec<usize> {
-                (0..n).map(|i| place(n, seed, (round * n + i) as u64)).collect()
-            };
+            let round =
+                |seed, round: usize| -> Vec<usize> { (0..n).map(|i| place(n, seed, (round * n + i) as u64)).collect() };
             for epoch in 0..5 {
                 let mut places = round(3, epoch);
                 assert_eq!(places, round(3, epoch));

@@ -1,5 +1,6 @@
 //! A training run put aside: one safetensors file that is replaced whole, so that a run cut off anywhere resumes exactly.
 
+#[cfg(not(target_family = "wasm"))]
 use super::TrainError;
 use crate::weights::Tensors;
 use burn::tensor::{Bytes, DType, TensorData};

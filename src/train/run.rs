@@ -208,9 +208,9 @@ mod tests {
     use crate::train::batch::Batches;
     use crate::train::init;
     use crate::train::settings::{DataSettings, TransformerSettings};
-    use crate::weights::export_module;
     use crate::train::stages::{TokenizerStage, TransformerStage};
     use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
+    use crate::weights::export_module;
     use burn::tensor::Device;
 
     const SCALES: usize = 2;

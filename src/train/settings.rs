@@ -4,7 +4,7 @@
 use super::TrainError;
 use super::tokenizer::TokenizerOptions;
 use super::transformer::TextToBits;
-use crate::model::config::{T5Config, TransformerConfig, VaeConfig};
+use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
 use crate::model::t5::T5Encoder;
 use crate::model::transformer::Transformer;
 use burn::tensor::Device;
@@ -56,5 +56,42 @@ impl TransformerSettings {
             transformer: Transformer::new(&self.transformer, device)?,
             text_encoder: T5Encoder::new(&self.text_encoder, device)?,
         })
+    }
+}
+
+/// Channels of an attention head of the small models.
+pub const HEAD: usize = 32;
+
+/// A small transformer in the recipe of the default model, before its own sizes are changed.
+pub fn small_transformer(width: usize, depth: usize, bits: usize, text_dim: usize) -> TransformerConfig {
+    TransformerConfig {
+        embed_dim: width,
+        depth,
+        num_heads: (width / HEAD).max(1),
+        block_chunks: 1,
+        ffn_hidden: 4 * width,
+        text_dim,
+        text_maxlen: 32,
+        bits,
+        norm_eps: 1e-6,
+        patchify: false,
+        level_embedding: LevelEmbedding::FirstBlock,
+        positions: Positions::RopeNormalized,
+        classifier: Classifier::Bits,
+    }
+}
+
+/// The text encoder beside it, of a vocabulary of `pieces`.
+pub fn small_text_encoder(pieces: usize, text_dim: usize, depth: usize) -> T5Config {
+    T5Config {
+        vocab_size: pieces,
+        d_model: text_dim,
+        d_kv: HEAD,
+        d_ff: 2 * text_dim,
+        num_layers: depth,
+        num_heads: 4,
+        layer_norm_epsilon: 1e-6,
+        relative_attention_num_buckets: 32,
+        relative_attention_max_distance: 128,
     }
 }

@@ -10,6 +10,7 @@ use super::step::{Stage, StageLoss};
 use super::tokenizer::{self, TokenizerOptions};
 use super::transformer::{Example, TextToBits, forward};
 use crate::model::correction::Correction;
+#[cfg(not(target_family = "wasm"))]
 use crate::model::quantizer::Quantizer;
 use crate::model::random::{Stream, bits, uniform};
 #[cfg(not(target_family = "wasm"))]
@@ -91,17 +92,17 @@ pub struct TransformerStage<'a> {
 
 impl TransformerStage<'_> {
     /// Bits and inputs of a batch, outside autodiff.
-    fn example(&self, batch: &Batch, step: usize) -> Example {
+    fn example(&self, batch: &Batch, step: usize, patch: bool) -> Example {
         let plain = self.device.clone().inner();
         let features = self.vae.encode(batch.images(&plain));
         let [b, d, _, _] = features.dims();
         let seed = bits(self.batches.seed, Stream::FlipRate, step as u64, 0);
-        let masks = self.correction.masks(seed, batch.schedule.grids(), b, d);
+        let masks = self.correction.masks(seed, &batch.schedule.latent_grids(patch), b, d);
         let masks: Vec<_> = masks
             .into_iter()
             .map(|mask| mask.map(|m| Tensor::from_data(m, &plain)))
             .collect();
-        Example::new(features, &batch.schedule, false, &masks, self.correction.flips)
+        Example::new(features, &batch.schedule, patch, &masks, self.correction.flips)
     }
 
     /// Whether every prompt to show can be said in the vocabulary: better known before the first hour than after it.
@@ -131,7 +132,7 @@ impl Stage for TransformerStage<'_> {
 
     fn loss(&self, model: &TextToBits, step: usize) -> Result<StageLoss, TrainError> {
         let batch = self.batches.get(step)?;
-        let example = self.example(&batch, step);
+        let example = self.example(&batch, step, model.transformer.config().patchify);
         let (ids, lens) = self.ids(&batch.captions(), &self.device)?;
         let text = model.encode_text(ids, &lens);
         let drop = |b| uniform(self.batches.seed, Stream::Drop, step as u64, b as u64) < self.condition_dropout;
@@ -146,11 +147,12 @@ impl Stage for TransformerStage<'_> {
         )?;
         let accuracy = bit_accuracy(out.logits.inner(), example.targets, self.loss.classifier);
         let mut details = vec![("accuracy".to_string(), accuracy.clone().mean())];
-        for k in 0..batch.schedule.len() {
-            let scale = accuracy
-                .clone()
-                .narrow(1, batch.schedule.offset(k), batch.schedule.tokens(k));
-            details.push((format!("accuracy_{}", k + 1), scale.mean()));
+        for (name, values) in [("accuracy", accuracy), ("loss", out.per_token)] {
+            for k in 0..batch.schedule.len() {
+                let (offset, tokens) = (batch.schedule.offset(k), batch.schedule.tokens(k));
+                let scale = values.clone().narrow(1, offset, tokens);
+                details.push((format!("{name}_{}", k + 1), scale.mean()));
+            }
         }
         Ok(StageLoss {
             total: out.loss,
