@@ -10,10 +10,12 @@ import { History } from "./history.js";
 import { Keeping } from "./keeping.js";
 import { ModelsDialog, facts } from "./models.js";
 import { movieType, record } from "./movie.js";
+import { parts } from "./parts.js";
 import { PerformanceDialog } from "./performance.js";
 import { ShareError, decodeShare, encodeShare } from "./share.js";
 import { Sheet } from "./sheet.js";
 import { Stage } from "./stage.js";
+import { Trainer } from "./train.js";
 import { VisitorImage, fitted } from "./visitor-image.js";
 
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
@@ -41,6 +43,22 @@ const models = new ModelsDialog(BUILT_IN, (chosen) => {
   source = chosen;
   remember("model", typeof chosen === "string" && chosen !== BUILT_IN ? chosen : null);
   start(choice());
+});
+const trainer = new Trainer({
+  async work(act) {
+    await interrupt(async () => {
+      status.textContent = "The engine is training; Stop pauses it.";
+      if (client) await act(client);
+      status.textContent = "Ready.";
+    });
+  },
+  pause: () => client?.cancel(),
+  use(files) {
+    source = files;
+    remember("model", null);
+    element("draw-open", HTMLButtonElement).click();
+    void start(choice());
+  },
 });
 const status = element("status", HTMLElement);
 const note = element("note", HTMLElement);
@@ -95,6 +113,7 @@ async function start(choice, news) {
   element("model", HTMLElement).textContent = `${model.name}: ${facts(model)}`;
   models.fill(model);
   form.fill(model);
+  trainer.fill(model);
   stage.veil("Type a prompt and press Generate");
   status.textContent = news ?? "Ready.";
   Object.assign(performanceDialog.figures, {
@@ -341,6 +360,7 @@ function work(state) {
   stop.disabled = state !== "drawing";
   element("reroll", HTMLButtonElement).disabled = state !== "idle";
   element("image-file", HTMLInputElement).disabled = state !== "idle";
+  trainer.state(state);
 }
 
 /** @returns {EngineChoice} */
@@ -466,5 +486,6 @@ for (const input of document.querySelectorAll("input[name=engine]")) {
   input.checked = input.value === (asked === "cpu" || asked === "webgpu" ? asked : "auto");
   input.addEventListener("change", () => start(choice()));
 }
+parts((part) => trainer.show(part === "train"));
 images.open().then(() => gallery.show());
 void start(choice());

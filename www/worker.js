@@ -5,6 +5,7 @@ import { chooseDevice } from "./device.js";
 import { Meter } from "./meter.js";
 import { LocalFiles, RemoteFiles } from "./model-files.js";
 import { PROTOCOL } from "./protocol.js";
+import { Checkpoints } from "./checkpoints.js";
 
 /** @typedef {import("./protocol.js").Command} Command */
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
@@ -16,10 +17,16 @@ let memory;
 
 /** @param {EngineEvent} event */
 function emit(event) {
-  if (memory && (event.type === "scale" || event.type === "loaded")) {
+  if (memory && ["scale", "loaded", "step"].includes(event.type)) {
     self.postMessage({ type: "memory", bytes: memory.buffer.byteLength });
   }
-  self.postMessage(event, { transfer: event.type === "scale" ? [event.image.rgba.buffer] : [] });
+  self.postMessage(event, { transfer: buffers(event) });
+}
+
+/** What need not be copied on its way to the page. @param {EngineEvent} event */
+function buffers(event) {
+  if (event.type === "scale" || event.type === "sampled") return [event.image.rgba.buffer];
+  return event.type === "packed" ? event.files.map(({ bytes }) => bytes.buffer) : [];
 }
 
 /**
@@ -35,6 +42,8 @@ const { port1, port2 } = new MessageChannel();
 /** @type {(() => void)[]} */
 const waiting = [];
 port1.onmessage = () => waiting.shift()?.();
+
+const checkpoints = new Checkpoints();
 
 /** @type {import("./infinity-web.js").Host} */
 const host = {
@@ -58,9 +67,37 @@ async function obey(command) {
       return engine.decode({ aspect: command.aspect, bits: command.bits }, host);
     case "encode":
       return engine.encode(command.aspect, command.rgba, host);
+    case "begin":
+      return begin(engine, command);
+    case "train":
+      return engine.train(command.pace, checkpoints, host);
+    case "pack":
+      return engine.pack(command.name, host);
+    case "forget":
+      await checkpoints.clear();
+      return emit({ type: "forgotten" });
     case "cancel":
       return engine.cancel();
   }
+}
+
+/**
+ * @param {WebEngine} engine
+ * @param {import("./protocol.js").BeginCommand} command
+ */
+async function begin(engine, { study, material, resume }) {
+  const checkpoint = resume ? await checkpoints.newest() : undefined;
+  if (resume && !checkpoint) return fail("checkpoint", "no training is kept in this browser any more; start a new one");
+  if (!("part" in material)) return engine.begin(study, undefined, material.captions, material.rgba, checkpoint, host);
+  let drawings;
+  try {
+    const response = await fetch(new URL("./sprites.bin", import.meta.url));
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    drawings = new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    return fail("download", `the drawings could not be downloaded (${error}); check the connection and try again`);
+  }
+  return engine.begin(study, material.part, [], drawings, checkpoint, host);
 }
 
 /** @param {import("./protocol.js").Source} source */

@@ -8,14 +8,15 @@ use crate::model::{t5, transformer};
 use crate::train::TrainError;
 use crate::train::flat::Flat;
 use crate::train::transformer::TextToBits;
-use crate::weights::manifest::{Manifest, Shard};
+use crate::weights::manifest::{Manifest, Shard, TokenizerFile};
 use crate::weights::official::Component;
-use crate::weights::shards::{PackOptions, pack, verify};
+use crate::weights::shards::{PackOptions, pack, sha256, verify};
 use crate::weights::{Tensors, WeightsError};
 
 /// Prompts that the page offers of the result.
 const EXAMPLES: usize = 8;
 const MANIFEST: &str = "manifest.json";
+const TOKENIZER: &str = "tokenizer.json";
 
 impl Session {
     /// The averaged weights under `name`, in half precision; the manifest comes last. The image tokenizer's shards are those
@@ -26,9 +27,13 @@ impl Session {
             let name = name.to_string();
             packed.push(ModelFile { name, bytes });
         };
-        if let Some(file) = &self.base.tokenizer {
-            put(&file.file, tokenizer(&self.base, files).await?);
-        }
+        let json = tokenizer(&self.base, files).await?;
+        let tokenizer = TokenizerFile {
+            file: TOKENIZER.to_string(),
+            bytes: json.len() as u64,
+            sha256: sha256(&json),
+        };
+        put(TOKENIZER, json);
         let mut shards = Vec::new();
         let vae = self.base.shards.iter().filter_map(image_tokenizer);
         for (number, (shard, file)) in vae.enumerate() {
@@ -49,6 +54,7 @@ impl Session {
             vocabulary: self.plan.vocabulary.clone(),
             words: self.plan.words.clone(),
             examples: self.classroom.show.iter().take(EXAMPLES).cloned().collect(),
+            tokenizer: Some(tokenizer),
             shards,
             ..self.base.clone()
         };
