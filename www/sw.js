@@ -9,6 +9,8 @@ const FILES = [
   "sheet.js", "stage.js", "storage.js", "train-curves.js", "train-draft.js", "train-form.js", "train-pictures.js",
   "train.js", "visitor-image.js", "words.js", "worker.js", "zip.js",
 ];
+/** Large, and not for every visitor: kept once it was asked for. */
+const LATER = ["sprites.bin"];
 
 const worker = /** @type {any} */ (self);
 
@@ -22,7 +24,7 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { request } = event;
   const url = new URL(request.url);
   url.search = "";
-  const ours = new Set(FILES.map((file) => new URL(file, worker.registration.scope).href));
+  const ours = new Set([...FILES, ...LATER].map((file) => new URL(file, worker.registration.scope).href));
   if (request.method === "GET" && ours.has(url.href)) event.respondWith(fresh(request, url.href));
 });
 

@@ -25,7 +25,7 @@ import { zip } from "./zip.js";
 /** Steps whose mean is the speed. */
 const RECENT = 12;
 /** Steps until ten pictures were learned, the measure of the page's own estimate. */
-const TEN = 300;
+const TEN = 200;
 
 export class Trainer {
   #page;

@@ -7,6 +7,8 @@ pub mod error;
 #[cfg(not(target_family = "wasm"))]
 pub mod finished;
 pub mod flat;
+#[cfg(test)]
+mod gradients;
 pub mod init;
 pub mod optimizer;
 pub mod perceptual;
