@@ -296,7 +296,7 @@ fn a_session_goes_on_exactly_from_its_checkpoint() {
     block_on(session.run(pace(6), &second, &second)).unwrap();
     assert_eq!([first.losses(), second.losses()].concat(), whole.losses());
     assert_eq!(whole.losses().len(), 6);
-    assert_eq!(block_on(session.pack("Mine", &files)).unwrap(), expected);
+    assert_eq!(block_on(session.pack("Mine", &packed)).unwrap(), expected);
 
     let refused = |captions: &[&str], checkpoint: &[u8]| {
         let outcome = begin(&load(&files), &files, captions, Some(checkpoint));
@@ -379,9 +379,10 @@ fn a_transformer_from_nothing_learns_drawn_objects() {
         block_on(load(&files).begin(study, material, None, &files, &host))
     };
     let mut session = fresh("emoji:flat,single,plain,still,apple,car", 32).unwrap();
-    block_on(session.run(pace(25), &host, &host)).unwrap();
+    block_on(session.run(pace(40), &host, &host)).unwrap();
     let losses = host.losses();
-    assert!(losses[24] < 0.98 * losses[0], "{losses:?}");
+    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+    assert!(mean(&losses[30..]) < mean(&losses[..10]) - 0.005, "{losses:?}");
     let packed = Memory::packed(block_on(session.pack("Mine", &files)).unwrap());
     let options = Options {
         prompt: "a red apple".into(),
