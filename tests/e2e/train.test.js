@@ -143,7 +143,7 @@ test("four pictures are learned across a reload, drawn, and drawn by the command
   await page.waitForTimeout(300);
 
   // The same pictures, seed and settings on the command line: sums run in another order there, so single precision
-  // drifts apart; a thousandth of the loss over twenty steps is allowed.
+  // drifts apart, by about a millionth of the loss here; a hundred times as much is allowed.
   const mine = await curve(page);
   execFileSync(
     "cargo",
@@ -155,10 +155,10 @@ test("four pictures are learned across a reload, drawn, and drawn by the command
   assert.deepEqual(mine.map(({ step }) => step), Array.from({ length: 20 }, (_, i) => i + 1));
   const off = mine.map(({ loss }, i) => Math.abs(loss / (native[i] ?? NaN) - 1));
   console.log(`largest relative difference of browser and native losses over 20 steps: ${Math.max(...off).toExponential(1)}`);
-  for (const [i, relative] of off.entries()) assert.ok(relative < 1e-3, `step ${i + 1}: ${mine[i]?.loss} ${native[i]}`);
+  for (const [i, relative] of off.entries()) assert.ok(relative < 1e-4, `step ${i + 1}: ${mine[i]?.loss} ${native[i]}`);
 
   // In the middle of more steps the page is closed and opened again.
-  await page.getByLabel("Steps", { exact: true }).fill("320");
+  await page.getByLabel("Steps", { exact: true }).fill("450");
   await page.getByLabel("Samples every").fill("100");
   await page.getByRole("button", { name: "Resume" }).click();
   await until(page, 60);
@@ -174,10 +174,10 @@ test("four pictures are learned across a reload, drawn, and drawn by the command
   await page.getByRole("button", { name: "Resume" }).waitFor();
   await reach(page, "idle");
   const paused = await step(page);
-  assert.ok(paused >= 70 && paused < 320, `paused after ${paused}`);
+  assert.ok(paused >= 70 && paused < 450, `paused after ${paused}`);
   const heap = await page.locator("#train-memory").textContent();
   await page.getByRole("button", { name: "Resume" }).click();
-  await page.locator("#train-status").filter({ hasText: "All 320 steps are done" }).waitFor({ timeout: 400_000 });
+  await page.locator("#train-status").filter({ hasText: "All 450 steps are done" }).waitFor({ timeout: 400_000 });
   await page.waitForTimeout(300);
   assert.equal(await page.locator("#train-memory").textContent(), heap, "the wasm heap grew");
   const last = (await curve(page)).slice(-20);
@@ -229,7 +229,7 @@ test("a small transformer starts from nothing, and a stopped training makes room
   const { page, errors } = await open(stage.browser, stage.site.url + TINY);
   await reach(page, "idle");
   await page.getByRole("button", { name: "Train", exact: true }).click();
-  await page.getByText("From scratch").click();
+  await page.getByRole("radio", { name: "From scratch" }).check();
   await page.getByLabel("Objects to draw").fill("apple, blorp");
   await page.getByLabel("Width").selectOption("64");
   await page.getByLabel("Blocks").selectOption("2");
@@ -269,7 +269,6 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       await screenshot(page, `train-${width}-${colorScheme}`);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(overflow <= 0, `${overflow} px too wide`);
-      await page.getByText("From scratch").click();
       await page.close();
     });
   }
