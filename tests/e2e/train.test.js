@@ -273,3 +273,21 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     });
   }
 }
+
+test("training runs on WebGPU too", async () => {
+  const { page, errors } = await open(stage.browser, `${stage.site.url}?model=models/tiny/manifest.json&engine=webgpu`);
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  await page.getByLabel("Add pictures").setInputFiles(pictures());
+  await page.getByLabel("Batch", { exact: true }).fill("2");
+  await page.getByLabel("Steps", { exact: true }).fill("2");
+  await page.getByLabel("Samples every").fill("2");
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.locator("#train-status").filter({ hasText: "All 2 steps are done" }).waitFor({ timeout: 240_000 });
+  const losses = (await curve(page)).map(({ loss }) => loss);
+  assert.equal(losses.length, 2);
+  for (const loss of losses) assert.ok(loss > 0.2 && loss < 2, `${losses}`);
+  assert.equal(await page.locator("#train-samples canvas").count(), 4);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
