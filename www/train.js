@@ -290,7 +290,7 @@ export class Trainer {
     say("step", `${count(last.step)} of ${count(last.of)}`);
     say("loss", smooth(({ loss }) => loss).toFixed(3));
     say("accuracy", `${(100 * smooth(({ accuracy }) => accuracy)).toFixed(1)} %`);
-    say("speed", `${(1000 / ms).toPrecision(2)} steps/s`);
+    say("speed", (1000 / ms).toPrecision(2));
     say("left", minutes((last.of - last.step) * ms));
     say("memory", this.#memory ? `${megabytes(this.#memory)} MB` : "–");
     say("estimate", `On this device a step takes ${duration(ms)} now, so ten pictures would take about ${minutes(TEN * ms)}.`);
