@@ -8,6 +8,7 @@
 //! checkpoints in and out, [`train`] fits the two networks, [`data`] composes captioned images, [`eval`] scores what is
 //! drawn, [`engine`] turns commands into a stream of events for the page and the command line alike.
 
+pub mod data;
 pub mod engine;
 pub mod kernels;
 pub mod model;
@@ -16,8 +17,6 @@ pub mod weights;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod cli;
-#[cfg(not(target_family = "wasm"))]
-pub mod data;
 #[cfg(not(target_family = "wasm"))]
 pub mod eval;
 #[cfg(target_family = "wasm")]

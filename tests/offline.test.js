@@ -11,8 +11,9 @@ test("every script is built into the page and kept for visits without a connecti
   const scripts = readdirSync(new URL("../www", import.meta.url)).filter((name) => name.endsWith(".js"));
   const copied = [...read("../www/index.html").matchAll(/rel="copy-file" href="([^"]+)"/g)].map(([, name]) => name);
   assert.deepEqual(copied.filter((name) => name?.endsWith(".js")).sort(), scripts.sort());
-  const [, list = ""] = /const FILES = \[([^\]]*)\]/.exec(read("../www/sw.js")) ?? [];
-  const kept = [...list.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
+  const lists = [...read("../www/sw.js").matchAll(/const (?:FILES|LATER) = \[([^\]]*)\]/g)].map(([, list]) => list);
+  assert.equal(lists.length, 2);
+  const kept = [...lists.join().matchAll(/"([^"]+)"/g)].map(([, name]) => name);
   const made = ["./", "infinity-web.js", "infinity-web_bg.wasm"];
-  assert.deepEqual(kept.sort(), [...copied.filter((name) => name !== "sw.js"), ...made].sort());
+  assert.deepEqual(kept.sort(), [...copied.filter((name) => name !== "sw.js").map((name) => name?.split("/").at(-1)), ...made].sort());
 });

@@ -57,7 +57,7 @@ export function paint(canvas, image) {
   canvas.getContext("2d")?.putImageData(image, 0, 0);
 }
 
-/** @param {Scale} scale */
+/** @param {Pick<Scale, "image">} scale */
 export function picture({ image }) {
   return new ImageData(new Uint8ClampedArray(image.rgba.buffer), image.width, image.height);
 }

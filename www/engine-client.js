@@ -120,7 +120,42 @@ export class EngineClient {
     return this.#run({ type: "encode", aspect, rgba }, listen);
   }
 
-  /** Ends the work within one layer; its promise resolves with `cancelled`. */
+  /**
+   * Sets a training up on the loaded model.
+   * @param {import("./protocol.js").Study} study
+   * @param {import("./protocol.js").Material} material
+   * @param {boolean} resume whether it goes on where the kept checkpoint left it
+   * @returns {Promise<import("./protocol.js").Studying>}
+   */
+  begin(study, material, resume) {
+    return this.#run({ type: "begin", study, material, resume }, () => {});
+  }
+
+  /**
+   * Trains on. Resolves when all steps are done or the work is cancelled, with everything kept.
+   * @param {import("./protocol.js").Pace} pace
+   * @param {Listener} listen gets `step`, `sampled` and `saved` events
+   * @returns {Promise<import("./protocol.js").Paused>}
+   */
+  train(pace, listen) {
+    return this.#run({ type: "train", pace }, listen);
+  }
+
+  /**
+   * The trained model as files.
+   * @param {string} name
+   * @returns {Promise<import("./protocol.js").Packed>}
+   */
+  pack(name) {
+    return this.#run({ type: "pack", name }, () => {});
+  }
+
+  /** Deletes the kept training. @returns {Promise<import("./protocol.js").Forgotten>} */
+  forget() {
+    return this.#run({ type: "forget" }, () => {});
+  }
+
+  /** Ends the work within one layer, a training within one step; its promise resolves with `cancelled`. */
   cancel() {
     this.#send({ type: "cancel" });
   }
@@ -166,6 +201,10 @@ export class EngineClient {
       case "decoded":
       case "encoded":
       case "compared":
+      case "studying":
+      case "paused":
+      case "packed":
+      case "forgotten":
       case "cancelled":
         this.#end()?.resolve(event);
         break;

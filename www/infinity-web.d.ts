@@ -1,5 +1,5 @@
 // The part of wasm-bindgen's output that the worker uses (src/web); the file itself is made by the build.
-import type { EngineEvent, Flips, Options, Words } from "./protocol.js";
+import type { EngineEvent, Flips, Options, Pace, Study, Words } from "./protocol.js";
 
 /** What the engine needs from its thread. */
 export interface Host {
@@ -12,6 +12,11 @@ export interface Host {
 export interface Files {
   /** A whole file by its path from the manifest's folder; an error says why in a few words. */
   read(path: string): Promise<Uint8Array>;
+}
+
+/** Where a training's checkpoints outlive the page. */
+export interface Keep {
+  save(step: number, checkpoint: Uint8Array): Promise<void>;
 }
 
 export default function init(input: {
@@ -32,6 +37,17 @@ export class WebEngine {
   flipPicture(aspect: string, rgba: Uint8Array, flips: Flips, host: Host): Promise<void>;
   /** The model's teacher-forcing twin on the same device; undefined when loading failed. */
   loadTwin(manifest: string, files: Files, host: Host): Promise<WebEngine | undefined>;
+  /** `bytes` are the captions' pictures, or the drawings that `part` of the composed data is made of. */
+  begin(
+    study: Study,
+    part: string | undefined,
+    captions: string[],
+    bytes: Uint8Array,
+    checkpoint: Uint8Array | undefined,
+    host: Host,
+  ): Promise<void>;
+  train(pace: Pace, keep: Keep, host: Host): Promise<void>;
+  pack(name: string, host: Host): Promise<void>;
   cancel(): void;
   /** Gives the memory of its networks back to the instance. */
   free(): void;

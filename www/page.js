@@ -16,6 +16,7 @@ import { PerformanceDialog } from "./performance.js";
 import { ShareError, decodeShare, encodeShare } from "./share.js";
 import { Sheet } from "./sheet.js";
 import { Stage } from "./stage.js";
+import { Trainer } from "./train.js";
 import { VisitorImage, fitted } from "./visitor-image.js";
 
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
@@ -51,6 +52,22 @@ const lab = new Lab({
   open: (file) => void interrupt(() => read(file)),
   draw: (prompt) => void interrupt(() => draw({ ...form.read(), prompt }, 1)),
   stop: () => client?.cancel(),
+});
+const trainer = new Trainer({
+  async work(act) {
+    await interrupt(async () => {
+      status.textContent = "The engine is training; Stop pauses it.";
+      if (client) await act(client);
+      status.textContent = "Ready.";
+    });
+  },
+  pause: () => client?.cancel(),
+  use(files) {
+    source = files;
+    remember("model", null);
+    element("draw-open", HTMLButtonElement).click();
+    void start(choice());
+  },
 });
 const status = element("status", HTMLElement);
 const note = element("note", HTMLElement);
@@ -107,6 +124,7 @@ async function start(choice, news) {
   models.fill(model);
   form.fill(model);
   lab.fill(model);
+  trainer.fill(model);
   stage.veil("Type a prompt and press Generate");
   status.textContent = news ?? "Ready.";
   Object.assign(performanceDialog.figures, {
@@ -359,6 +377,7 @@ function work(state) {
   stop.disabled = state !== "drawing";
   element("reroll", HTMLButtonElement).disabled = state !== "idle";
   element("image-file", HTMLInputElement).disabled = state !== "idle";
+  trainer.state(state);
 }
 
 /** @returns {EngineChoice} */
@@ -404,7 +423,6 @@ function submit() {
   void interrupt(() => draw({ ...options, ...(keep && { keep }) }, form.images));
 }
 
-parts((part) => lab.show(part === "lab"));
 form.onaspect = (aspect) => {
   stage.expect(aspect);
   keeping.shape(aspect.name);
@@ -485,5 +503,9 @@ for (const input of document.querySelectorAll("input[name=engine]")) {
   input.checked = input.value === (asked === "cpu" || asked === "webgpu" ? asked : "auto");
   input.addEventListener("change", () => start(choice()));
 }
+parts((part) => {
+  lab.show(part === "lab");
+  trainer.show(part === "train");
+});
 images.open().then(() => gallery.show());
 void start(choice());

@@ -1,7 +1,7 @@
 // What page and worker say to each other: a mirror of src/engine/protocol.rs, and what the worker adds.
 
 /** Both sides must be of one build; the worker's first message carries this number. */
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 /** @typedef {"auto" | "webgpu" | "cpu"} EngineChoice */
 
@@ -77,6 +77,37 @@ export const PROTOCOL = 3;
 /** @typedef {{ type: "finished", seed: number, ms: number }} Finished */
 /** @typedef {{ type: "decoded", aspect: Aspect, ms: number }} Decoded */
 /** @typedef {{ type: "encoded", aspect: Aspect, ms: number, psnr: number[] }} Encoded */
+/**
+ * What stays the same through all steps of a training.
+ * @typedef {object} Study
+ * @property {{ width: number, depth: number }} [fresh] sizes of a transformer that starts from nothing, instead of the loaded one
+ * @property {number} batch pictures of a step
+ * @property {number} seed
+ */
+/**
+ * How a training goes on.
+ * @typedef {object} Pace
+ * @property {number} learningRate
+ * @property {number} flips self-correction: the largest probability that a bit is flipped, from 0 to 1
+ * @property {number} steps in all, those done before included
+ * @property {number} sampleEvery
+ * @property {number} saveEvery
+ */
+/**
+ * What is learned: captions and their pictures one behind the other, four bytes a pixel, or a part of the composed data set.
+ * @typedef {{ captions: string[], rgba: Uint8Array } | { part: string }} Material
+ */
+/** @typedef {{ type: "studying", step: number, parameters: number, newWords: string[], prompts: string[] }} Studying */
+/**
+ * One step is done. Loss in nats per bit and the share of right bits, of this batch, in all and for every scale.
+ * @typedef {{ type: "step", step: number, of: number, loss: number, accuracy: number, losses: number[], accuracies: number[], gradNorm: number, ms: number }} Step
+ */
+/** @typedef {{ type: "sampled", step: number, index: number, of: number, prompt: string, image: Pixels }} Sampled */
+/** A checkpoint is kept. @typedef {{ type: "saved", step: number, bytes: number }} Saved */
+/** @typedef {{ type: "paused", step: number, finished: boolean }} Paused */
+/** @typedef {{ name: string, bytes: Uint8Array<ArrayBuffer> }} ModelFile */
+/** @typedef {{ type: "packed", files: ModelFile[] }} Packed */
+/** @typedef {{ type: "forgotten" }} Forgotten */
 /** @typedef {{ type: "cancelled", scales: number }} Cancelled */
 /** @typedef {{ type: "error", code: string, field: string | null, message: string }} Failure */
 
@@ -94,7 +125,7 @@ export const PROTOCOL = 3;
 
 /**
  * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Memory | Started | Scale | Path | Finished | Decoded | Encoded
- *   | Compared | Cancelled | Failure | Crashed} EngineEvent
+ *   | Compared | Cancelled | Studying | Step | Sampled | Saved | Paused | Packed | Forgotten | Failure | Crashed} EngineEvent
  */
 
 /** Where a model is: the address of its manifest, or the manifest and all shards as files of the visitor. @typedef {string | File[]} Source */
@@ -109,7 +140,11 @@ export const PROTOCOL = 3;
 /** @typedef {{ type: "encode", aspect: string, rgba: Uint8Array }} EncodeCommand */
 /** @typedef {{ type: "flip", subject: Subject, flips: Flips }} FlipCommand */
 /** @typedef {{ type: "cancel" }} CancelCommand */
+/** Sets a training up, or takes the kept one up again. @typedef {{ type: "begin", study: Study, material: Material, resume: boolean }} BeginCommand */
+/** @typedef {{ type: "train", pace: Pace }} TrainCommand */
+/** @typedef {{ type: "pack", name: string }} PackCommand */
+/** Deletes the kept training. @typedef {{ type: "forget" }} ForgetCommand */
 /**
- * @typedef {LoadCommand | LoadTwinCommand | FreeTwinCommand | InspectCommand | GenerateCommand | DecodeCommand | EncodeCommand | FlipCommand
- *   | CancelCommand} Command
+ * @typedef {LoadCommand | LoadTwinCommand | FreeTwinCommand | InspectCommand | GenerateCommand | DecodeCommand | EncodeCommand
+ *   | FlipCommand | BeginCommand | TrainCommand | PackCommand | ForgetCommand | CancelCommand} Command
  */

@@ -3,11 +3,15 @@
 const CACHE = "page";
 const FILES = [
   "./", "style.css", "favicon.svg", "infinity-web.js", "infinity-web_bg.wasm",
-  "bits.js", "chips.js", "device.js", "dom.js", "download.js", "drawing.js", "engine-client.js", "filmstrip.js", "form.js",
-  "format.js", "gallery.js", "history.js", "keeping.js", "lab-bits.js", "lab-curves.js", "lab-paths.js", "lab.js", "mask.js",
-  "meter.js", "model-files.js", "models.js", "movie.js", "page.js", "parts.js", "performance.js", "protocol.js",
-  "scale-field.js", "seed.js", "share.js", "sheet.js", "stage.js", "storage.js", "visitor-image.js", "words.js", "worker.js",
+  "bits.js", "checkpoints.js", "chips.js", "device.js", "dom.js", "download.js", "drawing.js", "engine-client.js",
+  "filmstrip.js", "form.js", "format.js", "gallery.js", "history.js", "keeping.js", "lab-bits.js", "lab-curves.js",
+  "lab-paths.js", "lab.js", "mask.js", "meter.js", "model-files.js", "models.js", "movie.js", "page.js", "parts.js",
+  "performance.js", "protocol.js", "scale-field.js", "seed.js", "share.js", "sheet.js", "stage.js", "storage.js",
+  "train-curves.js", "train-draft.js", "train-form.js", "train-pictures.js", "train.js", "visitor-image.js",
+  "words.js", "worker.js", "zip.js",
 ];
+/** Large, and not for every visitor: kept once it was asked for. */
+const LATER = ["sprites.bin"];
 
 const worker = /** @type {any} */ (self);
 
@@ -21,7 +25,7 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { request } = event;
   const url = new URL(request.url);
   url.search = "";
-  const ours = new Set(FILES.map((file) => new URL(file, worker.registration.scope).href));
+  const ours = new Set([...FILES, ...LATER].map((file) => new URL(file, worker.registration.scope).href));
   if (request.method === "GET" && ours.has(url.href)) event.respondWith(fresh(request, url.href));
 });
 

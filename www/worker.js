@@ -5,6 +5,7 @@ import { chooseDevice } from "./device.js";
 import { Meter } from "./meter.js";
 import { LocalFiles, RemoteFiles } from "./model-files.js";
 import { PROTOCOL } from "./protocol.js";
+import { Checkpoints } from "./checkpoints.js";
 
 /** @typedef {import("./protocol.js").Command} Command */
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
@@ -20,10 +21,16 @@ let memory;
 
 /** @param {EngineEvent} event */
 function emit(event) {
-  if (memory && (event.type === "scale" || event.type === "loaded")) {
+  if (memory && ["scale", "loaded", "step"].includes(event.type)) {
     self.postMessage({ type: "memory", bytes: memory.buffer.byteLength });
   }
-  self.postMessage(event, { transfer: "image" in event ? [event.image.rgba.buffer] : [] });
+  self.postMessage(event, { transfer: buffers(event) });
+}
+
+/** What need not be copied on its way to the page. @param {EngineEvent} event */
+function buffers(event) {
+  if ("image" in event) return [event.image.rgba.buffer];
+  return event.type === "packed" ? event.files.map(({ bytes }) => bytes.buffer) : [];
 }
 
 /**
@@ -39,6 +46,8 @@ const { port1, port2 } = new MessageChannel();
 /** @type {(() => void)[]} */
 const waiting = [];
 port1.onmessage = () => waiting.shift()?.();
+
+const checkpoints = new Checkpoints();
 
 /** @type {import("./infinity-web.js").Host} */
 const host = {
@@ -72,6 +81,15 @@ async function obey(command) {
       return loadTwin(engine, command.path);
     case "freeTwin":
       return freeTwin();
+    case "begin":
+      return begin(engine, command);
+    case "train":
+      return engine.train(command.pace, checkpoints, host);
+    case "pack":
+      return engine.pack(command.name, host);
+    case "forget":
+      await checkpoints.clear();
+      return emit({ type: "forgotten" });
     case "cancel":
       twin?.cancel();
       return engine.cancel();
@@ -99,6 +117,25 @@ async function loadTwin(engine, path) {
 function freeTwin() {
   twin?.free();
   twin = undefined;
+}
+
+/**
+ * @param {WebEngine} engine
+ * @param {import("./protocol.js").BeginCommand} command
+ */
+async function begin(engine, { study, material, resume }) {
+  const checkpoint = resume ? await checkpoints.newest() : undefined;
+  if (resume && !checkpoint) return fail("checkpoint", "no training is kept in this browser any more; start a new one");
+  if (!("part" in material)) return engine.begin(study, undefined, material.captions, material.rgba, checkpoint, host);
+  let drawings;
+  try {
+    const response = await fetch(new URL("./sprites.bin", import.meta.url));
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    drawings = new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    return fail("download", `the drawings could not be downloaded (${error}); check the connection and try again`);
+  }
+  return engine.begin(study, material.part, [], drawings, checkpoint, host);
 }
 
 /** @param {import("./protocol.js").Source} source */

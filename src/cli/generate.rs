@@ -186,6 +186,12 @@ impl Host for Terminal {
             }
             Event::Finished { seed, ms } => println!("seed {seed}, {ms:.0} ms in all"),
             Event::Started { .. }
+            | Event::Studying { .. }
+            | Event::Step { .. }
+            | Event::Sampled { .. }
+            | Event::Saved { .. }
+            | Event::Paused { .. }
+            | Event::Packed { .. }
             | Event::Decoded { .. }
             | Event::Encoded { .. }
             | Event::Path { .. }

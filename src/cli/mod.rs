@@ -4,6 +4,7 @@ mod convert;
 mod data;
 mod error;
 mod eval;
+mod further;
 mod generate;
 mod pack;
 mod processor;

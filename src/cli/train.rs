@@ -1,23 +1,25 @@
 //! `infinity train`: fits the tokenizer, then the transformer with its text encoder.
 
 use super::CliError;
+use super::further::TrainModel;
 use super::processor::Processor;
 use crate::data::Source;
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
-use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+use crate::model::config::{TransformerConfig, VaeConfig};
 use crate::model::correction::{Correction, Flips};
 use crate::model::text::{PromptEncoder, vocabulary};
 use crate::model::transformer::Loss;
 use crate::model::vae::Vae;
 use crate::train::TrainError;
 use crate::train::batch::Batches;
+use crate::train::finished::{fingerprint, start_from, start_from_packed};
 use crate::train::init;
 use crate::train::optimizer::AdamWOptions;
 use crate::train::run::{CHECKPOINT, RunOptions, run};
 use crate::train::settings::{
-    DataSettings, TokenizerSettings, TransformerSettings, fingerprint, start_from, start_from_packed,
+    DataSettings, TokenizerSettings, TransformerSettings, small_text_encoder, small_transformer,
 };
 use crate::train::stages::{TokenizerStage, TransformerStage};
 use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
@@ -38,6 +40,7 @@ pub struct Train {
 enum Network {
     Tokenizer(TrainTokenizer),
     Transformer(TrainTransformer),
+    Model(TrainModel),
 }
 
 impl Train {
@@ -45,6 +48,7 @@ impl Train {
         match self.network {
             Network::Tokenizer(stage) => stage.run(),
             Network::Transformer(stage) => stage.run(),
+            Network::Model(model) => model.run(),
         }
     }
 }
@@ -313,7 +317,7 @@ impl TrainTransformer {
         let prompts = PromptEncoder::with_vocabulary(&json, self.text_length, &words, &pieces)?;
         let settings = TransformerSettings {
             transformer: self.transformer(tokenizer.vae.codebook_dim),
-            text_encoder: self.text_encoder(pieces.len()),
+            text_encoder: small_text_encoder(pieces.len(), self.text_dim, self.text_depth),
             words,
             pieces,
             tokenizer: fingerprint(&vae),
@@ -343,8 +347,8 @@ impl TrainTransformer {
         };
         let stage = TransformerStage {
             batches: common.batches(&*source),
-            vae,
-            prompts,
+            vae: &vae,
+            prompts: &prompts,
             loss: Loss {
                 reweight_by_scale: self.reweight_by_scale,
                 ..Loss::default()
@@ -359,7 +363,7 @@ impl TrainTransformer {
                 },
             },
             condition_dropout: self.condition_dropout,
-            show,
+            show: &show,
             cfg: self.cfg,
             device: device.clone(),
         };
@@ -372,33 +376,9 @@ impl TrainTransformer {
 
     fn transformer(&self, bits: usize) -> TransformerConfig {
         TransformerConfig {
-            embed_dim: self.embed_dim,
-            depth: self.depth,
             num_heads: self.heads,
-            block_chunks: 1,
-            ffn_hidden: 4 * self.embed_dim,
-            text_dim: self.text_dim,
             text_maxlen: self.text_length,
-            bits,
-            norm_eps: 1e-6,
-            patchify: false,
-            level_embedding: LevelEmbedding::FirstBlock,
-            positions: Positions::RopeNormalized,
-            classifier: Classifier::Bits,
-        }
-    }
-
-    fn text_encoder(&self, pieces: usize) -> T5Config {
-        T5Config {
-            vocab_size: pieces,
-            d_model: self.text_dim,
-            d_kv: 32,
-            d_ff: 2 * self.text_dim,
-            num_layers: self.text_depth,
-            num_heads: 4,
-            layer_norm_epsilon: 1e-6,
-            relative_attention_num_buckets: 32,
-            relative_attention_max_distance: 128,
+            ..small_transformer(self.embed_dim, self.depth, bits, self.text_dim)
         }
     }
 }

@@ -49,6 +49,9 @@ const MOST: usize = 6;
 const DRAWS: usize = 10_000;
 /// Samples read for the words of the captions.
 const CAPTIONS: u64 = 20_000;
+/// What a run's settings call the whole data set, and a part of it.
+const ALL: &str = "emoji";
+const SOME: &str = "emoji:";
 /// Background shades wander this far from their name's, in OKLab lightness and in each of `a` and `b`.
 const SHADE_JITTER: (f32, f32) = (0.015, 0.008);
 
@@ -91,6 +94,7 @@ impl EmojiWorld {
     }
 
     /// The bundled bank.
+    #[cfg(not(target_family = "wasm"))]
     pub fn bundled(split: Split) -> Result<Self, DataError> {
         Self::new(SpriteBank::bundled()?, split)
     }
@@ -98,14 +102,23 @@ impl EmojiWorld {
     /// The bundled bank as a run's settings name it: `emoji`, or `emoji:` with the styles, kinds and objects to compose of
     /// between commas, such as `emoji:flat,single,apple,car`; `plain` leaves out landscapes, gradients and effects,
     /// `still` puts every object upright into the middle of one and the same shade. `None` for any other name.
+    #[cfg(not(target_family = "wasm"))]
     pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
-        if name == "emoji" {
-            return Self::bundled(split).map(Some);
+        match name == ALL || name.starts_with(SOME) {
+            true => Self::of(SpriteBank::bundled()?, name, split),
+            false => Ok(None),
         }
-        let Some(parts) = name.strip_prefix("emoji:") else {
+    }
+
+    /// As [`Self::named`] says, of any bank.
+    pub fn of(bank: SpriteBank, name: &str, split: Split) -> Result<Option<Self>, DataError> {
+        let mut world = Self::new(bank, split)?;
+        if name == ALL {
+            return Ok(Some(world));
+        }
+        let Some(parts) = name.strip_prefix(SOME) else {
             return Ok(None);
         };
-        let mut world = Self::bundled(split)?;
         let (mut styles, mut kinds, mut concepts) = (Vec::new(), Vec::new(), Vec::new());
         for part in parts.split(',') {
             if part == "plain" {
@@ -137,6 +150,7 @@ impl EmojiWorld {
     }
 
     /// As [`Self::named`], with an error for a name that is none of the composer's.
+    #[cfg(not(target_family = "wasm"))]
     pub fn composed(name: &str, split: Split) -> Result<Self, DataError> {
         Self::named(name, split)?.ok_or_else(|| DataError::NotComposed(name.to_owned()))
     }

@@ -35,6 +35,8 @@ pub enum DataError {
     NotComposed(String),
     #[error("an image of {width}x{height} pixels cannot be composed; ask for sides between 16 and 4096")]
     BadSize { width: usize, height: usize },
+    #[error("there are no pictures to learn from; add some")]
+    NoPictures,
     #[error(
         "{} holds no image; put .png or .jpg files into it, each beside a .txt file with its caption",
         path.display()
@@ -57,6 +59,7 @@ fn fetch() -> String {
     format!("npm pack {}", names.join(" "))
 }
 
+#[cfg(not(target_family = "wasm"))]
 impl DataError {
     /// Adds the path to an I/O error.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {

@@ -7,12 +7,11 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Rgb, RgbImage};
 use serde::Deserialize;
 
 use super::error::DataError;
-use super::rng::Rng;
+use super::pictures::{fitted, place};
 use super::source::{Sample, Source};
 
 const METADATA: &str = "metadata.jsonl";
@@ -55,24 +54,11 @@ impl Folder {
     pub fn is_empty(&self) -> bool {
         self.images.is_empty()
     }
-
-    /// Which image is the `index`-th of the run `seed`: each comes up once in every [`Folder::len`] indices, in an
-    /// order `(a i + b) mod n` that changes from one such round to the next.
-    fn place(&self, seed: u64, index: u64) -> usize {
-        let n = self.images.len() as u64;
-        let mut rng = Rng::new(seed, index / n);
-        let mut factor = 1 + rng.below(self.images.len()) as u64;
-        while gcd(factor, n) != 1 {
-            factor += 1;
-        }
-        let start = u128::from(rng.bits() % n);
-        ((u128::from(factor) * u128::from(index % n) + start) % u128::from(n)) as usize
-    }
 }
 
 impl Source for Folder {
     fn sample(&self, seed: u64, index: u64, height: usize, width: usize) -> Result<Sample, DataError> {
-        let (path, caption) = &self.images[self.place(seed, index)];
+        let (path, caption) = &self.images[place(self.images.len(), seed, index)];
         let image = read(path).map_err(|source| DataError::BadImage {
             path: path.clone(),
             source,
@@ -158,21 +144,6 @@ fn read(path: &Path) -> Result<RgbImage, ImageError> {
     }))
 }
 
-/// The largest part of the asked shape around the middle, resized.
-fn fitted(image: &RgbImage, height: u32, width: u32) -> RgbImage {
-    let (wide, high) = (u64::from(image.width()), u64::from(image.height()));
-    let (to_wide, to_high) = (u64::from(width), u64::from(height));
-    let part_wide = wide.min(high * to_wide / to_high).max(1) as u32;
-    let part_high = high.min(wide * to_high / to_wide).max(1) as u32;
-    let (left, top) = ((image.width() - part_wide) / 2, (image.height() - part_high) / 2);
-    let part = image::imageops::crop_imm(image, left, top, part_wide, part_high).to_image();
-    image::imageops::resize(&part, width, height, FilterType::CatmullRom)
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,28 +209,6 @@ mod tests {
         fs::write(dir.path().join("clear.txt"), "nothing").unwrap();
         let sample = Folder::open(dir.path()).unwrap().sample(1, 0, 16, 16).unwrap();
         assert!(sample.image.pixels().all(|pixel| pixel.0 == [255; 3]));
-    }
-
-    #[test]
-    fn every_round_shows_every_image_once_in_another_order() {
-        for n in [1usize, 2, 7, 12] {
-            let folder = Folder {
-                images: vec![Default::default(); n],
-            };
-            let round = |seed, round: usize| -> Vec<usize> {
-                (0..n).map(|i| folder.place(seed, (round * n + i) as u64)).collect()
-            };
-            for epoch in 0..5 {
-                let mut places = round(3, epoch);
-                assert_eq!(places, round(3, epoch));
-                places.sort_unstable();
-                assert_eq!(places, (0..n).collect::<Vec<_>>());
-            }
-            if n > 2 {
-                let orders: HashSet<_> = (0..20).map(|epoch| round(3, epoch)).collect();
-                assert!(orders.len() > 10, "{n}: {}", orders.len());
-            }
-        }
     }
 
     #[test]

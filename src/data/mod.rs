@@ -5,6 +5,7 @@
 //! them. A [`scene`] says what a picture is to show: [`compose`] makes it up and draws it, [`captions`] puts it into
 //! words, and [`heldout`] keeps combinations back for the test.
 
+#[cfg(not(target_family = "wasm"))]
 pub mod build;
 pub mod captions;
 pub mod colour;
@@ -12,10 +13,13 @@ pub mod compose;
 pub mod concepts;
 mod effects;
 mod error;
+#[cfg(not(target_family = "wasm"))]
 pub mod folder;
 pub mod heldout;
 mod layout;
+#[cfg(not(target_family = "wasm"))]
 pub mod oracle;
+pub mod pictures;
 mod places;
 mod raster;
 pub mod recolour;

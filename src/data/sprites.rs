@@ -129,7 +129,8 @@ pub struct SpriteBank {
 }
 
 impl SpriteBank {
-    /// The bank that comes with the program.
+    /// The bank that comes with the program; a page fetches it as a file.
+    #[cfg(not(target_family = "wasm"))]
     pub fn bundled() -> Result<Self, DataError> {
         Self::from_bytes(include_bytes!("../../data/sprites.bin"))
     }

@@ -3,6 +3,7 @@
 use super::protocol::Event;
 use crate::model::ModelError;
 use crate::model::text::TextError;
+use crate::train::TrainError;
 use crate::weights::WeightsError;
 
 /// Errors of loading a model and of drawing an image.
@@ -37,6 +38,16 @@ pub enum EngineError {
     #[error("the graphics device failed ({0}); try again, or choose the CPU engine")]
     DeviceLost(String),
     #[error(transparent)]
+    Training(#[from] TrainError),
+    #[error("{0}; change it and start again")]
+    Study(String),
+    #[error("the saved training cannot go on ({0}); start a new one")]
+    Checkpoint(String),
+    #[error("no training is set up; choose pictures and start one")]
+    NoTraining,
+    #[error("the training could not be kept ({0}); free some storage, or save the model now")]
+    Keeping(String),
+    #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -59,6 +70,9 @@ impl EngineError {
             Self::Picture { .. } => "picture",
             Self::Device { .. } => "device",
             Self::DeviceLost(_) => "device-lost",
+            Self::Training(_) | Self::Study(_) | Self::NoTraining => "training",
+            Self::Checkpoint(_) => "checkpoint",
+            Self::Keeping(_) => "storage",
         }
     }
 

@@ -18,6 +18,12 @@ pub trait Host {
     fn now(&self) -> f64;
 }
 
+/// A place that outlives the process, for a training's checkpoint.
+pub trait Keep {
+    /// Puts the checkpoint of `step` in the place of the one before; a failure leaves that one there.
+    fn save(&self, step: usize, checkpoint: Vec<u8>) -> impl Future<Output = Result<(), EngineError>>;
+}
+
 /// A model's files: a folder, or an address to download from.
 pub trait Files {
     /// A whole file by its path from the manifest's folder; `progress` hears how many bytes have come so far.

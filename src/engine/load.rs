@@ -155,6 +155,22 @@ impl Engine {
     }
 }
 
+/// The tokenizer's JSON once more; it was not worth its memory between the two times that it is needed.
+pub(super) async fn tokenizer(manifest: &Manifest, files: &impl Files) -> Result<Vec<u8>, EngineError> {
+    let file = manifest.tokenizer.as_ref();
+    let file = file.ok_or(EngineError::Incomplete("tokenizer"))?;
+    whole(file, files.read(&file.file, &mut |_| {}).await?)
+}
+
+/// The bytes if they are the tokenizer's.
+fn whole(file: &TokenizerFile, bytes: Vec<u8>) -> Result<Vec<u8>, EngineError> {
+    if shards::sha256(&bytes) != file.sha256 {
+        let file = file.file.clone();
+        return Err(WeightsError::ShardHash { file }.into());
+    }
+    Ok(bytes)
+}
+
 /// The shards that hold tensors under any of `prefixes`.
 fn needed<'a>(manifest: &'a Manifest, prefixes: &[&str]) -> Vec<&'a Shard> {
     let holds = |shard: &&Shard| {
@@ -165,7 +181,7 @@ fn needed<'a>(manifest: &'a Manifest, prefixes: &[&str]) -> Vec<&'a Shard> {
 }
 
 /// Tells one image tokenizer from another: the start of the SHA-256 of its shards' hashes.
-fn codec(manifest: &Manifest) -> String {
+pub(super) fn codec(manifest: &Manifest) -> String {
     let shards = needed(manifest, &[DECODER]);
     let hashes: String = shards.iter().map(|shard| shard.sha256.as_str()).collect();
     shards::sha256(hashes.as_bytes())[..8].to_string()
@@ -205,14 +221,9 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
         Ok(bytes)
     }
 
-    /// The tokenizer's JSON.
     async fn tokenizer(&mut self, file: &TokenizerFile) -> Result<Vec<u8>, EngineError> {
         let bytes = self.read(&file.file, Phase::Tokenizer).await?;
-        if shards::sha256(&bytes) != file.sha256 {
-            let file = file.file.clone();
-            return Err(WeightsError::ShardHash { file }.into());
-        }
-        Ok(bytes)
+        whole(file, bytes)
     }
 
     /// The two networks that turn a prompt into bits.

@@ -15,10 +15,11 @@ mod load;
 mod options;
 mod picture;
 pub mod protocol;
+pub mod train;
 
 pub use error::EngineError;
 pub use gpu::Gpu;
-pub use host::{Files, Host};
+pub use host::{Files, Host, Keep};
 
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::T5Encoder;

@@ -8,7 +8,7 @@ use crate::model::schedule::Grid;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Grows with every change that an older page would misread.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// One image to draw, as asked for: nothing is checked yet. What is left out takes the model's own value.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -97,6 +97,51 @@ pub struct Picture {
     pub rgba: Vec<u8>,
 }
 
+/// What stays the same through all steps of a training, the data aside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Study {
+    /// Sizes of a transformer that starts from nothing; left out, the loaded model is trained further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<Fresh>,
+    /// Pictures of a step.
+    pub batch: usize,
+    /// As the seed of an image.
+    pub seed: f64,
+}
+
+/// A small transformer with random weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fresh {
+    /// A multiple of 32.
+    pub width: usize,
+    pub depth: usize,
+}
+
+/// How a training goes on; may be another one after every pause.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pace {
+    pub learning_rate: f64,
+    /// Self-correction: the largest probability `p` that a bit is flipped, from 0 to 1.
+    pub flips: f64,
+    /// Steps in all, those done before included.
+    pub steps: usize,
+    /// Steps between two sample grids.
+    pub sample_every: usize,
+    /// Steps between two checkpoints.
+    pub save_every: usize,
+}
+
+/// A file of a packed model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModelFile {
+    pub name: String,
+    #[serde(serialize_with = "as_bytes")]
+    pub bytes: Vec<u8>,
+}
+
 /// What the engine says while it works.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -152,6 +197,45 @@ pub enum Event {
         /// Likeness to the picture after every scale, in decibels.
         psnr: Vec<f64>,
     },
+    /// A training is set up, at the start or where its checkpoint left it.
+    Studying {
+        /// Steps done.
+        step: usize,
+        parameters: u64,
+        /// Words of the captions that the loaded model had not learned.
+        new_words: Vec<String>,
+        /// What the samples will show.
+        prompts: Vec<String>,
+    },
+    /// One step of `of` is done (from 1).
+    Step {
+        step: usize,
+        of: usize,
+        /// Cross entropy in nats per bit of this batch, before the step; chance is ln 2.
+        loss: f32,
+        /// Share of bits of this batch whose likelier value is the right one.
+        accuracy: f32,
+        /// The same for every scale.
+        losses: Vec<f32>,
+        accuracies: Vec<f32>,
+        /// Norm of the gradients before clipping.
+        grad_norm: f32,
+        ms: f64,
+    },
+    /// Sample `index` (from 0) of `of`, drawn with averaged weights after `step` steps.
+    Sampled {
+        step: usize,
+        index: usize,
+        of: usize,
+        prompt: String,
+        image: Pixels,
+    },
+    /// A checkpoint of so many bytes is kept.
+    Saved { step: usize, bytes: usize },
+    /// The training stands still, as it was asked to or because all steps are done; its checkpoint is kept.
+    Paused { step: usize, finished: bool },
+    /// The trained model, ready to be loaded or saved.
+    Packed { files: Vec<ModelFile> },
     /// The work was ended after `scales` scales.
     Cancelled { scales: usize },
     /// Nothing, or nothing more, is drawn; `field` is the option at fault, if one is.

@@ -5,6 +5,7 @@ use crate::data::{Sample, Source};
 use crate::model::random::{Stream, bits, uniform};
 use crate::model::schedule::{Schedule, TEMPLATES};
 use burn::tensor::{Device, Tensor, TensorData};
+#[cfg(not(target_family = "wasm"))]
 use rayon::prelude::*;
 
 /// Where batches come from.
@@ -34,10 +35,10 @@ impl Batches<'_> {
         let (height, width) = schedule.image_size();
         let first = (step * self.size) as u64;
         let sample = |i: u64| self.source.sample(self.seed, first + i, height, width);
-        let samples = (0..self.size as u64)
-            .into_par_iter()
-            .map(sample)
-            .collect::<Result<_, _>>()?;
+        let numbers = 0..self.size as u64;
+        #[cfg(not(target_family = "wasm"))]
+        let numbers = numbers.into_par_iter();
+        let samples = numbers.map(sample).collect::<Result<_, _>>()?;
         Ok(Batch { schedule, samples })
     }
 }
@@ -46,7 +47,7 @@ impl Batch {
     /// `[B, 3, H, W]` in [-1, 1].
     pub fn images(&self, device: &Device) -> Tensor<4> {
         let (height, width) = self.schedule.image_size();
-        let values: Vec<f32> = self.samples.par_iter().flat_map_iter(Sample::to_chw).collect();
+        let values: Vec<f32> = self.samples.iter().flat_map(Sample::to_chw).collect();
         Tensor::from_data(TensorData::new(values, [self.samples.len(), 3, height, width]), device)
     }
 

@@ -1,10 +1,12 @@
-//! A training run on disk: one safetensors file that is replaced whole, so that a run cut off anywhere resumes exactly.
+//! A training run put aside: one safetensors file that is replaced whole, so that a run cut off anywhere resumes exactly.
 
+#[cfg(not(target_family = "wasm"))]
 use super::TrainError;
 use crate::weights::Tensors;
 use burn::tensor::{Bytes, DType, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
+#[cfg(not(target_family = "wasm"))]
 use std::path::Path;
 
 /// Everything the next step depends on.
@@ -22,6 +24,7 @@ const PARTS: [&str; 3] = ["model", "optimizer", "ema"];
 
 impl Checkpoint {
     /// Writes beside `path`, then renames.
+    #[cfg(not(target_family = "wasm"))]
     pub fn save(&self, path: &Path) -> Result<(), TrainError> {
         let bytes = self.encode().map_err(|error| broken(path, &error))?;
         let temporary = path.with_extension("partial");
@@ -30,7 +33,8 @@ impl Checkpoint {
         std::fs::rename(&temporary, path).map_err(|error| io_error(path, error))
     }
 
-    fn encode(&self) -> Result<Vec<u8>, String> {
+    /// The bytes of its file.
+    pub fn encode(&self) -> Result<Vec<u8>, String> {
         let parts = [&self.model, &self.optimizer, &self.ema];
         let mut views = Vec::new();
         for (part, tensors) in PARTS.iter().zip(parts) {
@@ -52,12 +56,14 @@ impl Checkpoint {
     }
 
     /// Reads what [`save`](Self::save) wrote.
+    #[cfg(not(target_family = "wasm"))]
     pub fn load(path: &Path) -> Result<Self, TrainError> {
         let bytes = std::fs::read(path).map_err(|error| io_error(path, error))?;
         Self::decode(&bytes).map_err(|error| broken(path, &error))
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self, String> {
+    /// From the bytes of its file; the error says what is wrong with them.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         let metadata = header.metadata().clone().unwrap_or_default();
@@ -92,11 +98,13 @@ impl Checkpoint {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
 fn broken(path: &Path, error: &str) -> TrainError {
     TrainError::Checkpoint(path.display().to_string(), error.to_string())
 }
 
 /// An error about a path.
+#[cfg(not(target_family = "wasm"))]
 pub fn io_error(path: &Path, error: std::io::Error) -> TrainError {
     TrainError::Io {
         path: path.display().to_string(),

@@ -1,5 +1,6 @@
 //! Exponential moving average of a module's parameters, kept beside the trained ones.
 
+use super::TrainError;
 use super::flat::{Flat, replace};
 use crate::weights::Tensors;
 use burn::module::Module;
@@ -63,10 +64,10 @@ impl Ema {
         }
     }
 
-    pub fn export(&self) -> Tensors {
+    pub async fn export(&self) -> Result<Tensors, TrainError> {
         match &self.average {
-            Some(average) => average.export(""),
-            None => self.imported.clone(),
+            Some(average) => average.export("").await,
+            None => Ok(self.imported.clone()),
         }
     }
 

@@ -1,6 +1,5 @@
 //! What can go wrong in training.
 
-#[cfg(not(target_family = "wasm"))]
 use crate::data::DataError;
 use crate::model::ModelError;
 use crate::weights::WeightsError;
@@ -26,7 +25,6 @@ pub enum TrainError {
     Io { path: String, error: std::io::Error },
     #[error("{0} is not a checkpoint of this run: {1}; start again with an empty output directory")]
     Checkpoint(String, String),
-    #[cfg(not(target_family = "wasm"))]
     #[error("a training sample could not be made: {0}")]
     Data(#[from] DataError),
     #[cfg(not(target_family = "wasm"))]

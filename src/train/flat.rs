@@ -4,6 +4,7 @@
 //! operations on each: thousands of launches a step, which cost a graphics card more time than the forward and backward
 //! passes. Over one vector they are twenty.
 
+use super::TrainError;
 use crate::weights::Tensors;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
@@ -69,9 +70,9 @@ impl Flat {
         self.parts.iter().map(cut).collect()
     }
 
-    /// The parts on the host, each flat, under `prefix` and their names.
-    pub fn export(&self, prefix: &str) -> Tensors {
-        let values: Vec<f32> = self.values.to_data().iter::<f32>().collect();
+    /// The parts on the host under `prefix` and their names, in one read.
+    pub async fn export(&self, prefix: &str) -> Result<Tensors, TrainError> {
+        let values = read(self.values.clone()).await?;
         let mut rest = values.as_slice();
         let mut tensors = Tensors::new();
         for part in &self.parts {
@@ -79,10 +80,10 @@ impl Flat {
             rest = after;
             tensors.insert(
                 format!("{prefix}{}", part.name),
-                TensorData::new(piece.to_vec(), [part.len()]),
+                TensorData::new(piece.to_vec(), part.shape.clone()),
             );
         }
-        tensors
+        Ok(tensors)
     }
 
     /// What [`export`](Self::export) gave, for `parts`; zero for a part that it does not hold.
@@ -101,6 +102,13 @@ impl Flat {
             values: Tensor::from_data(TensorData::new(values, [length]), device),
         }
     }
+}
+
+/// The values of a vector, by the only way of reading that a page has.
+pub async fn read(values: Tensor<1>) -> Result<Vec<f32>, TrainError> {
+    let data = values.into_data_async().await;
+    let data = data.map_err(|error| TrainError::Device(error.to_string()))?;
+    Ok(data.iter::<f32>().collect())
 }
 
 /// The module with the parameters named in `values`, each flat, in place of its own; tracked if they were.
@@ -201,7 +209,7 @@ mod tests {
         let again = Flat::values(&module, |_| true).unwrap();
         assert_eq!(again.parts, flat.parts);
         assert_eq!(again.values.to_data(), (flat.values.clone() * 2.0).to_data());
-        let saved = flat.export("m.");
+        let saved = pollster::block_on(flat.export("m.")).unwrap();
         assert_eq!(saved.len(), 2);
         let loaded = Flat::import(&flat.parts, &saved, "m.", &Device::flex());
         assert_eq!(loaded.values.to_data(), flat.values.to_data());

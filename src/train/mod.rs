@@ -1,12 +1,14 @@
 //! Training of the two networks: the tokenizer, then the transformer with the text encoder.
 
-#[cfg(not(target_family = "wasm"))]
 pub mod batch;
-#[cfg(not(target_family = "wasm"))]
 pub mod checkpoint;
 pub mod ema;
 pub mod error;
+#[cfg(not(target_family = "wasm"))]
+pub mod finished;
 pub mod flat;
+#[cfg(test)]
+mod gradients;
 pub mod init;
 pub mod optimizer;
 pub mod perceptual;
@@ -14,11 +16,11 @@ pub mod perceptual;
 pub mod picture;
 #[cfg(not(target_family = "wasm"))]
 pub mod run;
-#[cfg(not(target_family = "wasm"))]
 pub mod settings;
-#[cfg(not(target_family = "wasm"))]
 pub mod stages;
+pub mod step;
 pub mod tokenizer;
 pub mod transformer;
+pub mod words;
 
 pub use error::TrainError;

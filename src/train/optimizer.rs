@@ -3,6 +3,7 @@
 //! The update rule is burn's, over all parameters in one vector; a checkpoint keeps the state by parameter name, so that it
 //! resumes exactly whatever the process.
 
+use super::TrainError;
 use super::flat::{Flat, Part, replace};
 use crate::weights::Tensors;
 use burn::module::Module;
@@ -148,14 +149,14 @@ impl Optimizer {
     }
 
     /// Moments as named tensors `m.NAME` and `v.NAME`, and the number of updates as `time`.
-    pub fn export(&self) -> Tensors {
+    pub async fn export(&self) -> Result<Tensors, TrainError> {
         let mut tensors = self.imported.clone();
         for moments in self.moments.iter().flatten() {
-            tensors.extend(moments.first.export("m."));
-            tensors.extend(moments.second.export("v."));
+            tensors.extend(moments.first.export("m.").await?);
+            tensors.extend(moments.second.export("v.").await?);
         }
         tensors.insert("time".into(), TensorData::from([self.time as i64]));
-        tensors
+        Ok(tensors)
     }
 
     /// Restores what [`export`](Self::export) gave.

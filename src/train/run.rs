@@ -2,32 +2,20 @@
 
 use super::TrainError;
 use super::checkpoint::{Checkpoint, io_error};
-use super::ema::Ema;
-use super::optimizer::{AdamWOptions, Optimizer};
-use crate::weights::{export_module, load_module};
+use super::optimizer::AdamWOptions;
+use super::step::{Stage, State, Taken, without_autodiff};
 use burn::module::Module;
-use burn::tensor::Tensor;
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
+use pollster::block_on;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// What is trained: the model's loss on a batch, and pictures of how it does.
-pub trait Stage {
-    type Model: Module;
-
-    /// Loss of the batch of `step` with its graph. `details` are read only on logged steps.
-    fn loss(&self, model: &Self::Model, step: usize) -> Result<StageLoss, TrainError>;
-
+/// Shows how the training does.
+pub trait Pictures: Stage {
     /// A picture for the eye, drawn with averaged weights outside autodiff.
     fn picture(&self, model: &Self::Model) -> Result<RgbImage, TrainError>;
-}
-
-/// A batch's loss and named numbers about it, each `[1]`.
-pub struct StageLoss {
-    pub total: Tensor<1>,
-    pub details: Vec<(String, Tensor<1>)>,
 }
 
 /// How long and how fast.
@@ -97,10 +85,10 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.csv";
 
 /// Trains `model` (on an autodiff device) to `options.steps`, resuming from `out` if it holds a checkpoint.
-pub fn run<S: Stage>(stage: &S, model: S::Model, options: &RunOptions) -> Result<Trained<S::Model>, TrainError> {
+pub fn run<S: Pictures>(stage: &S, model: S::Model, options: &RunOptions) -> Result<Trained<S::Model>, TrainError> {
     options.validate()?;
     std::fs::create_dir_all(options.out.join("samples")).map_err(|e| io_error(&options.out, e))?;
-    let mut state = State::resume(model, options)?;
+    let mut state = resume(model, options)?;
     let mut metrics = Metrics::open(&options.out.join(METRICS), state.step)?;
     let bar = ProgressBar::new(options.steps as u64).with_position(state.step as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed}<{eta} {msg}") {
@@ -111,17 +99,12 @@ pub fn run<S: Stage>(stage: &S, model: S::Model, options: &RunOptions) -> Result
     while state.step < options.steps {
         let step = state.step;
         let lr = options.lr_at(step);
-        let loss = stage.loss(&state.model, step)?;
-        let grads = loss.total.backward();
-        let (model, norm) = state.optimizer.step(state.model, &grads, lr);
-        state.ema.update(&model, step);
-        state.model = model;
-        state.step = step + 1;
+        let taken = state.advance(stage, lr)?;
         bar.inc(1);
         let last = state.step == options.steps;
         if state.step.is_multiple_of(options.log_every) || last || step == 0 {
             let seconds = since.elapsed().as_secs_f64();
-            let message = metrics.log(state.step, lr, seconds, norm, loss)?;
+            let message = metrics.log(state.step, lr, seconds, taken)?;
             bar.set_message(message);
             since = Instant::now();
         }
@@ -134,7 +117,8 @@ pub fn run<S: Stage>(stage: &S, model: S::Model, options: &RunOptions) -> Result
                 .map_err(|error| TrainError::Picture(path.display().to_string(), error))?;
         }
         if state.step.is_multiple_of(options.save_every) || last {
-            state.save(options)?;
+            let checkpoint = block_on(state.checkpoint(options.config.clone()))?;
+            checkpoint.save(&options.out.join(CHECKPOINT))?;
         }
     }
     bar.finish();
@@ -145,65 +129,19 @@ pub fn run<S: Stage>(stage: &S, model: S::Model, options: &RunOptions) -> Result
     })
 }
 
-struct State<M> {
-    model: M,
-    optimizer: Optimizer,
-    ema: Ema,
-    step: usize,
-}
-
-impl<M: Module> State<M> {
-    fn resume(model: M, options: &RunOptions) -> Result<Self, TrainError> {
-        let mut state = Self {
-            model,
-            optimizer: Optimizer::new(options.optimizer),
-            ema: Ema::new(options.ema),
-            step: 0,
-        };
-        let path = options.out.join(CHECKPOINT);
-        if !path.exists() {
-            return Ok(state);
-        }
-        let mut saved = Checkpoint::load(&path)?;
-        if saved.config != options.config {
-            let name = path.display().to_string();
-            return Err(TrainError::Checkpoint(name, "it was made with other settings".into()));
-        }
-        state.model = load_module(state.model, &mut saved.model, str::to_string)?;
-        state.optimizer.import(&saved.optimizer);
-        state.ema.import(&saved.ema);
-        state.step = saved.step;
-        Ok(state)
+/// The state of the run in `options.out`, or a new one where there is none.
+fn resume<M: Module>(model: M, options: &RunOptions) -> Result<State<M>, TrainError> {
+    let state = State::new(model, options.optimizer, options.ema);
+    let path = options.out.join(CHECKPOINT);
+    if !path.exists() {
+        return Ok(state);
     }
-
-    fn save(&self, options: &RunOptions) -> Result<(), TrainError> {
-        let checkpoint = Checkpoint {
-            step: self.step,
-            config: options.config.clone(),
-            model: export_module(&self.model, str::to_string).into_iter().collect(),
-            optimizer: self.optimizer.export(),
-            ema: self.ema.export(),
-        };
-        checkpoint.save(&options.out.join(CHECKPOINT))
+    let saved = Checkpoint::load(&path)?;
+    if saved.config != options.config {
+        let name = path.display().to_string();
+        return Err(TrainError::Checkpoint(name, "it was made with other settings".into()));
     }
-
-    fn average(&self) -> M {
-        self.ema.apply(without_autodiff(self.model.clone()))
-    }
-}
-
-/// The module with its parameters detached from autodiff.
-pub fn without_autodiff<M: Module>(module: M) -> M {
-    struct Detach;
-    impl burn::module::ModuleMapper for Detach {
-        fn map_float<const D: usize>(
-            &mut self,
-            param: burn::module::Param<Tensor<D>>,
-        ) -> burn::module::Param<Tensor<D>> {
-            param.map(|tensor| tensor.without_autodiff())
-        }
-    }
-    module.map(&mut Detach)
+    state.restore(saved)
 }
 
 /// The CSV of logged steps.
@@ -238,26 +176,8 @@ impl Metrics {
     }
 
     /// Reads the numbers of a step, appends a row and gives a line for the progress bar.
-    fn log(
-        &mut self,
-        step: usize,
-        lr: f64,
-        seconds: f64,
-        norm: Tensor<1>,
-        loss: StageLoss,
-    ) -> Result<String, TrainError> {
-        let value = |tensor: Tensor<1>| {
-            let failed = |error| TrainError::Device(format!("{error:?}"));
-            tensor.without_autodiff().try_into_scalar::<f32>().map_err(failed)
-        };
-        let total = value(loss.total)?;
-        if !total.is_finite() {
-            return Err(TrainError::Diverged { step, loss: total });
-        }
-        let mut columns = vec![("loss".to_string(), total), ("grad_norm".to_string(), value(norm)?)];
-        for (name, tensor) in loss.details {
-            columns.push((name, value(tensor)?));
-        }
+    fn log(&mut self, step: usize, lr: f64, seconds: f64, taken: Taken) -> Result<String, TrainError> {
+        let columns = block_on(taken.numbers(step))?;
         let path = self.path.clone();
         let io = |error| io_error(&path, error);
         if !self.header {
@@ -290,6 +210,7 @@ mod tests {
     use crate::train::settings::{DataSettings, TransformerSettings};
     use crate::train::stages::{TokenizerStage, TransformerStage};
     use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
+    use crate::weights::export_module;
     use burn::tensor::Device;
 
     const SCALES: usize = 2;
@@ -344,7 +265,7 @@ mod tests {
     }
 
     /// Six steps at once, and three and three with everything dropped in between, must leave the same table and weights.
-    fn resumes_exactly<S: Stage>(stage: &S, model: impl Fn() -> S::Model) {
+    fn resumes_exactly<S: Pictures>(stage: &S, model: impl Fn() -> S::Model) {
         let directory = tempfile::tempdir().unwrap();
         let (whole, halves) = (directory.path().join("whole"), directory.path().join("halves"));
         run(stage, model(), &options(&whole, 6)).unwrap();
@@ -443,10 +364,13 @@ mod tests {
                 square_share: 0.5,
             },
         };
+        let vae = init::vae(Vae::new(&vae_config(), &Device::flex()).unwrap(), 3);
+        let prompts = PromptEncoder::with_vocabulary(&json, 32, &words, &pieces).unwrap();
+        let show = ["a red apple".to_string()];
         let stage = TransformerStage {
             batches,
-            vae: init::vae(Vae::new(&vae_config(), &Device::flex()).unwrap(), 3),
-            prompts: PromptEncoder::with_vocabulary(&json, 32, &words, &pieces).unwrap(),
+            vae: &vae,
+            prompts: &prompts,
             loss: Loss::default(),
             correction: Correction {
                 strength: 0.3,
@@ -454,7 +378,7 @@ mod tests {
                 flips: Flips::Requantise,
             },
             condition_dropout: 0.3,
-            show: vec!["a red apple".into()],
+            show: &show,
             cfg: 2.0,
             device: device.clone(),
         };

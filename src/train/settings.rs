@@ -2,20 +2,13 @@
 //! with other settings is refused.
 
 use super::TrainError;
-use super::checkpoint::Checkpoint;
 use super::tokenizer::TokenizerOptions;
 use super::transformer::TextToBits;
-use crate::model::config::{T5Config, TransformerConfig, VaeConfig};
-use crate::model::t5::{self, T5Encoder};
-use crate::model::transformer::{self, Transformer};
-use crate::model::vae::Vae;
-use crate::weights::directory::load_directory;
-use crate::weights::official::Component;
-use crate::weights::{export_module, load_module, shards};
-use burn::module::Module;
-use burn::tensor::{DType, Device, TensorData};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::path::Path;
+use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+use crate::model::t5::T5Encoder;
+use crate::model::transformer::Transformer;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
 
 /// The stream of batches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,16 +50,6 @@ pub struct TransformerSettings {
     pub data: DataSettings,
 }
 
-impl TokenizerSettings {
-    /// The tokenizer of a run's checkpoint, with averaged weights.
-    pub fn load(path: &Path, device: &Device) -> Result<(Self, Vae), TrainError> {
-        let (settings, checkpoint) = read::<Self>(path)?;
-        let vae = Vae::new(&settings.vae, device)?;
-        let vae = averaged(checkpoint, vae)?;
-        Ok((settings, vae))
-    }
-}
-
 impl TransformerSettings {
     pub fn module(&self, device: &Device) -> Result<TextToBits, TrainError> {
         Ok(TextToBits {
@@ -74,85 +57,41 @@ impl TransformerSettings {
             text_encoder: T5Encoder::new(&self.text_encoder, device)?,
         })
     }
+}
 
-    /// The networks of a run's checkpoint, with averaged weights.
-    pub fn load(path: &Path, device: &Device) -> Result<(Self, TextToBits), TrainError> {
-        let (settings, checkpoint) = read::<Self>(path)?;
-        let model = averaged(checkpoint, settings.module(device)?)?;
-        Ok((settings, model))
+/// Channels of an attention head of the small models.
+pub const HEAD: usize = 32;
+
+/// A small transformer in the recipe of the default model, before its own sizes are changed.
+pub fn small_transformer(width: usize, depth: usize, bits: usize, text_dim: usize) -> TransformerConfig {
+    TransformerConfig {
+        embed_dim: width,
+        depth,
+        num_heads: (width / HEAD).max(1),
+        block_chunks: 1,
+        ffn_hidden: 4 * width,
+        text_dim,
+        text_maxlen: 32,
+        bits,
+        norm_eps: 1e-6,
+        patchify: false,
+        level_embedding: LevelEmbedding::FirstBlock,
+        positions: Positions::RopeNormalized,
+        classifier: Classifier::Bits,
     }
 }
 
-fn read<S: DeserializeOwned>(path: &Path) -> Result<(S, Checkpoint), TrainError> {
-    let checkpoint = Checkpoint::load(path)?;
-    let settings = serde_json::from_str(&checkpoint.config).map_err(|error| {
-        let what = format!("it is of the other network or of another version ({error})");
-        TrainError::Checkpoint(path.display().to_string(), what)
-    })?;
-    Ok((settings, checkpoint))
-}
-
-/// The averaged weights of another run's checkpoint in `module`, which may differ in whatever has no weights.
-pub fn start_from<M: Module>(path: &Path, module: M) -> Result<M, TrainError> {
-    averaged(Checkpoint::load(path)?, module)
-}
-
-/// The transformer and text encoder of a packed model in `model`. Text pieces that both vocabularies have keep what they
-/// mean; the others stay as `model` has them.
-pub fn start_from_packed(
-    folder: &Path,
-    model: TextToBits,
-    settings: &TransformerSettings,
-) -> Result<TextToBits, TrainError> {
-    let (manifest, mut tensors) = load_directory(folder)?;
-    let mut take = |component: Component| shards::take_component(&mut tensors, component.prefix());
-    let transformer = load_module(
-        model.transformer,
-        &mut take(Component::Transformer),
-        transformer::official_name,
-    )?;
-    let mut text = take(Component::TextEncoder);
-    if let (Some(pieces), Some(packed)) = (&manifest.vocabulary, text.get(t5::EMBEDDING)) {
-        let width = settings.text_encoder.d_model;
-        let own = export_module(&model.text_encoder, t5::official_name)
-            .into_iter()
-            .find(|(name, _)| name == t5::EMBEDDING);
-        if let Some((name, own)) = own {
-            let mut rows: Vec<f32> = own.iter::<f32>().collect();
-            let packed: Vec<f32> = packed.iter::<f32>().collect();
-            for (row, piece) in rows.chunks_exact_mut(width).zip(&settings.pieces) {
-                let known = pieces.iter().position(|known| known == piece);
-                if let Some(known) = known.and_then(|place| packed.chunks_exact(width).nth(place)) {
-                    row.copy_from_slice(known);
-                }
-            }
-            text.insert(name, TensorData::new(rows, own.shape().clone()));
-        }
+/// The text encoder beside it, of a vocabulary of `pieces`.
+pub fn small_text_encoder(pieces: usize, text_dim: usize, depth: usize) -> T5Config {
+    T5Config {
+        vocab_size: pieces,
+        d_model: text_dim,
+        d_kv: HEAD,
+        d_ff: 2 * text_dim,
+        num_layers: depth,
+        num_heads: 4,
+        layer_norm_epsilon: 1e-6,
+        relative_attention_num_buckets: 32,
+        relative_attention_max_distance: 128,
     }
-    let text_encoder = load_module(model.text_encoder, &mut text, t5::official_name)?;
-    Ok(TextToBits {
-        transformer,
-        text_encoder,
-    })
-}
-
-fn averaged<M: Module>(checkpoint: Checkpoint, module: M) -> Result<M, TrainError> {
-    let Checkpoint { mut model, mut ema, .. } = checkpoint;
-    for (name, data) in &mut model {
-        if let Some(average) = ema.remove(name) {
-            // Averages are kept flat.
-            *data = TensorData::from_bytes(average.into_bytes(), data.shape().clone(), DType::F32);
-        }
-    }
-    Ok(load_module(module, &mut model, str::to_string)?)
-}
-
-/// SHA-256 over the weights of a tokenizer's encoder, by which a transformer knows the bits it was trained on.
-pub fn fingerprint(vae: &Vae) -> String {
-    let weights = export_module(&vae.encoder, str::to_string);
-    let bytes: Vec<u8> = weights
-        .into_iter()
-        .flat_map(|(_, data)| data.as_bytes().to_vec())
-        .collect();
-    shards::sha256(&bytes)
 }

@@ -2,20 +2,27 @@
 
 use super::TrainError;
 use super::batch::{Batch, Batches};
+#[cfg(not(target_family = "wasm"))]
 use super::picture::{grid, pictures};
-use super::run::{Stage, StageLoss};
+#[cfg(not(target_family = "wasm"))]
+use super::run::Pictures;
+use super::step::{Stage, StageLoss};
 use super::tokenizer::{self, TokenizerOptions};
 use super::transformer::{Example, TextToBits, forward};
 use crate::model::correction::Correction;
+#[cfg(not(target_family = "wasm"))]
 use crate::model::quantizer::Quantizer;
 use crate::model::random::{Stream, bits, uniform};
+#[cfg(not(target_family = "wasm"))]
 use crate::model::sampling::{Noise, Sampler, SamplingOptions};
+#[cfg(not(target_family = "wasm"))]
 use crate::model::schedule::{Schedule, TEMPLATES};
 use crate::model::t5;
 use crate::model::text::PromptEncoder;
 use crate::model::transformer::{Loss, bit_accuracy};
 use crate::model::vae::Vae;
 use burn::tensor::{Device, Int, Tensor};
+#[cfg(not(target_family = "wasm"))]
 use image::RgbImage;
 
 /// Stage 1: the tokenizer.
@@ -46,7 +53,10 @@ impl Stage for TokenizerStage<'_> {
             ],
         })
     }
+}
 
+#[cfg(not(target_family = "wasm"))]
+impl Pictures for TokenizerStage<'_> {
     /// Eight images above their reconstructions.
     fn picture(&self, model: &Vae) -> Result<RgbImage, TrainError> {
         let samples = Batches {
@@ -68,31 +78,31 @@ impl Stage for TokenizerStage<'_> {
 /// Stage 2: the transformer and its text encoder, on a finished tokenizer.
 pub struct TransformerStage<'a> {
     pub batches: Batches<'a>,
-    pub vae: Vae,
-    pub prompts: PromptEncoder,
+    pub vae: &'a Vae,
+    pub prompts: &'a PromptEncoder,
     pub loss: Loss,
     pub correction: Correction,
     /// Share of samples that hear no prompt, for guidance.
     pub condition_dropout: f64,
     /// Drawn for the pictures, with guidance `cfg`.
-    pub show: Vec<String>,
+    pub show: &'a [String],
     pub cfg: f64,
     pub device: Device,
 }
 
 impl TransformerStage<'_> {
     /// Bits and inputs of a batch, outside autodiff.
-    fn example(&self, batch: &Batch, step: usize) -> Example {
+    fn example(&self, batch: &Batch, step: usize, patch: bool) -> Example {
         let plain = self.device.clone().inner();
         let features = self.vae.encode(batch.images(&plain));
         let [b, d, _, _] = features.dims();
         let seed = bits(self.batches.seed, Stream::FlipRate, step as u64, 0);
-        let masks = self.correction.masks(seed, batch.schedule.grids(), b, d);
+        let masks = self.correction.masks(seed, &batch.schedule.latent_grids(patch), b, d);
         let masks: Vec<_> = masks
             .into_iter()
             .map(|mask| mask.map(|m| Tensor::from_data(m, &plain)))
             .collect();
-        Example::new(features, &batch.schedule, false, &masks, self.correction.flips)
+        Example::new(features, &batch.schedule, patch, &masks, self.correction.flips)
     }
 
     /// Whether every prompt to show can be said in the vocabulary: better known before the first hour than after it.
@@ -101,7 +111,8 @@ impl TransformerStage<'_> {
         self.ids(&shown, &self.device).map(|_| ())
     }
 
-    fn ids(&self, captions: &[&str], device: &Device) -> Result<(Tensor<2, Int>, Vec<usize>), TrainError> {
+    /// Padded rows of the embedding table `[B, L]` and how many of each count.
+    pub fn ids(&self, captions: &[&str], device: &Device) -> Result<(Tensor<2, Int>, Vec<usize>), TrainError> {
         let encode = |caption: &&str| {
             let encoded = self.prompts.encode(caption);
             let encoded = encoded.map_err(|error| TrainError::Caption(caption.to_string(), error.to_string()))?;
@@ -121,7 +132,7 @@ impl Stage for TransformerStage<'_> {
 
     fn loss(&self, model: &TextToBits, step: usize) -> Result<StageLoss, TrainError> {
         let batch = self.batches.get(step)?;
-        let example = self.example(&batch, step);
+        let example = self.example(&batch, step, model.transformer.config().patchify);
         let (ids, lens) = self.ids(&batch.captions(), &self.device)?;
         let text = model.encode_text(ids, &lens);
         let drop = |b| uniform(self.batches.seed, Stream::Drop, step as u64, b as u64) < self.condition_dropout;
@@ -136,18 +147,22 @@ impl Stage for TransformerStage<'_> {
         )?;
         let accuracy = bit_accuracy(out.logits.inner(), example.targets, self.loss.classifier);
         let mut details = vec![("accuracy".to_string(), accuracy.clone().mean())];
-        for k in 0..batch.schedule.len() {
-            let scale = accuracy
-                .clone()
-                .narrow(1, batch.schedule.offset(k), batch.schedule.tokens(k));
-            details.push((format!("accuracy_{}", k + 1), scale.mean()));
+        for (name, values) in [("accuracy", accuracy), ("loss", out.per_token)] {
+            for k in 0..batch.schedule.len() {
+                let (offset, tokens) = (batch.schedule.offset(k), batch.schedule.tokens(k));
+                let scale = values.clone().narrow(1, offset, tokens);
+                details.push((format!("{name}_{}", k + 1), scale.mean()));
+            }
         }
         Ok(StageLoss {
             total: out.loss,
             details,
         })
     }
+}
 
+#[cfg(not(target_family = "wasm"))]
+impl Pictures for TransformerStage<'_> {
     /// The prompts to show, drawn with seeds 0, 1, ..
     fn picture(&self, model: &TextToBits) -> Result<RgbImage, TrainError> {
         let schedule: Schedule = TEMPLATES[0].schedule(self.batches.scales)?;

@@ -4,7 +4,7 @@
 //! downloaded VGG16; no adversarial term) and the quantiser's entropy and commitment.
 
 use super::perceptual::edge_loss;
-use super::run::without_autodiff;
+use super::step::without_autodiff;
 use crate::model::quantizer::{Quantizer, ResidualGradient};
 use crate::model::schedule::Grid;
 use crate::model::vae::Vae;

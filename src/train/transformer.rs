@@ -77,6 +77,8 @@ impl Example {
 pub struct Forward {
     /// `[B, L, 2d]`.
     pub logits: Tensor<3>,
+    /// Cross entropy of every token `[B, L]`, outside autodiff.
+    pub per_token: Tensor<2>,
     /// `[1]`, with its graph.
     pub loss: Tensor<1>,
 }
@@ -100,8 +102,11 @@ pub fn forward(
     };
     let logits = model.forward(&text, inputs, schedule)?;
     let per_token = loss.per_token(logits.clone(), targets);
-    let total = loss.total(per_token, schedule);
-    Ok(Forward { logits, loss: total })
+    Ok(Forward {
+        logits,
+        per_token: per_token.clone().without_autodiff(),
+        loss: loss.total(per_token, schedule),
+    })
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Files for WebFiles {
 }
 
 /// The text of whatever JavaScript threw.
-fn reason(error: &JsValue) -> String {
+pub fn reason(error: &JsValue) -> String {
     let message = error
         .dyn_ref::<js_sys::Error>()
         .map(|error| String::from(error.message()));

@@ -2,14 +2,17 @@
 
 mod files;
 mod host;
+mod keep;
 
-use crate::engine::protocol::{Bits, Flips, Options, PROTOCOL, Picture};
+use crate::engine::protocol::{Bits, Event, Flips, Options, PROTOCOL, Pace, Picture, Study};
+use crate::engine::train::{Material, Session};
 use crate::engine::{Engine, EngineError, Gpu, Host};
 use burn::tensor::Device;
 use files::{JsFiles, WebFiles};
 use host::{JsHost, WorkerHost};
+use keep::{JsKeep, WebKeep};
 use serde::de::DeserializeOwned;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -25,6 +28,8 @@ pub struct WebEngine {
     engine: Engine,
     files: WebFiles,
     cancelled: Rc<Cell<bool>>,
+    /// The training that is set up. It is taken out while it runs.
+    training: RefCell<Option<Session>>,
 }
 
 #[wasm_bindgen]
@@ -39,6 +44,7 @@ impl WebEngine {
             engine,
             files,
             cancelled,
+            training: RefCell::new(None),
         })
     }
 
@@ -102,6 +108,63 @@ impl WebEngine {
             files,
             cancelled: Rc::new(Cell::new(false)),
         })
+    }
+
+    /// Sets a training up in place of the one before, from `checkpoint` if there is one. Its data are `captions` with their
+    /// pictures in `bytes`, or `part` of the composed data set with its drawings there.
+    pub async fn begin(
+        &self,
+        study: JsValue,
+        part: Option<String>,
+        captions: Vec<String>,
+        bytes: Vec<u8>,
+        checkpoint: Option<Vec<u8>>,
+        host: JsHost,
+    ) {
+        let host = self.listen(host);
+        self.training.take();
+        let material = match part {
+            Some(part) => Material::Emoji { bank: bytes, part },
+            None => Material::Pictures { captions, rgba: bytes },
+        };
+        let checkpoint = checkpoint.as_deref();
+        let outcome = match read::<Study>(study) {
+            Ok(study) => self.engine.begin(study, material, checkpoint, &self.files, &host).await,
+            Err(error) => Err(error),
+        };
+        self.training.replace(told(outcome, &host));
+    }
+
+    /// Trains on, until all steps of `pace` are done or [`cancel`](Self::cancel) is called.
+    pub async fn train(&self, pace: JsValue, keep: JsKeep, host: JsHost) {
+        let host = self.listen(host);
+        let outcome = self.go_on(pace, &WebKeep::new(keep), &host).await;
+        told(outcome, &host);
+    }
+
+    async fn go_on(&self, pace: JsValue, keep: &WebKeep, host: &WorkerHost) -> Result<(), EngineError> {
+        let pace: Pace = read(pace)?;
+        let mut session = self.training.take().ok_or(EngineError::NoTraining)?;
+        let outcome = session.run(pace, keep, host).await;
+        // After an error of a step the weights are worth nothing; the checkpoint has those before.
+        if !matches!(outcome, Err(EngineError::Training(_) | EngineError::DeviceLost(_))) {
+            self.training.replace(Some(session));
+        }
+        outcome
+    }
+
+    /// Tells the trained model's files.
+    pub async fn pack(&self, name: String, host: JsHost) {
+        let host = self.listen(host);
+        let session = self.training.take();
+        let outcome = match &session {
+            Some(session) => session.pack(&name, &self.files).await,
+            None => Err(EngineError::NoTraining),
+        };
+        self.training.replace(session);
+        if let Some(files) = told(outcome, &host) {
+            host.emit(Event::Packed { files });
+        }
     }
 
     /// Ends the work after the layer, or the scale, at hand.

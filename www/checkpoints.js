@@ -1,0 +1,54 @@
+// A training's checkpoints in the browser's private storage (OPFS).
+//
+// A file is called STEP-BYTES: one that is shorter than its name says was cut off while it was written, and the one before it,
+// which is only deleted afterwards, counts. A worker's thread only.
+
+const FOLDER = "training";
+
+export class Checkpoints {
+  /**
+   * @param {number} step
+   * @param {Uint8Array} bytes
+   */
+  async save(step, bytes) {
+    const folder = await open();
+    const name = `${step}-${bytes.byteLength}`;
+    const access = await (await folder.getFileHandle(name, { create: true })).createSyncAccessHandle();
+    try {
+      access.truncate(0);
+      if (access.write(bytes, { at: 0 }) !== bytes.byteLength) throw new Error("the browser's storage is full");
+      access.flush();
+    } finally {
+      access.close();
+    }
+    for (const other of await names(folder)) if (other !== name) await folder.removeEntry(other);
+  }
+
+  /** @returns {Promise<Uint8Array | undefined>} none if no whole one is kept */
+  async newest() {
+    const folder = await open();
+    const byStep = (await names(folder)).sort((a, b) => parseInt(b) - parseInt(a));
+    for (const name of byStep) {
+      const file = await (await folder.getFileHandle(name)).getFile();
+      if (file.size === Number(name.split("-")[1])) return new Uint8Array(await file.arrayBuffer());
+    }
+    return undefined;
+  }
+
+  async clear() {
+    const folder = await open();
+    for (const name of await names(folder)) await folder.removeEntry(name);
+  }
+}
+
+async function open() {
+  const root = await navigator.storage.getDirectory();
+  return root.getDirectoryHandle(FOLDER, { create: true });
+}
+
+/** @param {FileSystemDirectoryHandle} folder */
+async function names(folder) {
+  const found = [];
+  for await (const name of folder.keys()) found.push(name);
+  return found;
+}

@@ -1,0 +1,331 @@
+// The part of the page that trains: what its controls say goes to the engine, what the engine says to curves and samples.
+
+import { element, make, save } from "./dom.js";
+import { paint, picture } from "./drawing.js";
+import { EngineError } from "./engine-client.js";
+import { count, duration, megabytes, sentence } from "./format.js";
+import { means, plot } from "./train-curves.js";
+import { DraftStore } from "./train-draft.js";
+import { SettingsError, TrainForm } from "./train-form.js";
+import { Album } from "./train-pictures.js";
+import { zip } from "./zip.js";
+
+/** @typedef {import("./engine-client.js").EngineClient} EngineClient */
+/** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
+/** @typedef {import("./protocol.js").Step} Step */
+
+/**
+ * What the page lends.
+ * @typedef {object} Page
+ * @property {(act: (client: EngineClient) => Promise<void>) => Promise<void>} work lets the engine do this after all that it does
+ * @property {() => void} pause ends what the engine does
+ * @property {(files: File[]) => void} use loads a model and goes on to draw with it
+ */
+
+/** Steps whose mean is the speed. */
+const RECENT = 12;
+/** Steps until ten pictures were learned, the measure of the page's own estimate. */
+const TEN = 200;
+
+export class Trainer {
+  #page;
+  #form = new TrainForm();
+  #album = new Album();
+  #drafts = new DraftStore();
+  #go = element("train-go", HTMLButtonElement);
+  #stop = element("train-stop", HTMLButtonElement);
+  #alert = element("train-alert", HTMLElement);
+  #status = element("train-status", HTMLElement);
+  #samples = element("train-samples", HTMLUListElement);
+  /** The engine that holds the training, if one does. @type {EngineClient | undefined} */
+  #holder;
+  /** Whether a checkpoint is kept to go on from. */
+  #open = false;
+  #running = false;
+  /** What the engine is at. */
+  #state = "loading";
+  /** @type {Step[]} */
+  #curve = [];
+  #memory = 0;
+  #drawn = false;
+  /** Settings and pictures of the last visit are here. @type {Promise<void>} */
+  #restored;
+
+  /** @param {Page} page */
+  constructor(page) {
+    this.#page = page;
+    this.#form.onchange = () => this.#changed();
+    this.#album.onchange = () => this.#changed();
+    this.#album.onerror = (message) => this.#tell(message);
+    element("train-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.#running) this.#page.pause();
+      else void this.#train();
+    });
+    this.#stop.addEventListener("click", () => this.#end());
+    element("train-use", HTMLButtonElement).addEventListener("click", async () => {
+      const files = await this.#pack();
+      if (files) this.#page.use(files.map(({ name, bytes }) => new File([bytes], name)));
+    });
+    element("train-save", HTMLButtonElement).addEventListener("click", async () => {
+      const files = await this.#pack();
+      if (files) save(zip(files), `${this.#name.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.zip`);
+    });
+    this.#restored = this.#restore();
+  }
+
+  /** The model that is loaded, to be trained further. @param {import("./protocol.js").ModelInfo} model */
+  async fill(model) {
+    await this.#restored;
+    this.#album.fit(model.aspects.find(({ name }) => name === "1:1")?.width ?? 0);
+    this.#refresh();
+  }
+
+  /** @param {string} state of the engine */
+  state(state) {
+    this.#state = state;
+    this.#refresh();
+  }
+
+  /** @param {boolean} shown whether this part of the page is in sight */
+  show(shown) {
+    if (shown) this.#draw();
+  }
+
+  async #restore() {
+    const draft = await this.#drafts.load();
+    if (!draft) return;
+    this.#form.settings = draft.settings;
+    this.#album.pictures = draft.pictures;
+    this.#open = draft.open;
+    this.#curve = draft.curve;
+    if (this.#open) this.#status.textContent = `Kept from the last visit after step ${this.#curve.at(-1)?.step ?? 0}.`;
+    this.#refresh();
+    this.#draw();
+  }
+
+  #changed() {
+    this.#tell("");
+    this.#keep();
+  }
+
+  /** Up to the checkpoint; what came after it will come again. */
+  #keep() {
+    const { pictures } = this.#album;
+    return this.#drafts.save({ settings: this.#form.settings, pictures, open: this.#open, curve: this.#open ? this.#curve : [] });
+  }
+
+  /** Begins, or goes on. */
+  async #train() {
+    this.#tell("");
+    const asked = this.#asked();
+    if (!asked) return;
+    const { study, material, pace } = asked;
+    await this.#work(async (client) => {
+      this.#running = true;
+      this.#refresh();
+      if (!this.#open || this.#holder !== client) await this.#begin(client, study, material);
+      const end = await client.train(pace, (event) => this.#listen(client, event));
+      this.#status.textContent = end.finished
+        ? `All ${count(end.step)} steps are done; more can be asked for.`
+        : `Paused after step ${count(end.step)}; a reload goes on from here.`;
+    });
+  }
+
+  /**
+   * @param {EngineClient} client
+   * @param {import("./protocol.js").Study} study
+   * @param {import("./protocol.js").Material} material
+   */
+  async #begin(client, study, material) {
+    this.#status.textContent = "Setting up.";
+    const { step, parameters, newWords } = await client.begin(study, material, this.#open);
+    this.#holder = client;
+    this.#curve = this.#curve.filter((done) => this.#open && done.step <= step);
+    if (!this.#open) this.#samples.replaceChildren();
+    const words = newWords.length ? `, new words: ${newWords.slice(0, 12).join(", ")}${newWords.length > 12 ? " …" : ""}` : "";
+    this.#status.textContent = `${count(parameters)} parameters${words}.`;
+    await this.#keep();
+  }
+
+  /** What the controls say; a mistake is told. */
+  #asked() {
+    try {
+      const [study, pace] = [this.#form.study(), this.#form.pace()];
+      if (this.#form.what === "scratch") return { study, pace, material: { part: this.#form.part() } };
+      const { pictures } = this.#album;
+      if (pictures.length === 0) throw new SettingsError("Add the pictures to learn first.");
+      if (pictures.some(({ caption }) => !caption.trim())) throw new SettingsError("Give every picture a caption; it is the prompt that brings it back.");
+      return { study, pace, material: this.#album.material() };
+    } catch (error) {
+      this.#tell(error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+
+  /**
+   * Lets the engine work for the training. Its errors are told here; a dead engine is the page's to replace.
+   * @param {(client: EngineClient) => Promise<void>} act
+   */
+  async #work(act) {
+    await this.#page.work(async (client) => {
+      try {
+        await act(client);
+      } catch (error) {
+        if (error instanceof EngineError && ["crashed", "device-lost", "disposed"].includes(error.code)) {
+          this.#tell(this.#open ? "The engine stopped; Resume goes on from the last checkpoint." : "The engine stopped; start again.");
+          throw error;
+        }
+        // What failed in the middle of a step is not gone on with; the checkpoint before it may be.
+        this.#holder = undefined;
+        this.#status.textContent = "";
+        this.#tell(sentence(error instanceof Error ? error.message : String(error)));
+      } finally {
+        this.#running = false;
+        this.#draw();
+      }
+    });
+    this.#refresh();
+  }
+
+  /**
+   * @param {EngineClient} client
+   * @param {EngineEvent} event
+   */
+  #listen(client, event) {
+    if (event.type === "step") {
+      this.#curve.push(event);
+      this.#memory = client.memory;
+      this.#status.textContent = event.step <= 1 ? this.#status.textContent : "Training.";
+      this.#draw();
+    } else if (event.type === "sampled") {
+      this.#sample(event);
+    } else if (event.type === "saved") {
+      this.#open = true;
+      void this.#keep();
+    }
+  }
+
+  /** Ends the training for good; what it has learned can be used until another is begun. */
+  async #end() {
+    await this.#work(async (client) => {
+      await client.forget();
+      this.#open = false;
+      this.#status.textContent = "Stopped. What it has learned can still be used.";
+      await this.#keep();
+    });
+  }
+
+  /** @returns {Promise<import("./protocol.js").ModelFile[] | undefined>} none if that failed, which is told */
+  async #pack() {
+    const asked = this.#asked();
+    if (!asked) return undefined;
+    /** @type {import("./protocol.js").ModelFile[] | undefined} */
+    let files;
+    await this.#work(async (client) => {
+      if (this.#holder !== client) await this.#begin(client, asked.study, asked.material);
+      this.#status.textContent = "Packing the model.";
+      ({ files } = await client.pack(this.#name));
+      const bytes = files.reduce((sum, file) => sum + file.bytes.byteLength, 0);
+      this.#status.textContent = `Packed: ${megabytes(bytes)} MB in ${files.length} files.`;
+    });
+    return files;
+  }
+
+  get #name() {
+    return element("train-name", HTMLInputElement).value.trim() || "My model";
+  }
+
+  /** @param {import("./protocol.js").Sampled} sampled */
+  #sample({ step, index, prompt, image }) {
+    const canvas = make("canvas", { role: "img", "aria-label": `Sample: ${prompt}` });
+    paint(canvas, picture({ image }));
+    const item = make("li", { title: prompt }, canvas, make("span", {}, prompt));
+    const before = this.#samples.children[index];
+    if (before) before.replaceWith(item);
+    else this.#samples.append(item);
+    element("train-sampled", HTMLElement).textContent = `after step ${count(step)}`;
+    element("train-unsampled", HTMLElement).hidden = true;
+  }
+
+  /** @param {string} message */
+  #tell(message) {
+    this.#alert.textContent = message;
+    this.#alert.hidden = message === "";
+  }
+
+  #refresh() {
+    const ready = this.#state === "idle";
+    this.#go.textContent = this.#running ? "Pause" : this.#open ? "Resume" : "Start";
+    this.#go.disabled = !ready && !this.#running;
+    this.#stop.disabled = !this.#open && !this.#running;
+    this.#form.lock({ begun: this.#open || this.#running, running: this.#running });
+    this.#album.lock(this.#open || this.#running);
+    const learned = ready && this.#curve.length > 0 && (this.#open || this.#holder !== undefined);
+    element("train-use", HTMLButtonElement).disabled = !learned;
+    element("train-save", HTMLButtonElement).disabled = !learned;
+  }
+
+  /** Figures and curves, once a frame at most: in a hidden tab not at all. */
+  #draw() {
+    if (this.#drawn) return;
+    this.#drawn = true;
+    requestAnimationFrame(() => {
+      this.#drawn = false;
+      this.#figures();
+      this.#curves();
+    });
+  }
+
+  #figures() {
+    const last = this.#curve.at(-1);
+    const recent = this.#curve.slice(-RECENT);
+    const ms = recent.reduce((sum, step) => sum + step.ms, 0) / Math.max(1, recent.length);
+    const say = (/** @type {string} */ id, /** @type {string} */ text) => (element(`train-${id}`, HTMLElement).textContent = text);
+    if (!last) {
+      for (const id of ["step", "loss", "accuracy", "speed", "left", "memory"]) say(id, "–");
+      return;
+    }
+    const smooth = (/** @type {(step: Step) => number} */ value) => means(this.#curve.slice(-4 * RECENT).map(value)).at(-1) ?? 0;
+    say("step", `${count(last.step)} of ${count(last.of)}`);
+    say("loss", smooth(({ loss }) => loss).toFixed(3));
+    say("accuracy", `${(100 * smooth(({ accuracy }) => accuracy)).toFixed(1)} %`);
+    say("speed", (1000 / ms).toPrecision(2));
+    say("left", minutes((last.of - last.step) * ms));
+    say("memory", this.#memory ? `${megabytes(this.#memory)} MB` : "–");
+    say("estimate", `On this device a step takes ${duration(ms)} now, so ten pictures would take about ${minutes(TEN * ms)}.`);
+  }
+
+  #curves() {
+    const steps = this.#curve.map(({ step }) => step);
+    const rows = (/** @type {(step: Step) => number[]} */ values) => this.#curve.map(values);
+    const losses = rows(({ losses, loss }) => [...losses, loss]);
+    const accuracies = rows(({ accuracies, accuracy }) => [...accuracies, accuracy]);
+    plot(element("train-losses", HTMLElement), {
+      label: "Loss of every scale over the steps",
+      steps,
+      values: losses,
+      top: 0.8,
+      ticks: [0, 0.35, 0.7],
+      format: (value) => value.toFixed(2),
+    });
+    plot(element("train-accuracies", HTMLElement), {
+      label: "Share of right bits of every scale over the steps",
+      steps,
+      values: accuracies,
+      top: 1,
+      ticks: [0, 0.5, 1],
+      format: (value) => `${100 * value} %`,
+    });
+    const scales = Math.max(0, (losses[0]?.length ?? 0) - 1);
+    const key = Array.from({ length: scales }, (_, k) => make("li", { class: `scale-${k + 1}` }, `Scale ${k + 1}`));
+    element("train-key", HTMLUListElement).replaceChildren(...(scales ? [...key, make("li", { class: "all" }, "All")] : []));
+  }
+}
+
+/** @param {number} ms */
+function minutes(ms) {
+  if (ms < 1000) return "0 s";
+  if (ms < 90_000) return `${Math.round(ms / 1000)} s`;
+  return ms < 5_400_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
+}
