@@ -51,7 +51,7 @@ export const PROTOCOL = 2;
 /** @typedef {{ type: "decoded", aspect: Aspect, ms: number }} Decoded */
 /** @typedef {{ type: "encoded", aspect: Aspect, ms: number, psnr: number[] }} Encoded */
 /** @typedef {{ type: "cancelled", scales: number }} Cancelled */
-/** @typedef {{ type: "error", code: string, field: string | null, message: string }} Failure */
+/** @typedef {{ type: "error", code: import("./engine-error.js").ErrorCode, field: string | null, message: string }} Failure */
 
 /** @typedef {{ type: "ready", protocol: number }} Ready */
 /** @typedef {{ type: "device", engine: "webgpu" | "cpu", reason: string }} DeviceChosen */
@@ -70,9 +70,19 @@ export const PROTOCOL = 2;
  *   | Failure | Crashed} EngineEvent
  */
 
-/** Where a model is: the address of its manifest, or the manifest and all shards as files of the visitor. @typedef {string | File[]} Source */
+/**
+ * A model whose files lie wherever a bundler has put them.
+ * @typedef {object} Model
+ * @property {string} manifest its address
+ * @property {Record<string, string>} files the address of every file that the manifest names
+ */
+/**
+ * Where a model is: the address of its manifest, the name of an imported package, what such a package exports, or the manifest and
+ * all shards as files of the visitor.
+ * @typedef {string | Model | File[]} Source
+ */
 
-/** @typedef {{ type: "load", source: Source, engine: EngineChoice }} LoadCommand */
+/** @typedef {{ type: "load", source: Source, engine: EngineChoice, cache: boolean }} LoadCommand */
 /** @typedef {{ type: "inspect", source: Source }} InspectCommand */
 /** @typedef {{ type: "generate", options: Options }} GenerateCommand */
 /** @typedef {{ type: "decode", aspect: string, bits: Words[] }} DecodeCommand */

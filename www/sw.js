@@ -3,9 +3,10 @@
 const CACHE = "page";
 const FILES = [
   "./", "style.css", "favicon.svg", "infinity-web.js", "infinity-web_bg.wasm",
-  "bits.js", "chips.js", "device.js", "dom.js", "download.js", "drawing.js", "engine-client.js", "filmstrip.js", "form.js",
-  "format.js", "gallery.js", "history.js", "keeping.js", "mask.js", "meter.js", "model-files.js", "models.js", "movie.js",
-  "page.js", "performance.js", "protocol.js", "scale-field.js", "seed.js", "share.js", "sheet.js", "stage.js", "storage.js",
+  "address.js", "bits.js", "chips.js", "device.js", "dom.js", "download.js", "drawing.js", "engine-client.js",
+  "engine-error.js", "filmstrip.js", "fitted.js", "form.js", "format.js", "gallery.js", "history.js", "keeping.js",
+  "mask.js", "meter.js", "model-files.js", "models.js", "movie.js", "page.js", "performance.js", "protocol.js",
+  "random-seed.js", "scale-field.js", "seed.js", "share.js", "sheet.js", "stage.js", "storage.js", "thread.js",
   "visitor-image.js", "words.js", "worker.js",
 ];
 

@@ -23,7 +23,7 @@ function emit(event) {
 }
 
 /**
- * @param {string} code
+ * @param {import("./engine-error.js").ErrorCode} code
  * @param {unknown} cause
  */
 function fail(code, cause) {
@@ -48,7 +48,7 @@ const host = {
 
 /** @param {Command} command */
 async function obey(command) {
-  if (command.type === "load") return load(command.source, command.engine);
+  if (command.type === "load") return load(command);
   if (command.type === "inspect") return inspect(command.source);
   if (!engine) return command.type === "cancel" ? undefined : fail("not-loaded", "the model is not loaded yet; wait for it");
   switch (command.type) {
@@ -65,7 +65,7 @@ async function obey(command) {
 
 /** @param {import("./protocol.js").Source} source */
 async function inspect(source) {
-  const files = filesOf(source, new Meter(() => {}));
+  const files = filesOf(source, new Meter(() => {}), true);
   try {
     emit({ type: "inspected", ...(await files.inspect()) });
   } catch (error) {
@@ -76,9 +76,12 @@ async function inspect(source) {
 /**
  * @param {import("./protocol.js").Source} source
  * @param {Meter} meter
+ * @param {boolean} cache
  */
-function filesOf(source, meter) {
-  return typeof source === "string" ? new RemoteFiles(source, meter) : new LocalFiles(source, meter);
+function filesOf(source, meter, cache) {
+  if (Array.isArray(source)) return new LocalFiles(source, meter);
+  const model = typeof source === "string" ? { manifest: source, files: {} } : source;
+  return new RemoteFiles(model, meter, cache);
 }
 
 /** @param {unknown} error */
@@ -87,11 +90,8 @@ function unreachable(error) {
   return `the manifest could not be loaded (${reason}); check its address and the connection, and try again`;
 }
 
-/**
- * @param {import("./protocol.js").Source} source
- * @param {import("./protocol.js").EngineChoice} wanted
- */
-async function load(source, wanted) {
+/** @param {import("./protocol.js").LoadCommand} command */
+async function load({ source, engine: wanted, cache }) {
   let device;
   try {
     device = await chooseDevice(wanted);
@@ -100,7 +100,7 @@ async function load(source, wanted) {
   }
   emit({ type: "device", ...device });
   const meter = new Meter(emit);
-  const files = filesOf(source, meter);
+  const files = filesOf(source, meter, cache);
   try {
     await files.begin();
   } catch (error) {
@@ -112,7 +112,7 @@ async function load(source, wanted) {
   } catch (error) {
     const simd = error instanceof WebAssembly.CompileError;
     return fail(
-      "engine-download",
+      simd ? "unsupported" : "engine-download",
       simd
         ? "this browser cannot run the engine, as it lacks WebAssembly SIMD; update the browser"
         : `the engine could not be downloaded (${error}); check the connection and try again`,
