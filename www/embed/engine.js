@@ -285,7 +285,9 @@ export class Engine {
         else if (ended) break;
         else await new Promise((resolve) => (wake = () => resolve(undefined)));
       }
-      const { type } = await end;
+      const { type } = await end.catch((error) => {
+        throw signal?.aborted ? signal.reason : error;
+      });
       signal?.throwIfAborted();
       if (type === "cancelled") throw new DOMException("The drawing was ended.", "AbortError");
     } finally {
