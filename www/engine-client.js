@@ -15,6 +15,8 @@ export class EngineClient {
   #ready = Promise.withResolvers();
   /** @type {{ listen: Listener, resolve: (last: any) => void, reject: (error: EngineError) => void } | undefined} */
   #job;
+  /** Why it does nothing more. @type {EngineError | undefined} */
+  #ended;
 
   /**
    * @param {string | URL} [baseUrl] the folder of worker.js and the wasm, if not that of this script
@@ -105,6 +107,7 @@ export class EngineClient {
    * @returns {Promise<any>}
    */
   async #run(command, listen) {
+    if (this.#ended) throw this.#ended;
     if (this.#job) throw new EngineError("busy", "the engine is at work; stop it first");
     const finished = new Promise((resolve, reject) => {
       this.#job = { listen, resolve, reject };
@@ -158,6 +161,7 @@ export class EngineClient {
 
   /** @param {EngineError} error */
   #fail(error) {
+    this.#ended ??= error;
     this.#ready.reject(error);
     this.#end()?.reject(error);
   }

@@ -94,7 +94,12 @@ export class View {
   /** @param {string | null} address */
   poster(address) {
     const poster = this.#get(".poster", HTMLImageElement);
-    poster.hidden = address === null;
+    const show = (/** @type {boolean} */ shown) => {
+      poster.hidden = !shown;
+      this.#get(".before", HTMLElement).hidden = shown;
+    };
+    show(address !== null);
+    poster.onerror = () => show(false);
     if (address === null) poster.removeAttribute("src");
     else poster.src = address;
   }
