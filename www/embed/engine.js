@@ -15,7 +15,6 @@ export { EngineError };
 /** @typedef {import("../protocol.js").Aspect} Aspect */
 /** @typedef {import("../protocol.js").DeviceChosen} DeviceChosen */
 /** @typedef {import("../protocol.js").EngineChoice} EngineChoice */
-/** @typedef {import("../protocol.js").EngineEvent} EngineEvent */
 /** @typedef {import("../protocol.js").Inspected} Inspected */
 /** @typedef {import("../protocol.js").Keep} Keep */
 /** @typedef {import("../protocol.js").Model} Model */
@@ -184,10 +183,13 @@ export class Engine {
    * @throws {EngineError | DOMException} from the iterator; an `AbortError` when the signal ends it
    */
   async *generate({ signal, onStart, seed = randomSeed(), aspect = "1:1", ...options }) {
-    yield* this.#scales(
+    yield* this.#stream(
       (listen) => this.#client.generate({ seed, aspect, ...options }, listen),
+      (event) => {
+        if (event.type === "started") onStart?.(event);
+        return shown(event);
+      },
       signal,
-      (event) => event.type === "started" && onStart?.(event),
     );
   }
 
@@ -198,7 +200,7 @@ export class Engine {
    * @returns {AsyncGenerator<Scale, void, undefined>}
    */
   async *decode({ aspect, bits }, { signal } = {}) {
-    yield* this.#scales((listen) => this.#client.decode(aspect, bits, listen), signal);
+    yield* this.#stream((listen) => this.#client.decode(aspect, bits, listen), shown, signal);
   }
 
   /**
@@ -220,12 +222,13 @@ export class Engine {
     const scales = [];
     /** @type {number[]} */
     let psnr = [];
-    const reading = this.#scales(
+    const reading = this.#stream(
       async (listen) => {
         const end = await this.#client.encode(aspect.name, new Uint8Array(original.data), listen);
         if (end.type === "encoded") psnr = end.psnr;
         return end;
       },
+      shown,
       signal,
     );
     for await (const scale of reading) {
@@ -253,20 +256,21 @@ export class Engine {
   }
 
   /**
-   * The scales that one request answers with, as they come.
-   * @param {(listen: (event: EngineEvent) => void) => Promise<{ type: string }>} request
+   * What one request answers with, as it comes.
+   * @template T
+   * @param {(listen: (event: import("../protocol.js").EngineEvent) => void) => Promise<{ type: string }>} request
+   * @param {(event: import("../protocol.js").EngineEvent) => T | undefined} take what an event gives, if anything
    * @param {AbortSignal} [signal]
-   * @param {(event: EngineEvent) => void} [hear] every event
-   * @returns {AsyncGenerator<Scale, void, undefined>}
+   * @returns {AsyncGenerator<T, void, undefined>}
    */
-  async *#scales(request, signal, hear) {
+  async *#stream(request, take, signal) {
     signal?.throwIfAborted();
-    /** @type {Scale[]} */
+    /** @type {T[]} */
     const waiting = [];
     let [ended, wake] = [false, () => {}];
     const end = request((event) => {
-      hear?.(event);
-      if (event.type === "scale") waiting.push(shown(event));
+      const taken = take(event);
+      if (taken !== undefined) waiting.push(taken);
       wake();
     }).finally(() => {
       ended = true;
@@ -280,8 +284,8 @@ export class Engine {
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       while (!signal?.aborted) {
-        const scale = waiting.shift();
-        if (scale) yield scale;
+        const next = waiting.shift();
+        if (next !== undefined) yield next;
         else if (ended) break;
         else await new Promise((resolve) => (wake = () => resolve(undefined)));
       }
@@ -325,10 +329,12 @@ export class Engine {
 }
 
 /**
- * @param {import("../protocol.js").Scale} event
- * @returns {Scale}
+ * @param {import("../protocol.js").EngineEvent} event
+ * @returns {Scale | undefined} none of other events
  */
-function shown({ k, of, height, width, ms, bits, image }) {
+function shown(event) {
+  if (event.type !== "scale") return undefined;
+  const { k, of, height, width, ms, bits, image } = event;
   const pixels = new ImageData(new Uint8ClampedArray(image.rgba.buffer), image.width, image.height);
   return { k, of, height, width, ms, bits, image: pixels, final: k === of };
 }
