@@ -86,6 +86,11 @@ test("all scripts together stay below 30 kB with gzip", () => {
   assert.ok(bytes < SCRIPTS, `${bytes} bytes`);
 });
 
+test("the wasm's constructors run once and not before every call", () => {
+  // The names that the linker gives to exports which run them (src/web/mod.rs).
+  assert.doesNotMatch(readFileSync(join(folder, "node_modules/infinity-web/dist/infinity-web.js"), "utf8"), /command_export/);
+});
+
 test("no path of the machine that packed it is in the package", () => {
   const dist = join(folder, "node_modules/infinity-web/dist");
   for (const path of readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((path) => /\.(js|ts)$/.test(path))) {
