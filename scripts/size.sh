@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # size.sh FOLDER: what a visitor downloads of a built page, raw and compressed; fails where the wasm is over its budget.
 set -euo pipefail
-cd "$(dirname "$0")/../$1"
+cd "$(dirname "$0")/.."
+cd "$1"
 
 # Bytes of wasm with gzip.
 BUDGET=4000000
