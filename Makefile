@@ -2,6 +2,8 @@
 # make test    every check and test
 # make build   the page into dist/, and what a visitor downloads of it
 # make eval-weights   the picture classifier that `infinity eval` scores with, into target/eval/
+# make npm     the npm packages into target/npm, from a release build of the page; PAGE=dist takes one that is there already
+# make npm-docs       the pages about the package's API into target/npm-docs
 # make parity  how far every golden case is from the official code, into docs/parity.md
 # Each installs what it lacks, says what it does and how long that took; a second run is quick.
 
@@ -14,8 +16,11 @@ STEP := @scripts/step.sh
 WASM := --target wasm32-unknown-unknown --no-default-features --lib
 # The tests' page is built quickly instead of small, with overflow checks, and apart from the shipped one.
 TEST_PAGE := target/test-page
+# What is packed: the model that the page ships, under the name that the package looks for.
+MODEL := models/default
+MODEL_PACKAGE := infinity-web-emoji
 
-.PHONY: serve test build parity eval-weights page-tools test-tools lint unit eval-test scripts tiny-model test-page page size e2e
+.PHONY: serve test build npm npm-test npm-docs parity eval-weights page-tools test-tools lint unit eval-test scripts tiny-model test-page page size e2e
 
 serve: page-tools
 	$(STEP) "Building the page (the first time takes a quarter of an hour), then serving it on http://localhost:8080" \
@@ -23,7 +28,15 @@ serve: page-tools
 
 build: page-tools page size
 
-test: test-tools lint unit eval-test scripts tiny-model test-page e2e
+test: test-tools lint unit eval-test scripts tiny-model test-page e2e npm-test
+
+npm: test-tools $(if $(PAGE),,page)
+	@scripts/size.sh $(or $(PAGE),dist)
+	$(STEP) "npm packages" node npm/pack.js $(or $(PAGE),dist) target/npm $(MODEL) $(MODEL_PACKAGE)
+
+npm-docs: test-tools
+	$(STEP) "TypeDoc" npm ci --prefix npm/docs --no-audit --no-fund --loglevel=error
+	$(STEP) "API pages into target/npm-docs" npm/docs/node_modules/.bin/typedoc --options npm/docs/typedoc.json
 
 parity: test-tools
 	$(STEP) "Golden cases on the CPU and on wgpu, into docs/parity.md" scripts/parity.sh
@@ -62,7 +75,12 @@ test-page:
 	$(STEP) "Page for the tests" trunk build --release=false --cargo-profile dev --dist $(TEST_PAGE)
 
 size:
-	@scripts/size.sh
+	@scripts/size.sh dist
 
 e2e:
 	$(STEP) "Browser tests" env PAGE=$(TEST_PAGE) node --test tests/e2e/*.test.js
+
+npm-test:
+	$(STEP) "npm packages of the tests' page and the tiny model" \
+		node npm/pack.js $(TEST_PAGE) target/npm-test/packages target/tiny-model $(MODEL_PACKAGE)
+	$(STEP) "npm packages, installed and run" node --test tests/npm/*.test.js

@@ -1,39 +1,34 @@
 // The page's handle on the engine: commands in, promises and events out. One client owns one worker.
 
+import { resolve } from "./address.js";
+import { EngineError } from "./engine-error.js";
 import { PROTOCOL } from "./protocol.js";
+import { startThread } from "./thread.js";
 
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
 /** @typedef {import("./protocol.js").Command} Command */
 /** @typedef {(event: EngineEvent) => void} Listener */
 
-/** What went wrong and, after a semicolon, what to do; `field` names the option at fault, if one is. */
-export class EngineError extends Error {
-  /**
-   * @param {string} code
-   * @param {string} message
-   * @param {string | null} [field]
-   */
-  constructor(code, message, field = null) {
-    super(message);
-    this.name = "EngineError";
-    this.code = code;
-    this.field = field;
-  }
-}
-
 export class EngineClient {
-  #worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  #worker;
   /** @type {PromiseWithResolvers<void>} */
   #ready = Promise.withResolvers();
   /** @type {{ listen: Listener, resolve: (last: any) => void, reject: (error: EngineError) => void } | undefined} */
   #job;
+  /** Why it does nothing more. @type {EngineError | undefined} */
+  #ended;
 
-  constructor() {
+  /**
+   * @param {string | URL} [baseUrl] the folder of worker.js and the wasm, if not that of this script
+   * @throws {EngineError}
+   */
+  constructor(baseUrl) {
+    this.#worker = startThread(baseUrl);
     this.#ready.promise.catch(() => {}); // whoever sends the first command gets the error
     this.#worker.addEventListener("message", (event) => this.#receive(event.data));
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.#fail(new EngineError("crashed", event.message || "the engine's thread could not start"));
+      this.#fail(new EngineError("crashed", event.message || "the engine's thread could not start; check that worker.js can be loaded"));
     });
   }
 
@@ -45,10 +40,11 @@ export class EngineClient {
    * @param {import("./protocol.js").Source} source
    * @param {import("./protocol.js").EngineChoice} engine
    * @param {Listener} listen gets `device` and `progress` events
+   * @param {boolean} [cache] whether the browser keeps the model's files for the next time
    * @returns {Promise<import("./protocol.js").ModelInfo>}
    */
-  async load(source, engine, listen) {
-    const loaded = await this.#run({ type: "load", source: absolute(source), engine }, listen);
+  async load(source, engine, listen, cache = true) {
+    const loaded = await this.#run({ type: "load", source: resolve(source), engine, cache }, listen);
     return loaded.model;
   }
 
@@ -57,8 +53,8 @@ export class EngineClient {
    * @param {import("./protocol.js").Source} source
    * @returns {Promise<import("./protocol.js").Inspected>}
    */
-  inspect(source) {
-    return this.#run({ type: "inspect", source: absolute(source) }, () => {});
+  async inspect(source) {
+    return this.#run({ type: "inspect", source: resolve(source) }, () => {});
   }
 
   /**
@@ -157,7 +153,8 @@ export class EngineClient {
 
   /** Ends the work within one layer, a training within one step; its promise resolves with `cancelled`. */
   cancel() {
-    this.#send({ type: "cancel" });
+    // Never ahead of the command that it is to end.
+    this.#ready.promise.then(() => this.#send({ type: "cancel" }), () => {});
   }
 
   /** Ends the worker; frees all memory that the model holds. */
@@ -172,6 +169,7 @@ export class EngineClient {
    * @returns {Promise<any>}
    */
   async #run(command, listen) {
+    if (this.#ended) throw this.#ended;
     if (this.#job) throw new EngineError("busy", "the engine is at work; stop it first");
     const finished = new Promise((resolve, reject) => {
       this.#job = { listen, resolve, reject };
@@ -230,12 +228,8 @@ export class EngineClient {
 
   /** @param {EngineError} error */
   #fail(error) {
+    this.#ended ??= error;
     this.#ready.reject(error);
     this.#end()?.reject(error);
   }
-}
-
-/** @param {import("./protocol.js").Source} source */
-function absolute(source) {
-  return typeof source === "string" ? new URL(source, document.baseURI).href : source;
 }

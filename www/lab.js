@@ -2,7 +2,7 @@
 
 import { element, make } from "./dom.js";
 import { paint, picture } from "./drawing.js";
-import { EngineError } from "./engine-client.js";
+import { EngineError } from "./engine-error.js";
 import { megabytes, sentence } from "./format.js";
 import { TokenMap } from "./lab-bits.js";
 import { Curves, figures } from "./lab-curves.js";

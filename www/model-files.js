@@ -14,10 +14,11 @@ const AHEAD = 4;
 const MAX_BYTES = 2 ** 30;
 const MANIFESTS = "manifests";
 
-/** A model on the network, below its manifest's address. */
+/** A model on the network: each file where the model says it is, or beside the manifest. */
 export class RemoteFiles {
-  #address;
+  #model;
   #meter;
+  #cache;
   #part;
   /** @type {Map<string, Entry>} */
   #entries = new Map();
@@ -27,25 +28,27 @@ export class RemoteFiles {
   #coming = new Map();
 
   /**
-   * @param {string} address
+   * @param {import("./protocol.js").Model} model
    * @param {Meter} meter
+   * @param {boolean} cache whether the browser keeps what comes
    * @param {"model" | "twin"} [part] what the engine will ask for; of a twin it needs less
    */
-  constructor(address, meter, part = "model") {
-    this.#address = address;
+  constructor(model, meter, cache, part = "model") {
+    this.#model = model;
     this.#meter = meter;
+    this.#cache = cache;
     this.#part = part;
-    this.manifest = new URL(address).pathname.split("/").at(-1) ?? "";
+    this.manifest = new URL(model.manifest).pathname.split("/").at(-1) ?? "";
   }
 
   /** What the manifest says of the model. */
   async inspect() {
-    return describe(await manifestBytes(this.#address));
+    return describe(await manifestBytes(this.#model.manifest, this.#cache));
   }
 
   /** Fetches the manifest and begins with the files that drawing needs. */
   async begin() {
-    const bytes = await manifestBytes(this.#address);
+    const bytes = await manifestBytes(this.#model.manifest, this.#cache);
     this.#coming.set(this.manifest, Promise.resolve(bytes));
     const { all, needed } = entries(bytes, this.#part);
     this.#entries = new Map(all.map((entry) => [entry.file, entry]));
@@ -80,7 +83,9 @@ export class RemoteFiles {
   /** @param {Entry} entry */
   #start(entry) {
     this.#waiting = this.#waiting.filter((other) => other !== entry);
-    const coming = fetchEntry(new URL(entry.file, this.#address).href, entry, this.#meter);
+    const { manifest, files } = this.#model;
+    const url = files[entry.file] ?? new URL(entry.file, manifest).href;
+    const coming = fetchEntry(url, entry, this.#meter, this.#cache);
     coming.catch(() => {}); // whoever reads it gets the error
     this.#coming.set(entry.file, coming);
   }
@@ -126,10 +131,11 @@ export class LocalFiles {
 /**
  * From the network, or the copy of the last visit when there is none.
  * @param {string} address
+ * @param {boolean} cache
  */
-async function manifestBytes(address) {
+async function manifestBytes(address, cache) {
   // Not every browser and window has it.
-  const copies = await self.caches?.open(MANIFESTS).catch(() => undefined);
+  const copies = cache ? await self.caches?.open(MANIFESTS).catch(() => undefined) : undefined;
   const response = await fetch(address, { cache: "no-cache" }).catch(() => undefined);
   if (!response) {
     const copy = await copies?.match(address);
@@ -189,10 +195,11 @@ function describe(bytes) {
  * @param {string} url
  * @param {Entry} entry
  * @param {Meter} meter
+ * @param {boolean} cache
  */
-async function fetchEntry(url, { bytes, sha256 }, meter) {
+async function fetchEntry(url, { bytes, sha256 }, meter, cache) {
   const buffer = new Uint8Array(bytes);
-  let stored = await StoredFile.open(sha256);
+  let stored = cache ? await StoredFile.open(sha256) : undefined;
   try {
     for (let retried = false; ; retried = true) {
       let have = stored && !retried ? Math.min(stored.size, stored.read(buffer), bytes) : 0;

@@ -2,7 +2,9 @@
 
 import { element, save } from "./dom.js";
 import { Drawing, picture } from "./drawing.js";
-import { EngineClient, EngineError } from "./engine-client.js";
+import { EngineClient } from "./engine-client.js";
+import { EngineError } from "./engine-error.js";
+import { fitted } from "./fitted.js";
 import { OptionsForm } from "./form.js";
 import { duration, megabytes, sentence } from "./format.js";
 import { Gallery, thumbnail } from "./gallery.js";
@@ -17,7 +19,7 @@ import { ShareError, decodeShare, encodeShare } from "./share.js";
 import { Sheet } from "./sheet.js";
 import { Stage } from "./stage.js";
 import { Trainer } from "./train.js";
-import { VisitorImage, fitted } from "./visitor-image.js";
+import { VisitorImage } from "./visitor-image.js";
 
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
 /** @typedef {import("./protocol.js").EngineChoice} EngineChoice */

@@ -94,8 +94,9 @@ export const PROTOCOL = 4;
  * @property {number} saveEvery
  */
 /**
- * What is learned: captions and their pictures one behind the other, four bytes a pixel, or a part of the composed data set.
- * @typedef {{ captions: string[], rgba: Uint8Array } | { part: string }} Material
+ * What is learned: captions and their pictures one behind the other, four bytes a pixel, or a part of the composed data set, whose
+ * drawings are at an address.
+ * @typedef {{ captions: string[], rgba: Uint8Array } | { part: string, drawings: string }} Material
  */
 /** @typedef {{ type: "studying", step: number, parameters: number, newWords: string[], prompts: string[] }} Studying */
 /**
@@ -109,7 +110,7 @@ export const PROTOCOL = 4;
 /** @typedef {{ type: "packed", files: ModelFile[] }} Packed */
 /** @typedef {{ type: "forgotten" }} Forgotten */
 /** @typedef {{ type: "cancelled", scales: number }} Cancelled */
-/** @typedef {{ type: "error", code: string, field: string | null, message: string }} Failure */
+/** @typedef {{ type: "error", code: import("./engine-error.js").ErrorCode, field: string | null, message: string }} Failure */
 
 /** @typedef {{ type: "ready", protocol: number }} Ready */
 /** @typedef {{ type: "device", engine: "webgpu" | "cpu", reason: string }} DeviceChosen */
@@ -128,9 +129,19 @@ export const PROTOCOL = 4;
  *   | Compared | Cancelled | Studying | Step | Sampled | Saved | Paused | Packed | Forgotten | Failure | Crashed} EngineEvent
  */
 
-/** Where a model is: the address of its manifest, or the manifest and all shards as files of the visitor. @typedef {string | File[]} Source */
+/**
+ * A model whose files lie wherever a bundler has put them.
+ * @typedef {object} Model
+ * @property {string} manifest its address
+ * @property {Record<string, string>} files the address of every file that the manifest names
+ */
+/**
+ * Where a model is: the address of its manifest, the name of an imported package, what such a package exports, or the manifest and
+ * all shards as files of the visitor.
+ * @typedef {string | Model | File[]} Source
+ */
 
-/** @typedef {{ type: "load", source: Source, engine: EngineChoice }} LoadCommand */
+/** @typedef {{ type: "load", source: Source, engine: EngineChoice, cache: boolean }} LoadCommand */
 /** @typedef {{ type: "inspect", source: Source }} InspectCommand */
 /** @typedef {{ type: "loadTwin", path: string }} LoadTwinCommand */
 /** @typedef {{ type: "freeTwin" }} FreeTwinCommand */

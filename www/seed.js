@@ -1,13 +1,14 @@
 // The seed of the next image: a new one each time, unless it is locked.
 
 import { element } from "./dom.js";
+import { randomSeed } from "./random-seed.js";
 
 export class SeedField {
   #input = element("seed", HTMLInputElement);
   #lock = element("seed-lock", HTMLButtonElement);
 
   constructor() {
-    this.#input.value = String(roll());
+    this.#input.value = String(randomSeed());
     // Whoever types a seed wants that one.
     this.#input.addEventListener("input", () => (this.locked = true));
     this.#lock.addEventListener("click", () => (this.locked = !this.locked));
@@ -28,7 +29,7 @@ export class SeedField {
 
   /** Puts another one there. */
   roll() {
-    this.#input.value = String(roll());
+    this.#input.value = String(randomSeed());
     this.#input.dispatchEvent(new Event("rolled"));
   }
 
@@ -43,9 +44,4 @@ export class SeedField {
   set(seed) {
     this.#input.value = String(seed);
   }
-}
-
-/** Short enough to be read aloud. */
-function roll() {
-  return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % 1_000_000;
 }

@@ -2,7 +2,7 @@
 
 import { element, make, save } from "./dom.js";
 import { paint, picture } from "./drawing.js";
-import { EngineError } from "./engine-client.js";
+import { EngineError } from "./engine-error.js";
 import { count, duration, megabytes, sentence } from "./format.js";
 import { means, plot } from "./train-curves.js";
 import { DraftStore } from "./train-draft.js";
@@ -26,6 +26,8 @@ import { zip } from "./zip.js";
 const RECENT = 12;
 /** Steps until ten pictures were learned, the measure of the page's own estimate. */
 const TEN = 200;
+/** What the composed data set is made of, beside the page. */
+const DRAWINGS = new URL("sprites.bin", document.baseURI).href;
 
 export class Trainer {
   #page;
@@ -152,7 +154,7 @@ export class Trainer {
   #asked() {
     try {
       const [study, pace] = [this.#form.study(), this.#form.pace()];
-      if (this.#form.what === "scratch") return { study, pace, material: { part: this.#form.part() } };
+      if (this.#form.what === "scratch") return { study, pace, material: { part: this.#form.part(), drawings: DRAWINGS } };
       const { pictures } = this.#album;
       if (pictures.length === 0) throw new SettingsError("Add the pictures to learn first.");
       if (pictures.some(({ caption }) => !caption.trim())) throw new SettingsError("Give every picture a caption; it is the prompt that brings it back.");

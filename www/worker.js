@@ -14,8 +14,8 @@ import { Checkpoints } from "./checkpoints.js";
 let engine;
 /** The same model without self-correction, while somebody compares. @type {WebEngine | undefined} */
 let twin;
-/** Where the model came from. @type {import("./protocol.js").Source} */
-let origin = "";
+/** How the model was loaded. @type {import("./protocol.js").LoadCommand | undefined} */
+let origin;
 /** @type {WebAssembly.Memory | undefined} */
 let memory;
 
@@ -34,7 +34,7 @@ function buffers(event) {
 }
 
 /**
- * @param {string} code
+ * @param {import("./engine-error.js").ErrorCode} code
  * @param {unknown} cause
  */
 function fail(code, cause) {
@@ -61,7 +61,7 @@ const host = {
 
 /** @param {Command} command */
 async function obey(command) {
-  if (command.type === "load") return load(command.source, command.engine);
+  if (command.type === "load") return load(command);
   if (command.type === "inspect") return inspect(command.source);
   if (!engine) return command.type === "cancel" ? undefined : fail("not-loaded", "the model is not loaded yet; wait for it");
   switch (command.type) {
@@ -101,11 +101,13 @@ async function obey(command) {
  * @param {string} path of the twin's manifest from the model's
  */
 async function loadTwin(engine, path) {
-  if (typeof origin !== "string") {
+  if (!origin || Array.isArray(origin.source)) {
     return fail("download", "the twin of a model from this device is not among the chosen files; load the model from an address");
   }
   freeTwin();
-  const files = new RemoteFiles(new URL(path, origin).href, new Meter(emit), "twin");
+  const { source, cache } = origin;
+  const base = typeof source === "string" ? source : source.manifest;
+  const files = new RemoteFiles({ manifest: new URL(path, base).href, files: {} }, new Meter(emit), cache, "twin");
   try {
     await files.begin();
   } catch (error) {
@@ -129,7 +131,7 @@ async function begin(engine, { study, material, resume }) {
   if (!("part" in material)) return engine.begin(study, undefined, material.captions, material.rgba, checkpoint, host);
   let drawings;
   try {
-    const response = await fetch(new URL("./sprites.bin", import.meta.url));
+    const response = await fetch(material.drawings);
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     drawings = new Uint8Array(await response.arrayBuffer());
   } catch (error) {
@@ -140,7 +142,7 @@ async function begin(engine, { study, material, resume }) {
 
 /** @param {import("./protocol.js").Source} source */
 async function inspect(source) {
-  const files = filesOf(source, new Meter(() => {}));
+  const files = filesOf(source, new Meter(() => {}), true);
   try {
     emit({ type: "inspected", ...(await files.inspect()) });
   } catch (error) {
@@ -151,9 +153,12 @@ async function inspect(source) {
 /**
  * @param {import("./protocol.js").Source} source
  * @param {Meter} meter
+ * @param {boolean} cache
  */
-function filesOf(source, meter) {
-  return typeof source === "string" ? new RemoteFiles(source, meter) : new LocalFiles(source, meter);
+function filesOf(source, meter, cache) {
+  if (Array.isArray(source)) return new LocalFiles(source, meter);
+  const model = typeof source === "string" ? { manifest: source, files: {} } : source;
+  return new RemoteFiles(model, meter, cache);
 }
 
 /** @param {unknown} error */
@@ -162,11 +167,9 @@ function unreachable(error) {
   return `the manifest could not be loaded (${reason}); check its address and the connection, and try again`;
 }
 
-/**
- * @param {import("./protocol.js").Source} source
- * @param {import("./protocol.js").EngineChoice} wanted
- */
-async function load(source, wanted) {
+/** @param {import("./protocol.js").LoadCommand} command */
+async function load(command) {
+  const { source, engine: wanted, cache } = command;
   let device;
   try {
     device = await chooseDevice(wanted);
@@ -175,7 +178,7 @@ async function load(source, wanted) {
   }
   emit({ type: "device", ...device });
   const meter = new Meter(emit);
-  const files = filesOf(source, meter);
+  const files = filesOf(source, meter, cache);
   try {
     await files.begin();
   } catch (error) {
@@ -187,7 +190,7 @@ async function load(source, wanted) {
   } catch (error) {
     const simd = error instanceof WebAssembly.CompileError;
     return fail(
-      "engine-download",
+      simd ? "unsupported" : "engine-download",
       simd
         ? "this browser cannot run the engine, as it lacks WebAssembly SIMD; update the browser"
         : `the engine could not be downloaded (${error}); check the connection and try again`,
@@ -196,7 +199,7 @@ async function load(source, wanted) {
   if (protocol() !== PROTOCOL) {
     return fail("protocol", "page and engine are of different versions; reload the page without its cache");
   }
-  origin = source;
+  origin = command;
   engine = await WebEngine.load(files.manifest, files, device.engine, host);
 }
 

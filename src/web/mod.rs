@@ -16,6 +16,20 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
+unsafe extern "C" {
+    fn __wasm_call_ctors();
+}
+
+/// Runs the constructors with which burn's shader compiler registers its parts, once.
+///
+/// If no code calls them, the linker has every exported function call them first: on each allocation and each answer of the
+/// browser, which was most of what an image took on WebGPU.
+#[wasm_bindgen(start)]
+pub fn construct() {
+    // SAFETY: made by the linker for exactly this, and called before anything else of this module.
+    unsafe { __wasm_call_ctors() }
+}
+
 /// The protocol's version; the page refuses another than its own.
 #[wasm_bindgen]
 pub fn protocol() -> u32 {

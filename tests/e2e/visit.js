@@ -12,7 +12,7 @@ const SCREENSHOTS = "target/screenshots";
 mkdirSync(SCREENSHOTS, { recursive: true });
 
 /** WebGPU on the software adapter, the only one that every machine has. */
-function launch() {
+export function launch() {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [

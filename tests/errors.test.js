@@ -1,0 +1,19 @@
+// Every code that the engine, the worker or the client can tell is one of the documented union, and the README has them all.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+/** @param {string} path */
+const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
+
+test("the codes of the Rust engine are those of the package", () => {
+  const [, union = ""] = /@typedef \{([^}]*)\} ErrorCode/.exec(read("../www/engine-error.js")) ?? [];
+  const documented = new Set([...union.matchAll(/"([\w-]+)"/g)].map(([, code]) => code));
+  const [, body = ""] = /pub fn code\(&self\)[^]*?\{([^]*?)\n {4}\}/.exec(read("../src/engine/error.rs")) ?? [];
+  const engine = [...body.matchAll(/=> "([\w-]+)"/g)].map(([, code]) => code);
+  assert.ok(engine.length >= 10, `${engine.length} codes were found`);
+  assert.deepEqual(engine.filter((code) => !documented.has(code)), []);
+  const readme = read("../npm/README.md");
+  assert.deepEqual([...documented].filter((code) => !readme.includes(`\`${code}\``)), []);
+});

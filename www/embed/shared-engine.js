@@ -1,0 +1,137 @@
+// One engine for all elements that want the same model: counted, and given one thing at a time to do.
+
+import { Engine, EngineError } from "./engine.js";
+
+/** @typedef {import("./engine.js").Progress} Progress */
+
+/**
+ * @typedef {object} Wanted
+ * @property {string} source
+ * @property {import("./engine.js").EngineChoice} device
+ * @property {string | undefined} baseUrl
+ */
+
+/** @type {Map<string, SharedEngine>} */
+const engines = new Map();
+
+/** After these an engine does nothing more. */
+const DEAD = new Set(["crashed", "device-lost", "disposed"]);
+
+/** One element's hold on an engine. The engine ends with its last lease. */
+export class Lease {
+  #engine;
+  #hear;
+
+  /**
+   * @param {Wanted} wanted
+   * @param {(progress: Progress) => void} hear
+   */
+  constructor(wanted, hear) {
+    const key = JSON.stringify(wanted);
+    const engine = engines.get(key) ?? new SharedEngine(wanted, key);
+    engines.set(key, engine);
+    this.#engine = engine;
+    this.#hear = hear;
+    engine.listeners.add(hear);
+    if (engine.progress) hear(engine.progress);
+  }
+
+  /** Whether another one must be taken. */
+  get dead() {
+    return this.#engine.dead;
+  }
+
+  /** Once it is loaded. */
+  get loaded() {
+    return this.#engine.loaded;
+  }
+
+  /**
+   * Does something when the engine is free.
+   * @param {(engine: Engine) => Promise<void>} job
+   * @param {AbortSignal} signal ends the wait too
+   */
+  run(job, signal) {
+    return this.#engine.run(job, signal);
+  }
+
+  release() {
+    this.#engine.listeners.delete(this.#hear);
+    if (this.#engine.listeners.size === 0) this.#engine.end();
+  }
+}
+
+class SharedEngine {
+  #key;
+  #loading = new AbortController();
+  #last = Promise.resolve();
+
+  dead = false;
+  /** One of every lease. @type {Set<(progress: Progress) => void>} */
+  listeners = new Set();
+  /** The latest, for those who come late. @type {Progress | undefined} */
+  progress;
+
+  /**
+   * @param {Wanted} wanted
+   * @param {string} key
+   */
+  constructor({ source, device, baseUrl }, key) {
+    this.#key = key;
+    this.loaded = Engine.load(source, {
+      device,
+      ...(baseUrl !== undefined && { baseUrl }),
+      signal: this.#loading.signal,
+      onProgress: (progress) => {
+        this.progress = progress;
+        for (const hear of this.listeners) hear(progress);
+      },
+    });
+    this.loaded.catch(() => this.#bury()); // and told to whoever waits for it
+  }
+
+  /**
+   * @param {(engine: Engine) => Promise<void>} job
+   * @param {AbortSignal} signal
+   */
+  async run(job, signal) {
+    const before = this.#last;
+    /** @type {PromiseWithResolvers<void>} */
+    const turn = Promise.withResolvers();
+    this.#last = turn.promise;
+    try {
+      await until(before, signal);
+      await job(await until(this.loaded, signal));
+    } catch (error) {
+      if (error instanceof EngineError && DEAD.has(error.code)) this.end();
+      throw error;
+    } finally {
+      before.then(() => turn.resolve());
+    }
+  }
+
+  end() {
+    this.#bury();
+    this.#loading.abort();
+    this.loaded.then((engine) => engine.dispose(), () => {});
+  }
+
+  #bury() {
+    this.dead = true;
+    if (engines.get(this.#key) === this) engines.delete(this.#key);
+  }
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} signal
+ * @returns {Promise<T>} rejects as soon as the signal says so
+ */
+function until(promise, signal) {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}
