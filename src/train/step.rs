@@ -85,7 +85,8 @@ impl<M: Module> State<M> {
 
     /// All of it on the host; `config` says of which run it is.
     pub async fn checkpoint(&self, config: String) -> Result<Checkpoint, TrainError> {
-        let model = match Flat::values(&self.model, |_| true) {
+        // Outside autodiff nothing counts as frozen: what is not trained belongs to the model all the same.
+        let model = match Flat::values(&without_autodiff(self.model.clone()), |_| true) {
             Some(values) => values.export("").await?,
             None => Default::default(),
         };

@@ -121,6 +121,7 @@ impl WebEngine {
             engine,
             files,
             cancelled: Rc::new(Cell::new(false)),
+            training: RefCell::new(None),
         })
     }
 
