@@ -253,14 +253,21 @@ test("a picture is measured against itself, and what cannot be done is said", as
 
 test("what runs is stopped, and another flip takes its place", async () => {
   const { page, errors } = await visit();
+  // The tiny model is done before a click from outside arrives: the page itself stops what has just begun.
+  await page.evaluate(() => {
+    const status = document.querySelector("#lab-status");
+    const observer = new MutationObserver(() => {
+      if (!status?.textContent?.includes("scale 1")) return;
+      observer.disconnect();
+      /** @type {HTMLElement | null} */ (document.querySelector("#lab-stop"))?.click();
+    });
+    if (status) observer.observe(status, { childList: true, characterData: true, subtree: true });
+  });
   await page.getByRole("button", { name: "Flip", exact: true }).click();
-  await page.locator("#lab-status").filter({ hasText: "scale 1" }).waitFor();
-  await page.getByRole("button", { name: "Stop" }).click();
   await page.locator("#lab-status").filter({ hasText: "Stopped." }).waitFor();
   await reach(page, "idle");
-  // Meanwhile the transformer goes on from the first flips.
+  // The next flip does not wait for the end of this one.
   await page.getByRole("button", { name: "Flip", exact: true }).click();
-  await page.locator("#lab-status").filter({ hasText: "The transformer" }).waitFor();
   await page.getByLabel("The transformer", { exact: true }).uncheck();
   await cell(page, "Clean path", 2).click();
   const box = await page.locator("#lab-map").boundingBox();

@@ -15,6 +15,9 @@ const stage = setUp();
 /** Requests for the model's files, the manifest aside. */
 const files = () => stage.site.requests.filter(({ path }) => path.startsWith("/models/") && !path.endsWith("manifest.json"));
 
+/** What lies in a model's folder, its twin's aside. @param {string} folder */
+const filesOf = (folder) => readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => folder + name);
+
 test("a broken connection is taken up where it broke", async () => {
   stage.site.requests.length = 0;
   stage.site.cut = { path: /tokenizer\.json$/, after: 500_000 };
@@ -126,7 +129,7 @@ test("another model is described before it is downloaded, by address and from th
   await page.getByLabel("Address of a manifest").fill("style.css");
   await page.getByRole("button", { name: "Look" }).click();
   await page.locator("#model-error").filter({ hasText: "not a model's manifest" }).waitFor();
-  const chosen = readdirSync(MODEL).map((name) => MODEL + name);
+  const chosen = filesOf(MODEL);
   await page.getByLabel("Files on this device").setInputFiles(chosen);
   await page.locator("#model-found").filter({ hasText: "Tiny random model" }).waitFor();
   stage.site.requests.length = 0;
@@ -170,7 +173,7 @@ test("files that are not all there are named", async () => {
   const { page } = await open(stage.browser, `${stage.site.url}${TINY}`);
   await reach(page, "idle");
   await page.getByRole("button", { name: "Models" }).click();
-  const some = readdirSync(MODEL).filter((name) => !name.includes("00003")).map((name) => MODEL + name);
+  const some = filesOf(MODEL).filter((path) => !path.includes("00003"));
   await page.getByLabel("Files on this device").setInputFiles(some);
   await page.getByRole("button", { name: "Load this model" }).click();
   await reach(page, "failed");
