@@ -84,6 +84,19 @@ fn a_decoder_that_was_trained_on_takes_the_place_of_the_old_one() {
         "{changed:?}"
     );
 
+    // A twin brings what is its own, and nothing that it shares.
+    succeed(folder, &format!("{} --twin bits", pack("first", "model", "with-twin")));
+    let whole = tensors(&folder.join("with-twin"));
+    let twin = tensors(&folder.join("with-twin/twin"));
+    assert_eq!(whole, old);
+    let own = |(name, _): &(&String, _)| !name.starts_with("vae.");
+    assert_eq!(
+        twin.iter().collect::<Vec<_>>(),
+        old.iter().filter(own).collect::<Vec<_>>()
+    );
+    let manifest = std::fs::read_to_string(folder.join("with-twin/manifest.json")).unwrap();
+    assert!(manifest.contains("twin/manifest.json"), "{manifest}");
+
     // Other bits are another matter.
     train(folder, "tokenizer", "third", "--seed 9");
     for transformer in ["bits", "model"] {

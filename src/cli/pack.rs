@@ -56,62 +56,84 @@ pub struct Pack {
     /// Prompts that the page offers
     #[arg(long, value_delimiter = ';')]
     examples: Vec<String>,
-    /// Manifest of the same model trained with --flips 0, to compare: its path from --out, such as twin/manifest.json
-    #[arg(long, value_name = "PATH")]
-    twin: Option<String>,
+    /// Folder of the run, or of a packed model, of the same transformer trained with --flips 0, to compare with: packed into
+    /// `twin` below --out, without what it shares
+    #[arg(long, value_name = "DIR")]
+    twin: Option<PathBuf>,
 }
+
+/// Where a twin's manifest goes below the model's folder.
+const TWIN: &str = "twin/manifest.json";
 
 impl Pack {
     pub fn run(self) -> Result<(), CliError> {
         let device = Device::flex();
         let (tokenizer, vae) = TokenizerSettings::load(&self.tokenizer.join(CHECKPOINT), &device)?;
-        let drawing = match self.transformer.join(MANIFEST_FILE).exists() {
-            true => Drawing::packed(&self.transformer, &vae)?,
-            false => Drawing::trained(&self.transformer, &vae)?,
+        let drawing = |folder: &Path| {
+            let drawing = match folder.join(MANIFEST_FILE).exists() {
+                true => Drawing::packed(folder, &vae)?,
+                false => Drawing::trained(folder, &vae)?,
+            };
+            drawing.ok_or_else(|| CliError::OtherTokenizer {
+                transformer: folder.to_path_buf(),
+                tokenizer: self.tokenizer.clone(),
+            })
         };
-        let Some(drawing) = drawing else {
-            return Err(CliError::OtherTokenizer {
-                transformer: self.transformer,
-                tokenizer: self.tokenizer,
-            });
-        };
+        let model = drawing(&self.transformer)?;
+        let twin = self.twin.as_deref().map(drawing).transpose()?;
         let json = std::fs::read(&self.text_tokenizer).map_err(|error| CliError::Tokenizer {
             path: self.text_tokenizer.clone(),
             reason: error.to_string(),
         })?;
-        let manifest = Manifest {
+        let manifest = |drawing: &Drawing| Manifest {
             format: FORMAT.to_string(),
-            name: self.name,
-            licence: self.licence,
-            transformer: Some(drawing.transformer),
-            vae: Some(tokenizer.vae),
-            text_encoder: Some(drawing.text_encoder),
+            name: self.name.clone(),
+            licence: self.licence.clone(),
+            transformer: Some(drawing.transformer.clone()),
+            vae: None,
+            text_encoder: Some(drawing.text_encoder.clone()),
             tokenizer: None,
-            vocabulary: Some(drawing.pieces),
-            words: drawing.words,
-            examples: self.examples,
+            vocabulary: Some(drawing.pieces.clone()),
+            words: drawing.words.clone(),
+            examples: Vec::new(),
             scales: drawing.scales,
             sampling: Sampling {
-                cfg: self.cfg,
-                tau: self.tau,
+                cfg: self.cfg.clone(),
+                tau: self.tau.clone(),
                 top_p: self.top_p,
             },
-            twin: self.twin,
+            twin: None,
             shards: Vec::new(),
         };
-        let mut networks = drawing.networks;
-        networks.insert(
-            Component::Vae,
-            export_module(&vae, str::to_string).into_iter().collect(),
-        );
         let options = PackOptions {
             max_bytes: self.shard_mib << 20,
             dtype: Some(self.dtype),
         };
-        let manifest = write_model(&self.out, manifest, networks, Some(&json), &options)?;
-        let (bytes, shards) = (manifest.total_bytes(), manifest.shards.len());
-        println!("wrote {}: {bytes} bytes in {shards} shards", self.out.display());
-        Ok(())
+        let write = |folder: &Path, manifest: Manifest, networks, json: Option<&[u8]>| {
+            let manifest = write_model(folder, manifest, networks, json, &options)?;
+            let (bytes, shards) = (manifest.total_bytes(), manifest.shards.len());
+            println!("wrote {}: {bytes} bytes in {shards} shards", folder.display());
+            Ok::<(), CliError>(())
+        };
+        let whole = Manifest {
+            vae: Some(tokenizer.vae),
+            examples: self.examples.clone(),
+            twin: twin.is_some().then(|| TWIN.to_string()),
+            ..manifest(&model)
+        };
+        let mut networks = model.networks;
+        networks.insert(
+            Component::Vae,
+            export_module(&vae, str::to_string).into_iter().collect(),
+        );
+        write(&self.out, whole, networks, Some(&json))?;
+        let Some(twin) = twin else { return Ok(()) };
+        let part = Manifest {
+            name: format!("{} without self-correction", self.name),
+            ..manifest(&twin)
+        };
+        let folder = self.out.join(TWIN);
+        write(folder.parent().unwrap_or(&self.out), part, twin.networks, None)
     }
 }
 
