@@ -1,9 +1,7 @@
 // What a visitor does, in headless Chromium, on both engines, with the tiny random model.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { page as folder } from "./site.js";
 import { checkAllScales, draw, open, pixels, reach, screenshot, setUp } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json";
@@ -272,15 +270,20 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
   }
 });
 
-test("the shipped model draws on the CPU engine", { skip: !existsSync(`${folder}/models/default/manifest.json`) }, async () => {
+test("the shipped model draws a red apple on the CPU engine", async () => {
   const { page, errors } = await open(stage.browser, `${stage.site.url}?engine=cpu`);
   await reach(page, "idle");
-  await page.locator("#examples button").first().click();
+  await page.getByLabel("Prompt").fill("a red apple");
   await page.getByRole("button", { name: "Generate" }).click();
   await page.locator("#strip button.arrived").nth(2).waitFor({ timeout: 240_000 });
   await screenshot(page, "default-drawing");
   await reach(page, "idle");
   await checkAllScales(page);
+  const [red = 0, green = 0, blue = 0] = await page.locator("#canvas").evaluate((node) => {
+    const canvas = /** @type {HTMLCanvasElement} */ (node);
+    return Array.from(canvas.getContext("2d")?.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data ?? []);
+  });
+  assert.ok(red > 2 * green && red > 2 * blue, `the middle of the apple is rgb ${red} ${green} ${blue}`);
   await screenshot(page, "default-finished");
   assert.deepEqual(errors, []);
   await page.close();
