@@ -12,7 +12,7 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
-BOOKKEEPING = {"step", "seconds", "grad_norm", "auxiliary"}
+BOOKKEEPING = {"stage", "step", "seconds", "grad_norm", "auxiliary"}
 # Logged values are those of single batches: the line is their running mean, the haze the values themselves.
 SMOOTHING = 0.9
 
@@ -20,7 +20,7 @@ SMOOTHING = 0.9
 def read(path):
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
+    return {name: [float(row[name]) for row in rows] for name in rows[0] if name != "stage"}
 
 
 def smooth(values):
@@ -43,7 +43,8 @@ def main(out, *runs):
         for i, (title, table) in enumerate(tables):
             if name in table:
                 axis.plot(table["step"], table[name], color=f"C{i}", alpha=0.25, linewidth=0.8)
-                axis.plot(table["step"], smooth(table[name]), color=f"C{i}", label=title)
+                mean = table[name] if name == "lr" else smooth(table[name])
+                axis.plot(table["step"], mean, color=f"C{i}", label=title)
         axis.set_title(name, fontsize=10)
         axis.tick_params(labelsize=8)
         axis.grid(alpha=0.3)
