@@ -181,20 +181,28 @@ test("files that are not all there are named", async () => {
   await page.close();
 });
 
-test("a lost graphics device is told in a line, and the engine comes back with the history", async () => {
+/**
+ * A page whose worker runs `spy` first, on WebGPU.
+ * @param {string} spy
+ */
+async function spied(spy) {
   const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
-  // The engine's own device, for the test to destroy.
   await page.route("**/worker.js", async (route) => {
     const response = await route.fetch();
-    const spy = `
-      const request = GPUAdapter.prototype.requestDevice;
-      GPUAdapter.prototype.requestDevice = async function (...given) {
-        return (self.device = await request.apply(this, given));
-      };`;
     await route.fulfill({ response, body: (await response.text()) + spy });
   });
   await page.goto(`${stage.site.url}?model=models/tiny/manifest.json&engine=webgpu`);
   await reach(page, "idle");
+  return page;
+}
+
+test("a lost graphics device is told in a line, and the engine comes back with the history", async () => {
+  // The engine's own device, for the test to destroy.
+  const page = await spied(`
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (...given) {
+      return (self.device = await request.apply(this, given));
+    };`);
   await draw(page, "a red apple");
   await page.locator("#gallery li").first().waitFor();
   await page.getByRole("button", { name: "Generate" }).click();
@@ -204,6 +212,41 @@ test("a lost graphics device is told in a line, and the engine comes back with t
   assert.ok((await page.locator("#gallery li").count()) >= 1);
   await draw(page, "a red apple");
   await checkAllScales(page);
+  await page.close();
+});
+
+test("fifty images in a row take no more buffers of the graphics device than the first ones", async () => {
+  const page = await spied(`
+    self.buffers = { made: 0, bytes: 0 };
+    const create = GPUDevice.prototype.createBuffer;
+    GPUDevice.prototype.createBuffer = function (descriptor) {
+      self.buffers.made += 1;
+      self.buffers.bytes += descriptor.size;
+      return create.call(this, descriptor);
+    };`);
+  const buffers = async () => page.workers()[0]?.evaluate(() => Reflect.get(self, "buffers"));
+  for (let i = 0; i < 5; i++) await draw(page, "a red apple");
+  const early = await buffers();
+  assert.ok(early && early.bytes > 1e6, JSON.stringify(early));
+  for (let i = 0; i < 45; i++) await draw(page, "a red apple");
+  assert.deepEqual(await buffers(), early);
+  await page.close();
+});
+
+test("a tab that the browser freezes goes on drawing when it is seen again", async () => {
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY);
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  const tab = await page.context().newCDPSession(page);
+  await page.getByRole("radio", { name: "Four images" }).check();
+  await page.getByRole("button", { name: "Generate" }).click();
+  await tab.send("Page.setWebLifecycleState", { state: "frozen" });
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await tab.send("Page.setWebLifecycleState", { state: "active" });
+  await reach(page, "idle");
+  await page.waitForFunction(() => document.querySelectorAll("#gallery li").length === 5);
+  await checkAllScales(page);
+  assert.deepEqual(errors, []);
   await page.close();
 });
 
