@@ -37,6 +37,10 @@ impl Mean {
 impl fmt::Display for Mean {
     /// `21.53 ± 0.12`, with the digits that a precision asks for.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        // The PSNR of pictures that are the same.
+        if self.mean == f64::INFINITY {
+            return f.write_str("infinite");
+        }
         let digits = f.precision().unwrap_or(2);
         let half = (self.interval95[1] - self.interval95[0]) / 2.0;
         write!(f, "{:.digits$} ± {half:.digits$}", self.mean)
@@ -70,6 +74,7 @@ mod tests {
         assert_eq!((mean.mean, mean.of), (3.0, 5));
         assert!((mean.interval95[1] - 3.0 - Z * 0.5f64.sqrt()).abs() < 1e-12);
         assert_eq!(format!("{mean:.1}"), "3.0 ± 1.4");
+        assert_eq!(format!("{:.1}", Mean::of(&[f64::INFINITY, 3.0])), "infinite");
         assert_eq!(Mean::of(&[7.0]).interval95, [f64::NEG_INFINITY, f64::INFINITY]);
     }
 

@@ -163,8 +163,11 @@ impl fmt::Display for Report {
     }
 }
 
-/// `93.1 [88.0, 96.2]`.
+/// `93.1 [88.0, 96.2]`; a dash where nothing was asked.
 pub fn percent(rate: Rate) -> String {
+    if rate.of == 0 {
+        return "-".to_string();
+    }
     let [low, high] = rate.interval();
     format!("{:.1} [{:.1}, {:.1}]", 100.0 * rate.share(), 100.0 * low, 100.0 * high)
 }
@@ -177,6 +180,12 @@ mod tests {
     use crate::eval::identity::Prototypes;
     use crate::eval::prompts::questions;
     use indicatif::ProgressBar;
+
+    #[test]
+    fn a_share_of_nothing_is_a_dash() {
+        assert_eq!(percent(Rate { right: 1, of: 1 }), "100.0 [20.7, 100.0]");
+        assert_eq!(percent(Rate { right: 0, of: 0 }), "-");
+    }
 
     #[test]
     fn the_model_the_ceiling_and_the_floor_are_judged_alike() {
