@@ -57,7 +57,7 @@ lint:
 	$(STEP) "Lints of the browser's side, which check it for wasm32" cargo clippy --locked --quiet $(WASM) -- -D warnings
 
 unit:
-	$(STEP) "Rust tests" cargo test --locked
+	$(STEP) "Rust tests" cargo test --locked --no-fail-fast
 
 eval-test:
 	$(STEP) "Rust tests with the published EfficientNet-Lite0" scripts/eval_test.sh

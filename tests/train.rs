@@ -35,11 +35,12 @@ struct Memory(BTreeMap<String, Vec<u8>>);
 
 impl Memory {
     fn open(folder: &Path) -> Self {
-        let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
         Self(
             entries
-                .map(|entry| (name(&entry.path()), std::fs::read(entry.path()).unwrap()))
+                .filter(|path| path.is_file())
+                .map(|path| (name(&path), std::fs::read(&path).unwrap()))
                 .collect(),
         )
     }
@@ -344,6 +345,8 @@ fn what_was_trained_draws_and_knows_its_words() {
     let packed = Memory::packed(block_on(session.pack("Mine", &files)).unwrap());
     let manifest = Manifest::parse(&packed.0["manifest.json"]).unwrap();
     assert_eq!((manifest.name.as_str(), manifest.examples.len()), ("Mine", 2));
+    // The tiny model has a twin; what was trained from it has none.
+    assert_eq!(manifest.twin, None);
     let loaded = Listener::default();
     let trained = block_on(Engine::load("manifest.json", &packed, &Device::flex(), &loaded)).unwrap();
     let codec = |host: &Listener| match host.events.borrow().last() {

@@ -1,4 +1,4 @@
-//! The browser's storage as www/train-store.js reaches it, for checkpoints.
+//! The browser's storage as www/checkpoints.js reaches it, for checkpoints.
 
 use super::files::reason;
 use crate::engine::{EngineError, Keep};
@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// An object of www/train-store.js.
+    /// An object of www/checkpoints.js.
     pub type JsKeep;
 
     #[wasm_bindgen(method, catch)]

@@ -56,6 +56,8 @@ impl Session {
             examples: self.classroom.show.iter().take(EXAMPLES).cloned().collect(),
             tokenizer: Some(tokenizer),
             shards,
+            // The base model's twin was trained on other pictures.
+            twin: None,
             ..self.base.clone()
         };
         put(MANIFEST, manifest.to_json().map_err(WeightsError::from)?);
