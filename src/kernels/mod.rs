@@ -1,8 +1,21 @@
 //! Kernels written by hand in WGSL (`shaders/`), for graphics devices.
 //!
 //! Each has one file here: its launcher, its twin in plain tensor operations, which every other device runs, and a test that
-//! the two agree.
+//! the two agree. Only [`convolution`] has a way back; under automatic differentiation the others are their twins.
 
+pub mod attention;
+pub mod convolution;
+pub mod linear;
+pub mod norm;
+mod shader;
 mod to_rgba;
 
 pub use to_rgba::to_rgba;
+
+/// Small numbers without a pattern.
+#[cfg(test)]
+fn test_values<const D: usize>(shape: [usize; D], device: &burn::tensor::Device) -> burn::tensor::Tensor<D> {
+    let value = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
+    let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
+    burn::tensor::Tensor::from_data(burn::tensor::TensorData::new(values, shape), device)
+}

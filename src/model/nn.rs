@@ -1,5 +1,6 @@
 //! The few layers every network here is made of, with parameters laid out as official checkpoints store them.
 
+use crate::kernels::linear::{After, linear};
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
@@ -33,8 +34,19 @@ impl Linear {
 
     /// `[.., in] -> [.., out]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let dims = x.dims();
+        let rows = dims[..D - 1].iter().product::<usize>();
+        let [outputs, inputs] = self.weight.dims();
+        let y = self.then(x.reshape([1, rows, inputs]), After::Nothing);
+        let mut shape = dims;
+        shape[D - 1] = outputs;
+        y.reshape(shape)
+    }
+
+    /// `[B, L, in] -> [B, L, out]` and what follows.
+    pub fn then(&self, x: Tensor<3>, after: After) -> Tensor<3> {
         let bias = self.bias.as_ref().map(|b| b.val());
-        burn::tensor::module::linear(x, self.weight.val().transpose(), bias)
+        linear(x, self.weight.val(), bias, after)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Attention of the blocks: cosine self attention with rotary positions and a cache, cross attention to the text.
 
+use crate::kernels::attention::{Cached, attend, attention, attention_into_cache};
+use crate::kernels::linear::After;
 use crate::model::nn::{Linear, parameter};
 use crate::model::rope::RopeTables;
 use burn::module::{Module, Param};
-use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 
 /// `[B, L, C] -> [B, H, L, C/H]`.
@@ -18,22 +19,14 @@ fn merge_heads(x: Tensor<4>) -> Tensor<3> {
     x.swap_dims(1, 2).reshape([b, l, h * hd])
 }
 
-/// `softmax(q k^T + mask) v` over `[B, H, L, hd]`; any scale is already in q.
-fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: Option<Tensor<4>>) -> Tensor<4> {
-    let scores = q.matmul(k.swap_dims(2, 3));
-    let scores = match mask {
-        Some(mask) => scores + mask,
-        None => scores,
-    };
-    softmax(scores, 3).matmul(v)
-}
-
 /// Keys (normalised and rotated) and values of one layer for all tokens of a schedule, allocated once.
 #[derive(Debug)]
 pub struct KvCache {
     /// `[B, H, L, hd]`; taken out while it is written, so that the write happens in place.
     tensors: Option<(Tensor<4>, Tensor<4>)>,
     filled: usize,
+    /// What a graphics device reads of the layer beside its projections, made once an image.
+    biases: Option<Tensor<1>>,
 }
 
 impl KvCache {
@@ -43,7 +36,24 @@ impl KvCache {
         Self {
             tensors: Some((zeros(), zeros())),
             filled: 0,
+            biases: None,
         }
+    }
+
+    /// Self attention of the projections `qkv [B, L, 3C]` of the next tokens, in two dispatches. None where no shader fits.
+    fn attend(&mut self, layer: &SelfAttention, qkv: &Tensor<3>, rope: Option<&RopeTables>) -> Option<Tensor<3>> {
+        let (keys, values) = self.tensors.as_ref()?;
+        let biases = self.biases.get_or_insert_with(|| layer.biases());
+        let cached = Cached {
+            keys,
+            values,
+            filled: self.filled,
+            biases,
+            rope: rope.map(|rope| (&rope.cos, &rope.sin)),
+        };
+        let result = attention_into_cache(qkv, &cached)?;
+        self.filled += qkv.dims()[1];
+        Some(result)
     }
 
     /// Writes the tokens of one scale behind the cached ones and returns all of them.
@@ -100,29 +110,57 @@ impl SelfAttention {
         }
     }
 
-    /// `[B, L, C] -> [B, L, C]`; `rope` holds the rows of these L tokens.
-    pub fn forward(&self, x: Tensor<3>, rope: Option<&RopeTables>, past: Past) -> Tensor<3> {
-        let [_, _, c] = x.dims();
+    /// Query biases, value biases and temperatures, `[2C + H]`.
+    fn biases(&self) -> Tensor<1> {
+        let [_, heads, _, _] = self.scale_mul.dims();
+        Tensor::cat(
+            vec![
+                self.q_bias.val(),
+                self.v_bias.val(),
+                self.temperature().reshape([heads]),
+            ],
+            0,
+        )
+    }
+
+    /// `[1, H, 1, 1]`.
+    fn temperature(&self) -> Tensor<4> {
+        self.scale_mul.val().clamp_max(100f64.ln()).exp()
+    }
+
+    /// `[B, L, C] -> [B, L, C]`; `rope` holds the rows of these L tokens, `after` what follows the last projection.
+    pub fn forward(&self, x: Tensor<3>, rope: Option<&RopeTables>, past: Past, after: After) -> Tensor<3> {
         let qkv = self.mat_qkv.forward(x);
+        let out = match past {
+            Past::Masked(mask) => {
+                let (q, k, v) = self.split(qkv, rope);
+                merge_heads(attend(q, k, v, Some(mask.clone())))
+            }
+            Past::Cached(cache) => match cache.attend(self, &qkv, rope) {
+                Some(out) => out,
+                None => {
+                    let (q, k, v) = self.split(qkv, rope);
+                    let (k, v) = cache.append(k, v);
+                    merge_heads(attend(q, k, v, None))
+                }
+            },
+        };
+        self.proj.then(out, after)
+    }
+
+    /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`.
+    fn split(&self, qkv: Tensor<3>, rope: Option<&RopeTables>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
+        let c = qkv.dims()[2] / 3;
         let part = |i: usize| qkv.clone().narrow(2, i * c, c);
         let q = split_heads(part(0) + self.q_bias.val().unsqueeze(), self.heads);
         let k = split_heads(part(1), self.heads);
         let v = split_heads(part(2) + self.v_bias.val().unsqueeze(), self.heads);
-        let temperature = self.scale_mul.val().clamp_max(100f64.ln()).exp();
-        let q = unit(q) * temperature;
+        let q = unit(q) * self.temperature();
         let k = unit(k);
-        let (q, k) = match rope {
-            Some(rope) => (rope.rotate(q), rope.rotate(k)),
-            None => (q, k),
-        };
-        let out = match past {
-            Past::Masked(mask) => attend(q, k, v, Some(mask.clone())),
-            Past::Cached(cache) => {
-                let (k, v) = cache.append(k, v);
-                attend(q, k, v, None)
-            }
-        };
-        self.proj.forward(merge_heads(out))
+        match rope {
+            Some(rope) => (rope.rotate(q), rope.rotate(k), v),
+            None => (q, k, v),
+        }
     }
 }
 
@@ -180,13 +218,13 @@ impl CrossAttention {
         }
     }
 
-    /// `[B, L, C] -> [B, L, C]`; `mask [B, 1, 1, L_text]` hides padding.
-    pub fn forward(&self, x: Tensor<3>, memory: &TextMemory, mask: Option<&Tensor<4>>) -> Tensor<3> {
-        let q = split_heads(self.mat_q.forward(x), self.heads);
-        let [_, _, _, hd] = q.dims();
-        let q = q / (hd as f64).sqrt();
-        let out = attend(q, memory.k.clone(), memory.v.clone(), mask.cloned());
-        self.proj.forward(merge_heads(out))
+    /// `[B, L, C] -> [B, L, C]`; `mask [B, 1, 1, L_text]` hides padding, `after` is what follows the last projection.
+    pub fn forward(&self, x: Tensor<3>, memory: &TextMemory, mask: Option<&Tensor<4>>, after: After) -> Tensor<3> {
+        let q = self.mat_q.forward(x);
+        let [_, _, c] = q.dims();
+        let factor = 1.0 / ((c / self.heads) as f64).sqrt();
+        let out = attention(q, memory.k.clone(), memory.v.clone(), mask, factor);
+        self.proj.then(out, after)
     }
 }
 

@@ -1,8 +1,10 @@
 //! One transformer block: self attention, cross attention, feed-forward, with shared adaptive layer norm.
 
 use super::attention::{CrossAttention, Past, SelfAttention, TextMemory};
+use crate::kernels::linear::{After, Gate};
+use crate::kernels::norm::{Modulation, layer_norm};
 use crate::model::config::TransformerConfig;
-use crate::model::nn::{Linear, gelu, layer_norm, parameter};
+use crate::model::nn::{Linear, parameter};
 use crate::model::rope::RopeTables;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
@@ -22,8 +24,9 @@ impl FeedForward {
         }
     }
 
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.fc2.forward(gelu(self.fc1.forward(x)))
+    /// `after` is what follows `fc2`.
+    pub fn forward(&self, x: Tensor<3>, after: After) -> Tensor<3> {
+        self.fc2.then(self.fc1.then(x, After::Gelu), after)
     }
 }
 
@@ -76,18 +79,34 @@ impl Block {
     ///
     /// `x += gamma1 SA(LN(x)(1 + scale1) + shift1)`, `x += CA(LN(x) w + b, text)`, `x += gamma2 FFN(LN(x)(1 + scale2) + shift2)`.
     pub fn forward(&self, x: Tensor<3>, memory: &TextMemory, around: &Surroundings, past: Past) -> Tensor<3> {
-        let gss = self.ada_gss.val() + around.modulation.clone();
-        let part = |i: usize| gss.clone().narrow(2, i, 1).squeeze_dim::<3>(2);
-        let [gamma1, gamma2, scale1, scale2, shift1, shift2] = std::array::from_fn(part);
-
-        let norm = layer_norm(x.clone(), self.eps) * (scale1 + 1.0) + shift1;
-        let x = x + self.sa.forward(norm, around.rope, past) * gamma1;
-
-        let norm = layer_norm(x.clone(), self.eps) * self.ca_norm.weight.val().unsqueeze();
-        let norm = norm + self.ca_norm.bias.val().unsqueeze();
-        let x = x + self.ca.forward(norm, memory, around.text_mask);
-
-        let norm = layer_norm(x.clone(), self.eps) * (scale2 + 1.0) + shift2;
-        x + self.ffn.forward(norm) * gamma2
+        let (table, prompt) = (self.ada_gss.val(), around.modulation.clone());
+        // The parts are gamma1, gamma2, scale1, scale2, shift1, shift2.
+        let norm = |x: &Tensor<3>, i: usize| {
+            let modulation = Modulation::Adaptive {
+                table: table.clone(),
+                prompt: prompt.clone(),
+                scale: 2 + i,
+                shift: 4 + i,
+            };
+            layer_norm(x.clone(), self.eps, modulation)
+        };
+        let gated = |x: &Tensor<3>, part: usize| {
+            let gate = Gate {
+                table: table.clone(),
+                prompt: prompt.clone(),
+                part,
+            };
+            After::Residual(x.clone(), Some(gate))
+        };
+        let x = self.sa.forward(norm(&x, 0), around.rope, past, gated(&x, 0));
+        let affine = Modulation::Affine {
+            weight: self.ca_norm.weight.val(),
+            bias: self.ca_norm.bias.val(),
+        };
+        let normed = layer_norm(x.clone(), self.eps, affine);
+        let x = self
+            .ca
+            .forward(normed, memory, around.text_mask, After::Residual(x, None));
+        self.ffn.forward(norm(&x, 1), gated(&x, 1))
     }
 }

@@ -15,6 +15,7 @@ use super::nn::{Linear, layer_norm, parameter, rms_norm};
 use super::rope::RopeTables;
 use super::schedule::{LEVELS, Schedule};
 use super::text_features::TextFeatures;
+use crate::kernels::linear::After;
 use attention::{Past, TextMemory, TextPool};
 use block::{Block, FeedForward, Surroundings};
 use burn::module::{Module, Param};
@@ -187,7 +188,7 @@ impl Transformer {
         Condition {
             modulation: self.shared_ada_lin.forward(active.clone()).reshape([b, 1, 6, c]),
             head: self.head_nm.ada_lin.forward(active).reshape([b, 1, 2, c]),
-            memory: self.text_proj_for_ca.forward(t),
+            memory: self.text_proj_for_ca.forward(t, After::Nothing),
             pooled,
             mask,
         }

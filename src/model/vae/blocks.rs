@@ -1,9 +1,10 @@
 //! Layers of the convolutional tokenizer (feature maps are `[B, C, H, W]`).
 
+use crate::kernels::convolution::{self as kernel, Around};
+use crate::kernels::norm::group_norm_silu;
 use crate::model::nn::parameter;
 use crate::model::resize::nearest2x;
 use burn::module::{Module, Param};
-use burn::tensor::activation::silu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Slice, Tensor};
@@ -20,9 +21,8 @@ pub const OFFICIAL_GROUPS: usize = 32;
 /// Convolution with bias and a square kernel.
 ///
 /// burn's own on the CPU: for `[16, 64, 32, 32]` one core does 27 GFLOP/s forward and backward alike, where slices and a matrix
-/// product do 18 and 22. On graphics devices the [`product`], as long as its copies are small: there burn without
-/// automatic tuning reads every input from global memory for every output, and its gradient of a weight is a convolution with
-/// a kernel as large as the image.
+/// product do 18 and 22. On graphics devices the [`kernel`] where one fits, else the [`product`], as long as its
+/// copies are small.
 #[derive(Module, Debug)]
 pub struct Conv {
     /// `[out, in, k, k]`.
@@ -40,14 +40,44 @@ impl Conv {
 
     /// Keeps the size: zero padding of half the kernel (odd kernels).
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [_, _, kernel, _] = self.weight.dims();
-        self.apply(x, 1, kernel / 2)
+        self.around(x, None, false)
+    }
+
+    /// As [`forward`](Self::forward), then `residual` is added.
+    fn added_to(&self, residual: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
+        self.around(x, Some(residual), false)
+    }
+
+    /// As [`forward`](Self::forward) on `x` of twice the resolution, every pixel repeated.
+    fn upsampled(&self, x: Tensor<4>) -> Tensor<4> {
+        self.around(x, None, true)
+    }
+
+    fn around(&self, x: Tensor<4>, residual: Option<Tensor<4>>, upsampled: bool) -> Tensor<4> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let around = Around {
+            bias: Some(bias.clone()),
+            residual,
+            upsampled,
+        };
+        if let Some(y) = kernel::convolution(&x, &weight, &around) {
+            return y;
+        }
+        let x = if upsampled { nearest2x(x) } else { x };
+        let y = match kernel::trained(&x, &weight) {
+            Some(y) => y + per_channel(bias),
+            None => self.apply(x, 1, weight.dims()[2] / 2),
+        };
+        match around.residual {
+            Some(residual) => y + residual,
+            None => y,
+        }
     }
 
     fn apply(&self, x: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
         let [batch, c, h, w] = x.dims();
-        let [outputs, _, kernel, _] = weight.dims();
+        let [_, _, kernel, _] = weight.dims();
         let at_once = COPIES / (kernel * kernel * c * h * w / (stride * stride)).max(1);
         if at_once == 0 || x.device().without_autodiff() == Device::flex() {
             let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
@@ -58,8 +88,14 @@ impl Conv {
             product(images, weight.clone(), stride, padding)
         };
         let parts = (0..batch).step_by(at_once).map(part).collect();
-        Tensor::cat(parts, 0) + bias.reshape([1, outputs, 1, 1])
+        Tensor::cat(parts, 0) + per_channel(bias)
     }
+}
+
+/// `[C]` as it is added to, or multiplied with, `[B, C, H, W]`.
+fn per_channel(values: Tensor<1>) -> Tensor<4> {
+    let [channels] = values.dims();
+    values.reshape([1, channels, 1, 1])
 }
 
 /// A convolution as a product of matrices: every place of the kernel is a shifted copy of the input `[B, C, H, W]`, and the
@@ -120,16 +156,9 @@ impl GroupNorm {
         }
     }
 
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let [b, c, h, w] = x.dims();
-        // Axis by axis: a reduction gives a group to one workgroup at most, and a batch has few groups, each of many numbers.
-        let mean = |x: Tensor<3>| x.mean_dim(2).mean_dim(1);
-        let x = x.reshape([b * self.groups, c / self.groups, h * w]);
-        let centered = x.clone() - mean(x);
-        let variance = mean(centered.clone().square());
-        let normed = centered / (variance + NORM_EPS).sqrt();
-        let per_channel = |p: &Param<Tensor<1>>| p.val().reshape([1, c, 1, 1]);
-        normed.reshape([b, c, h, w]) * per_channel(&self.weight) + per_channel(&self.bias)
+    /// The norm, then SiLU, which follows every norm of the tokenizer.
+    pub fn silu(&self, x: Tensor<4>) -> Tensor<4> {
+        group_norm_silu(x, self.weight.val(), self.bias.val(), self.groups, NORM_EPS)
     }
 }
 
@@ -164,12 +193,12 @@ impl ResBlock {
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let h = self.conv1.forward(silu(self.norm1.forward(x.clone())));
-        let h = self.conv2.forward(silu(self.norm2.forward(h)));
-        match &self.nin_shortcut {
-            Some(shortcut) => shortcut.forward(x) + h,
-            None => x + h,
-        }
+        let h = self.conv1.forward(self.norm1.silu(x.clone()));
+        let x = match &self.nin_shortcut {
+            Some(shortcut) => shortcut.forward(x),
+            None => x,
+        };
+        self.conv2.added_to(x, self.norm2.silu(h))
     }
 }
 
@@ -227,7 +256,7 @@ impl Upsample {
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.conv.forward(nearest2x(x))
+        self.conv.upsampled(x)
     }
 }
 

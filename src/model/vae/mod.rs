@@ -11,7 +11,6 @@ use super::resize::{depth_to_space, space_to_depth};
 pub use blocks::OFFICIAL_GROUPS;
 use blocks::{Conv, Downsample, GroupNorm, Middle, ResBlock, Upsample};
 use burn::module::Module;
-use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
 /// Channels of an image.
@@ -110,7 +109,7 @@ impl Encoder {
         }
         x = self.mid.forward(x);
         observe("mid", &x);
-        self.conv_out.forward(silu(self.norm_out.forward(x)))
+        self.conv_out.forward(self.norm_out.silu(x))
     }
 }
 
@@ -180,7 +179,7 @@ impl Decoder {
                 observe(&format!("up{level}.upsample"), &x);
             }
         }
-        let x = self.conv_out.forward(silu(self.norm_out.forward(x)));
+        let x = self.conv_out.forward(self.norm_out.silu(x));
         from_stem(x, self.stem_patch)
     }
 }

@@ -1,0 +1,95 @@
+// A convolution of stride 1 that keeps the size: x [B, C, H/u, W/u] and weights [O, C, k, k] make y [B, O, H, W], where u is 2
+// if every pixel of x stands for four (nearest neighbour), else 1. An invocation computes OUTPUTS channels of PIXELS neighbours
+// in a row, so that eleven of a hundred operands are loaded and the others are in registers.
+// The launcher and the twin in plain tensor operations are in src/kernels/convolution.rs.
+
+const CHANNELS = ${CHANNELS}u;
+const HEIGHT = ${HEIGHT}u;
+const WIDTH = ${WIDTH}u;
+const UP = ${UP}u;
+const KERNEL = ${KERNEL}u;
+const PAD = KERNEL / 2u;
+const OUT = ${OUT}u;
+// Tiles of a row.
+const TILES = (WIDTH + ${PIXELS}u - 1u) / ${PIXELS}u;
+// From one output, and one input, to the next in the weights; the other way round for a gradient.
+const OUT_STRIDE = ${OUT_STRIDE}u;
+const IN_STRIDE = ${IN_STRIDE}u;
+
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+#if BIAS
+@group(0) @binding(3) var<storage, read_write> bias: array<f32>;
+#end
+#if RESIDUAL
+@group(0) @binding(4) var<storage, read_write> residual: array<f32>;
+#end
+
+fn place(ky: u32, kx: u32) -> u32 {
+    let place = ky * KERNEL + kx;
+    return select(place, KERNEL * KERNEL - 1u - place, ${TURNED}u == 1u);
+}
+
+@compute @workgroup_size(${LANES}, 1, 1)
+fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+    if at.x >= HEIGHT * TILES {
+        return;
+    }
+    let row = at.x / TILES;
+    let column = (at.x % TILES) * ${PIXELS}u;
+    let first = at.y * ${OUTPUTS}u;
+    #for j SPAN
+    let inside${j} = column + ${j}u >= PAD && column + ${j}u < WIDTH + PAD;
+    let column${j} = select(0u, (column + ${j}u - PAD) / UP, inside${j});
+    #end
+    #for o OUTPUTS
+    let output${o} = min(first + ${o}u, OUT - 1u) * OUT_STRIDE;
+    #for p PIXELS
+    var sum${o}_${p} = 0.0;
+    #end
+    #end
+    for (var c = 0u; c < CHANNELS; c++) {
+        for (var ky = 0u; ky < KERNEL; ky++) {
+            let y_in = row + ky;
+            if y_in < PAD || y_in >= HEIGHT + PAD {
+                continue;
+            }
+            let line = ((at.z * CHANNELS + c) * (HEIGHT / UP) + (y_in - PAD) / UP) * (WIDTH / UP);
+            #for j SPAN
+            let x${j} = select(0.0, x[line + column${j}], inside${j});
+            #end
+            #for kx KERNEL
+            {
+                let tap = c * IN_STRIDE + place(ky, ${kx}u);
+                #for o OUTPUTS
+                let w${o} = weight[output${o} + tap];
+                #for p PIXELS
+                sum${o}_${p} += w${o} * x${p+kx};
+                #end
+                #end
+            }
+            #end
+        }
+    }
+    #for o OUTPUTS
+    if first + ${o}u < OUT {
+        let start = ((at.z * OUT + first + ${o}u) * HEIGHT + row) * WIDTH + column;
+        #if BIAS
+        let shift = bias[first + ${o}u];
+        #end
+        #for p PIXELS
+        if column + ${p}u < WIDTH {
+            var value = sum${o}_${p};
+            #if BIAS
+            value += shift;
+            #end
+            #if RESIDUAL
+            value += residual[start + ${p}u];
+            #end
+            y[start + ${p}u] = value;
+        }
+        #end
+    }
+    #end
+}

@@ -1,0 +1,56 @@
+// Layer norm of rows x [B L, C], then a factor and a shift per channel: those of a norm of its own (weight, bias [C]), or, if
+// MODULATED, 1 + and + the parts SCALE and SHIFT of a block's table [6, C] plus the prompt's [B, 6, C] (adaptive layer norm).
+// A workgroup takes a row. The launcher and the twin in plain tensor operations are in src/kernels/norm.rs.
+
+const CHANNELS = ${CHANNELS}u;
+const LANES = ${LANES}u;
+
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> first: array<f32>;
+@group(0) @binding(2) var<storage, read_write> second: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+var<workgroup> sums: array<f32, LANES>;
+
+fn total(lane: u32, part: f32) -> f32 {
+    sums[lane] = part;
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if lane < half {
+            sums[lane] += sums[lane + half];
+        }
+    }
+    workgroupBarrier();
+    let result = sums[0];
+    workgroupBarrier();
+    return result;
+}
+
+@compute @workgroup_size(${LANES}, 1, 1)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let start = group.x * CHANNELS;
+    var sum = 0.0;
+    for (var c = lane; c < CHANNELS; c += LANES) {
+        sum += x[start + c];
+    }
+    let mean = total(lane, sum) / f32(CHANNELS);
+    var squares = 0.0;
+    for (var c = lane; c < CHANNELS; c += LANES) {
+        let off = x[start + c] - mean;
+        squares += off * off;
+    }
+    let variance = total(lane, squares) / f32(CHANNELS);
+    let inverse = inverseSqrt(variance + bitcast<f32>(${EPSILON}u));
+    for (var c = lane; c < CHANNELS; c += LANES) {
+        let normed = (x[start + c] - mean) * inverse;
+        #if MODULATED
+        let image = (group.x / ${LENGTH}u) * 6u * CHANNELS + c;
+        let scale = 1.0 + first[${SCALE}u * CHANNELS + c] + second[image + ${SCALE}u * CHANNELS];
+        let shift = first[${SHIFT}u * CHANNELS + c] + second[image + ${SHIFT}u * CHANNELS];
+        y[start + c] = normed * scale + shift;
+        #end
+        #if AFFINE
+        y[start + c] = normed * first[c] + second[c];
+        #end
+    }
+}

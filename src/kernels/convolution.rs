@@ -1,0 +1,291 @@
+//! Convolutions that keep the size, on graphics devices, and their gradients.
+//!
+//! burn without automatic tuning reads every input from global memory for every output, and takes as gradient of a weight a
+//! convolution with a kernel as large as the image.
+
+use super::shader::{Shader, on_graphics, room};
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary};
+use burn::tensor::{DType, Tensor};
+use burn_cubecl::Cube;
+use burn_cubecl::cubecl::Device;
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::tensor::CubeTensor;
+
+/// Channels that an invocation computes.
+const OUTPUTS: usize = 8;
+/// Neighbouring pixels that an invocation computes.
+const PIXELS: usize = 8;
+/// Most sums of weights [`weight_gradient`] makes before it adds them up: 32 MiB.
+const SUMS: usize = 8 << 20;
+
+/// What follows the sum over channels and places, or comes before it.
+#[derive(Clone, Default)]
+pub struct Around {
+    /// One number per output channel.
+    pub bias: Option<Tensor<1>>,
+    /// Added to the result, whose shape it has; only with a bias.
+    pub residual: Option<Tensor<4>>,
+    /// Every pixel of the input stands for four, so that height and width double.
+    pub upsampled: bool,
+}
+
+/// `x [B, C, H, W]` and `weight [O, C, k, k]`, odd k, zero padding of half the kernel, to `[B, O, H, W]`, or twice height and
+/// width if upsampled.
+///
+/// None where no shader fits, that is off graphics devices and under automatic differentiation, which has [`trained`].
+pub fn convolution(x: &Tensor<4>, weight: &Tensor<4>, around: &Around) -> Option<Tensor<4>> {
+    let (x, weight) = (on_graphics(x)?, on_graphics(weight)?);
+    let bias = around.bias.as_ref().and_then(on_graphics);
+    let residual = around.residual.as_ref().and_then(on_graphics);
+    let missing = around.bias.is_some() != bias.is_some() || around.residual.is_some() != residual.is_some();
+    if missing || (residual.is_some() && bias.is_none()) {
+        return None;
+    }
+    let y = forward(&x, &weight, false, around.upsampled, bias.as_ref(), residual.as_ref());
+    Some(Tensor::from_primitive::<Cube>(y))
+}
+
+/// The same under automatic differentiation for 3 x 3 kernels, without anything around it. None where no shader fits.
+pub fn trained(x: &Tensor<4>, weight: &Tensor<4>) -> Option<Tensor<4>> {
+    let [_, _, kernel, _] = weight.dims();
+    let tracked = |x: &Tensor<4>| x.clone().try_into_primitive::<Autodiff<Cube>>().ok();
+    let (x, weight) = (tracked(x)?, tracked(weight)?);
+    let fits = |x: &CubeTensor| matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32;
+    if kernel != 3 || !fits(x.primitive()) || !fits(weight.primitive()) {
+        return None;
+    }
+    let ((x, x_node), (weight, weight_node)) = (x.into_parts(), weight.into_parts());
+    let (x, weight) = (into_contiguous(x), into_contiguous(weight));
+    let y = forward(&x, &weight, false, false, None, None);
+    let prepared = Convolution.prepare::<NoCheckpointing>([x_node, weight_node]);
+    let y = match prepared.compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish((x, weight), y),
+        OpsKind::UnTracked(prepared) => prepared.finish(y),
+    };
+    Some(Tensor::from_primitive::<Autodiff<Cube>>(y))
+}
+
+/// The step back through [`trained`].
+#[derive(Debug)]
+struct Convolution;
+
+impl Backward<Cube, 2> for Convolution {
+    /// Input and weight.
+    type State = (CubeTensor, CubeTensor);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (x, weight) = ops.state;
+        binary::<Cube, _, _>(
+            ops.parents,
+            ops.node,
+            grads,
+            |g| forward(&into_contiguous(g), &weight, true, false, None, None),
+            |g| weight_gradient(x, into_contiguous(g)),
+        );
+    }
+}
+
+/// `turned`: the gradient of an input from the gradient of an output, which is the convolution with the turned kernel whose
+/// inputs and outputs change places.
+fn forward(
+    x: &CubeTensor,
+    weight: &CubeTensor,
+    turned: bool,
+    upsampled: bool,
+    bias: Option<&CubeTensor>,
+    residual: Option<&CubeTensor>,
+) -> CubeTensor {
+    let (shape, weights) = (x.meta.shape(), weight.meta.shape());
+    let up = 1 + usize::from(upsampled);
+    let (batch, height, width) = (shape[0], shape[2] * up, shape[3] * up);
+    let (from, to, kernel) = (weights[1], weights[0], weights[2]);
+    let strides = [from * kernel * kernel, kernel * kernel];
+    let ([channels, out], [out_stride, in_stride]) = match turned {
+        false => ([from, to], strides),
+        true => ([to, from], [strides[1], strides[0]]),
+    };
+    let y = room(x, [batch, out, height, width]);
+    let (outputs, pixels) = (OUTPUTS.min(out), PIXELS.min(width));
+    let tiles = height * width.div_ceil(pixels);
+    let lanes = tiles.next_power_of_two().min(64);
+    let shader = Shader {
+        name: "convolution",
+        source: include_str!("../../shaders/convolution.wgsl"),
+        constants: vec![
+            ("CHANNELS", channels),
+            ("HEIGHT", height),
+            ("WIDTH", width),
+            ("UP", up),
+            ("KERNEL", kernel),
+            ("OUT", out),
+            ("OUT_STRIDE", out_stride),
+            ("IN_STRIDE", in_stride),
+            ("TURNED", usize::from(turned)),
+            ("OUTPUTS", outputs),
+            ("PIXELS", pixels),
+            ("SPAN", pixels + kernel - 1),
+            ("BIAS", usize::from(bias.is_some())),
+            ("RESIDUAL", usize::from(residual.is_some())),
+        ],
+        lanes: lanes as u32,
+    };
+    let buffers: Vec<&CubeTensor> = [x, weight, &y].into_iter().chain(bias).chain(residual).collect();
+    shader.launch([tiles.div_ceil(lanes), out.div_ceil(outputs), batch], &buffers);
+    y
+}
+
+/// The gradient `[O, C, 3, 3]` from the input `x [B, C, H, W]` and the gradient of the output `g [B, O, H, W]`.
+fn weight_gradient(x: CubeTensor, g: CubeTensor) -> CubeTensor {
+    let (shape, out) = (x.meta.shape().clone(), g.meta.shape()[1]);
+    let (batch, channels) = (shape[0], shape[1]);
+    let parts = (SUMS / (out * channels * 9)).clamp(1, batch);
+    let images = batch.div_ceil(parts);
+    let parts = batch.div_ceil(images);
+    let channels_last = Tensor::<4>::from_primitive::<Cube>(x).permute([0, 2, 3, 1]);
+    let x = into_contiguous(primitive(channels_last));
+    let sums = room(&x, [parts, out, channels, 3, 3]);
+    let outputs = OUTPUTS.min(out);
+    let lanes = channels.next_power_of_two().min(64);
+    let shader = Shader {
+        name: "convolution_weights",
+        source: include_str!("../../shaders/convolution_weights.wgsl"),
+        constants: vec![
+            ("BATCH", batch),
+            ("IMAGES", images),
+            ("CHANNELS", channels),
+            ("HEIGHT", shape[2]),
+            ("WIDTH", shape[3]),
+            ("OUT", out),
+            ("OUTPUTS", outputs),
+        ],
+        lanes: lanes as u32,
+    };
+    shader.launch(
+        [channels.div_ceil(lanes), out.div_ceil(outputs), parts],
+        &[&x, &g, &sums],
+    );
+    primitive(Tensor::<5>::from_primitive::<Cube>(sums).sum_dim(0).squeeze_dim::<4>(0))
+}
+
+/// A tensor that was made of one of [`Cube`].
+fn primitive(x: Tensor<4>) -> CubeTensor {
+    x.try_into_primitive::<Cube>()
+        .unwrap_or_else(|error| unreachable!("operations stay on their device: {error:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden;
+    use crate::model::resize::nearest2x;
+    use burn::tensor::module::conv2d;
+    use burn::tensor::ops::ConvOptions;
+    use burn::tensor::{Device, TensorData, Tolerance};
+
+    /// Small numbers without a pattern.
+    fn values<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+        let value = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
+        let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    fn twin(x: Tensor<4>, weight: Tensor<4>, around: Around) -> Tensor<4> {
+        let [_, _, kernel, _] = weight.dims();
+        let x = if around.upsampled { nearest2x(x) } else { x };
+        let y = conv2d(
+            x,
+            weight,
+            around.bias,
+            ConvOptions::new([1; 2], [kernel / 2; 2], [1; 2], 1),
+        );
+        match around.residual {
+            Some(residual) => y + residual,
+            None => y,
+        }
+    }
+
+    const SHAPES: [(usize, usize, usize, usize, usize); 6] = [
+        (1, 3, 16, 8, 8),
+        (2, 16, 20, 5, 7),
+        (1, 8, 3, 1, 9),
+        (3, 5, 12, 16, 24),
+        (2, 9, 70, 3, 1),
+        (1, 130, 8, 12, 13),
+    ];
+
+    #[test]
+    fn shader_and_twin_agree() {
+        for (batch, inputs, outputs, h, w) in SHAPES {
+            for (kernel, upsampled, extras) in [(3, false, 0), (3, true, 1), (1, false, 2), (3, false, 2)] {
+                let up = 1 + usize::from(upsampled);
+                let [flex, wgpu] = golden::devices().map(|(_, device)| {
+                    let x = values([batch, inputs, h, w], &device);
+                    let weight = values([outputs, inputs, kernel, kernel], &device);
+                    let around = Around {
+                        bias: (extras > 0).then(|| values([outputs], &device)),
+                        residual: (extras > 1).then(|| values([batch, outputs, up * h, up * w], &device)),
+                        upsampled,
+                    };
+                    (x, weight, around)
+                });
+                let found = convolution(&wgpu.0, &wgpu.1, &wgpu.2).expect("a shader");
+                assert!(convolution(&flex.0, &flex.1, &flex.2).is_none());
+                let expected = twin(flex.0, flex.1, flex.2).into_data();
+                found
+                    .into_data()
+                    .assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-3));
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_those_of_the_twin() {
+        for (batch, inputs, outputs, h, w) in SHAPES {
+            let [flex, wgpu] = golden::devices().map(|(name, device)| {
+                let device = device.autodiff();
+                let x = values([batch, inputs, h, w], &device).require_grad();
+                let weight = values([outputs, inputs, 3, 3], &device).require_grad();
+                let y = match name {
+                    "flex" => twin(x.clone(), weight.clone(), Around::default()),
+                    _ => trained(&x, &weight).expect("a shader"),
+                };
+                let grads = (y.clone() * values(y.dims(), &device)).sum().backward();
+                [y.inner(), x.grad(&grads).unwrap(), weight.grad(&grads).unwrap()].map(Tensor::into_data)
+            });
+            for (found, expected) in wgpu.iter().zip(&flex) {
+                found.assert_approx_eq::<f32>(expected, Tolerance::absolute(2e-3));
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_are_finite_differences() {
+        let [_, (_, device)] = golden::devices();
+        let device = device.autodiff();
+        let (shape, weights) = ([2, 3, 5, 6], [4, 3, 3, 3]);
+        let probe = values([2, 4, 5, 6], &device);
+        let loss = |x: &Tensor<4>, weight: &Tensor<4>| (trained(x, weight).unwrap() * probe.clone()).sum();
+        let x = values(shape, &device).require_grad();
+        let weight = values(weights, &device).require_grad();
+        let grads = loss(&x, &weight).backward();
+        let nudged = |x: &Tensor<4>, at: usize, by: f32| {
+            let data = x.clone().inner().into_data();
+            let mut numbers = data.try_to_vec::<f32>().unwrap();
+            numbers[at] += by;
+            Tensor::<4>::from_data(TensorData::new(numbers, x.dims()), &device)
+        };
+        let scalar = |x: Tensor<1>| x.inner().into_scalar::<f32>();
+        for at in [0, 17, 41, 100] {
+            let grad = x.grad(&grads).unwrap().into_data().try_to_vec::<f32>().unwrap()[at];
+            let [up, down] = [0.5, -0.5].map(|by| scalar(loss(&nudged(&x, at, by), &weight)));
+            assert!((up - down - grad).abs() < 1e-3, "input {at}: {} {grad}", up - down);
+            let grad = weight.grad(&grads).unwrap().into_data().try_to_vec::<f32>().unwrap()[at];
+            let [up, down] = [0.5, -0.5].map(|by| scalar(loss(&x, &nudged(&weight, at, by))));
+            assert!((up - down - grad).abs() < 1e-3, "weight {at}: {} {grad}", up - down);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A shader of `shaders/` with its sizes filled in, and its launch.
+//!
+//! Shader compilers keep arrays with computed indices in memory: on the software adapter a tile of sums in an array takes four
+//! times as long as the same in variables. So the files may repeat lines, which WGSL itself cannot:
+//!
+//! ```text
+//! #for p PIXELS          the lines up to its #end once for every p from 0 below PIXELS
+//! let x${p} = ..;        ${..} is a sum of products of counters, constants and numbers
+//! #end
+//! #if BIAS               the lines up to its #end unless BIAS is 0
+//! ```
+
+use burn::tensor::{DType, Shape, Tensor};
+use burn_cubecl::Cube;
+use burn_cubecl::cubecl::prelude::{CubeCount, KernelId};
+use burn_cubecl::cubecl::server::KernelArguments;
+use burn_cubecl::cubecl::{CubeDim, Device};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::template::{KernelSource, SourceKernel, SourceTemplate};
+use burn_cubecl::tensor::CubeTensor;
+
+/// Names and values that a shader is written for.
+pub type Constants = Vec<(&'static str, usize)>;
+
+/// One shader for one set of sizes.
+pub struct Shader {
+    pub name: &'static str,
+    pub source: &'static str,
+    pub constants: Constants,
+    /// Invocations of a workgroup, along its first axis.
+    pub lanes: u32,
+}
+
+impl Shader {
+    /// Runs `groups` workgroups on `buffers`, in the order of their bindings.
+    pub fn launch(self, groups: [usize; 3], buffers: &[&CubeTensor]) {
+        let [x, y, z] = groups.map(|count| count as u32);
+        let lanes = self.lanes;
+        let arguments = buffers.iter().fold(KernelArguments::new(), |arguments, buffer| {
+            arguments.with_buffer(buffer.handle.clone().binding())
+        });
+        let kernel = SourceKernel::new(self, CubeDim::new_1d(lanes));
+        buffers[0]
+            .client
+            .launch(Box::new(kernel), CubeCount::Static(x, y, z), arguments);
+    }
+}
+
+impl KernelSource for Shader {
+    fn source(&self) -> SourceTemplate {
+        let mut constants = self.constants.clone();
+        constants.push(("LANES", self.lanes as usize));
+        SourceTemplate::new(expand(self.source, &constants))
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info((self.name, self.constants.clone()))
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// What a shader can read: 32-bit numbers without gaps on a graphics device and outside of autodiff.
+pub fn on_graphics<const D: usize>(x: &Tensor<D>) -> Option<CubeTensor> {
+    let x = x.clone().try_into_primitive::<Cube>().ok()?;
+    let fits = matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32;
+    fits.then(|| into_contiguous(x))
+}
+
+/// Room for `shape` where `like` is.
+pub fn room(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+    let shape = shape.into();
+    let bytes = shape.num_elements() * size_of::<f32>();
+    let handle = like.client.empty(bytes);
+    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, handle, DType::F32)
+}
+
+/// The constant as which a shader takes a float: its bits.
+pub fn bits(value: f64) -> usize {
+    (value as f32).to_bits() as usize
+}
+
+/// The WGSL of a file of `shaders/`.
+///
+/// # Panics
+/// On an unknown name or a missing `#end`. Both would be in a file of this crate, and every kernel's test runs it.
+fn expand(source: &str, constants: &[(&'static str, usize)]) -> String {
+    let lines: Vec<&str> = source.lines().collect();
+    let mut names: Vec<(String, usize)> = constants
+        .iter()
+        .map(|&(name, value)| (name.to_string(), value))
+        .collect();
+    let mut out = String::new();
+    repeat(&lines, &mut names, &mut out);
+    out
+}
+
+fn repeat(lines: &[&str], names: &mut Vec<(String, usize)>, out: &mut String) {
+    let mut at = 0;
+    while at < lines.len() {
+        let line = lines[at].trim();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["#for", counter, count] => {
+                let end = end_of(lines, at);
+                for i in 0..value(count, names) {
+                    names.push((counter.to_string(), i));
+                    repeat(&lines[at + 1..end], names, out);
+                    names.pop();
+                }
+                at = end;
+            }
+            ["#if", condition] => {
+                let end = end_of(lines, at);
+                if value(condition, names) != 0 {
+                    repeat(&lines[at + 1..end], names, out);
+                }
+                at = end;
+            }
+            _ => {
+                fill(line, names, out);
+                out.push('\n');
+            }
+        }
+        at += 1;
+    }
+}
+
+/// The line of the `#end` that belongs to the block begun at line `start`.
+fn end_of(lines: &[&str], start: usize) -> usize {
+    let mut depth = 0;
+    for (number, line) in lines.iter().enumerate().skip(start) {
+        let line = line.trim();
+        if line.starts_with("#for ") || line.starts_with("#if ") {
+            depth += 1;
+        } else if line == "#end" {
+            depth -= 1;
+            if depth == 0 {
+                return number;
+            }
+        }
+    }
+    panic!("a block of a shader has no #end: {}", lines[start]);
+}
+
+/// Copies a line with every `${..}` replaced.
+fn fill(line: &str, names: &[(String, usize)], out: &mut String) {
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (expression, after) = after.split_once('}').unwrap_or((after, ""));
+        out.push_str(before);
+        out.push_str(&value(expression, names).to_string());
+        rest = after;
+    }
+    out.push_str(rest);
+}
+
+/// A sum of products such as `2*p+1`.
+fn value(expression: &str, names: &[(String, usize)]) -> usize {
+    let factor = |text: &str| {
+        let text = text.trim();
+        text.parse().unwrap_or_else(|_| {
+            let found = names.iter().rev().find(|(name, _)| name == text);
+            found
+                .unwrap_or_else(|| panic!("a shader asks for an unknown `{text}`"))
+                .1
+        })
+    };
+    let product = |text: &str| text.split('*').map(factor).product::<usize>();
+    expression.split('+').map(product).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_repeated_and_filled() {
+        let source = "a ${N}\n#for i N\n#for j 2\nx${i}_${j} = y${2*i+j}\n#end\n#if ON\nz${i}\n#end\n#end\nb";
+        let expected = "a 2\nx0_0 = y0\nx0_1 = y1\nz0\nx1_0 = y2\nx1_1 = y3\nz1\nb\n";
+        assert_eq!(expand(source, &[("N", 2), ("ON", 1)]), expected);
+        let without = expand(source, &[("N", 1), ("ON", 0)]);
+        assert_eq!(without, "a 1\nx0_0 = y0\nx0_1 = y1\nb\n");
+    }
+
+    #[test]
+    #[should_panic(expected = "unknown `M`")]
+    fn unknown_names_are_no_text() {
+        expand("${M}", &[("N", 2)]);
+    }
+}
