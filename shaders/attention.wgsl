@@ -3,10 +3,6 @@
 // keys and values [B, H, ROOM, hd], of which the first SEEN count; a mask [B, SEEN]; the result is [B, L, H hd].
 // The launcher and the twin in plain tensor operations are in src/kernels/attention.rs.
 
-const LENGTH = ${LENGTH}u;
-const HEADS = ${HEADS}u;
-const ROOM = ${ROOM}u;
-const SEEN = ${SEEN}u;
 // hd in fours.
 const DIM = ${DIM}u;
 
@@ -17,9 +13,14 @@ const DIM = ${DIM}u;
 #if MASKED
 @group(0) @binding(4) var<storage, read_write> mask: array<f32>;
 #end
+#sizes
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+    let LENGTH = sizes.LENGTH;
+    let HEADS = sizes.HEADS;
+    let ROOM = sizes.ROOM;
+    let SEEN = sizes.SEEN;
     let token = at.x;
     let head = at.y;
     let image = at.z;

@@ -3,18 +3,9 @@
 // in a row, so that eleven of a hundred operands are loaded and the others are in registers.
 // The launcher and the twin in plain tensor operations are in src/kernels/convolution.rs.
 
-const CHANNELS = ${CHANNELS}u;
-const HEIGHT = ${HEIGHT}u;
-const WIDTH = ${WIDTH}u;
 const UP = ${UP}u;
 const KERNEL = ${KERNEL}u;
 const PAD = KERNEL / 2u;
-const OUT = ${OUT}u;
-// Tiles of a row.
-const TILES = (WIDTH + ${PIXELS}u - 1u) / ${PIXELS}u;
-// From one output, and one input, to the next in the weights; the other way round for a gradient.
-const OUT_STRIDE = ${OUT_STRIDE}u;
-const IN_STRIDE = ${IN_STRIDE}u;
 
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>;
@@ -25,6 +16,7 @@ const IN_STRIDE = ${IN_STRIDE}u;
 #if RESIDUAL
 @group(0) @binding(4) var<storage, read_write> residual: array<f32>;
 #end
+#sizes
 
 fn place(ky: u32, kx: u32) -> u32 {
     let place = ky * KERNEL + kx;
@@ -33,6 +25,15 @@ fn place(ky: u32, kx: u32) -> u32 {
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+    let CHANNELS = sizes.CHANNELS;
+    let HEIGHT = sizes.HEIGHT;
+    let WIDTH = sizes.WIDTH;
+    let OUT = sizes.OUT;
+    // From one output, and one input, to the next in the weights; the other way round for a gradient.
+    let OUT_STRIDE = sizes.OUT_STRIDE;
+    let IN_STRIDE = sizes.IN_STRIDE;
+    // Tiles of a row.
+    let TILES = (WIDTH + ${PIXELS}u - 1u) / ${PIXELS}u;
     if at.x >= HEIGHT * TILES {
         return;
     }

@@ -3,19 +3,19 @@
 // An invocation keeps the nine places of OUTPUTS weights and slides along the rows.
 // The launcher is in src/kernels/convolution.rs; its twin is burn's automatic differentiation.
 
-const BATCH = ${BATCH}u;
-const IMAGES = ${IMAGES}u;
-const CHANNELS = ${CHANNELS}u;
-const HEIGHT = ${HEIGHT}u;
-const WIDTH = ${WIDTH}u;
-const OUT = ${OUT}u;
-
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> g: array<f32>;
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
+#sizes
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+    let BATCH = sizes.BATCH;
+    let IMAGES = sizes.IMAGES;
+    let CHANNELS = sizes.CHANNELS;
+    let HEIGHT = sizes.HEIGHT;
+    let WIDTH = sizes.WIDTH;
+    let OUT = sizes.OUT;
     let c = at.x;
     if c >= CHANNELS {
         return;

@@ -1,18 +1,18 @@
 // silu((x - mean) / deviation * weight + bias) for x [B, C, A] with the statistics [B G, 2] of group_norm_statistics.wgsl.
 // The launcher and the twin in plain tensor operations are in src/kernels/norm.rs.
 
-const CHANNELS = ${CHANNELS}u;
-const AREA = ${AREA}u;
-const PER_GROUP = ${PER_GROUP}u;
-
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> statistics: array<f32>;
 @group(0) @binding(2) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(3) var<storage, read_write> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
+#sizes
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+    let CHANNELS = sizes.CHANNELS;
+    let AREA = sizes.AREA;
+    let PER_GROUP = sizes.PER_GROUP;
     // An invocation takes up to EACH neighbours of one channel: x runs over those, y over images and channels.
     let row = at.y;
     let first = at.x * ${EACH}u;

@@ -1,11 +1,11 @@
 // Mean and 1 / sqrt(variance + epsilon) of every group of x [B, G, N]: statistics [B G, 2]. A workgroup takes a group.
 // The launcher and the twin in plain tensor operations are in src/kernels/norm.rs.
 
-const NUMBERS = ${NUMBERS}u;
 const LANES = ${LANES}u;
 
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> statistics: array<f32>;
+#sizes
 
 var<workgroup> sums: array<f32, LANES>;
 
@@ -25,6 +25,7 @@ fn total(lane: u32, part: f32) -> f32 {
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let NUMBERS = sizes.NUMBERS;
     let start = group.x * NUMBERS;
     var sum = 0.0;
     for (var i = lane; i < NUMBERS; i += LANES) {

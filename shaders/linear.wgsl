@@ -2,11 +2,6 @@
 // block's table [6, N] plus the prompt's [B, 6, N]. An invocation computes ROWS x COLUMNS results and loads four of K at once.
 // The launcher and the twin in plain tensor operations are in src/kernels/linear.rs.
 
-const ROWS_IN_ALL = ${R}u;
-const N = ${N}u;
-// In fours.
-const K = ${K}u;
-
 @group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> weight: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -20,9 +15,16 @@ const K = ${K}u;
 @group(0) @binding(${4+BIAS}) var<storage, read_write> table: array<f32>;
 @group(0) @binding(${5+BIAS}) var<storage, read_write> prompt: array<f32>;
 #end
+#sizes
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+    let ROWS_IN_ALL = sizes.R;
+    let N = sizes.N;
+    // In fours.
+    let K = sizes.K;
+    let LENGTH = sizes.LENGTH;
+    let GATE = sizes.GATE;
     let column = at.x * ${COLUMNS}u;
     let row = at.y * ${ROWS}u;
     if column >= N {
@@ -55,7 +57,7 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
         let shift = bias[n];
         #end
         #if GATED
-        let own = table[${GATE}u * N + n];
+        let own = table[GATE * N + n];
         #end
         #for i ROWS
         if row + ${i}u < ROWS_IN_ALL {
@@ -69,7 +71,7 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
             value /= 1.0 + exp(-1.5957691216057308 * (value + 0.044715 * value * value * value));
             #end
             #if GATED
-            value *= own + prompt[((row + ${i}u) / ${LENGTH}u * 6u + ${GATE}u) * N + n];
+            value *= own + prompt[((row + ${i}u) / LENGTH * 6u + GATE) * N + n];
             #end
             #if RESIDUAL
             value += residual[at${i}];

@@ -2,12 +2,6 @@
 // and rotated; and into the cache [B, H, ROOM, hd], behind what is there, keys of unit length, rotated, and biased values.
 // An invocation takes one token of one head. The launcher and the twin are in src/kernels/attention.rs.
 
-const LENGTH = ${LENGTH}u;
-const HEADS = ${HEADS}u;
-const DIM = ${DIM}u;
-const ROOM = ${ROOM}u;
-const START = ${START}u;
-
 @group(0) @binding(0) var<storage, read_write> qkv: array<f32>;
 // q_bias [H hd], v_bias [H hd], temperatures [H].
 @group(0) @binding(1) var<storage, read_write> biases: array<f32>;
@@ -18,9 +12,15 @@ const START = ${START}u;
 @group(0) @binding(5) var<storage, read_write> cosines: array<f32>;
 @group(0) @binding(6) var<storage, read_write> sines: array<f32>;
 #end
+#sizes
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+    let LENGTH = sizes.LENGTH;
+    let HEADS = sizes.HEADS;
+    let DIM = sizes.DIM;
+    let ROOM = sizes.ROOM;
+    let START = sizes.START;
     if at.x >= LENGTH * HEADS {
         return;
     }

@@ -10,7 +10,7 @@ use burn_cubecl::tensor::CubeTensor;
 /// Widest head; an invocation keeps a query and a sum of this many numbers.
 const WIDEST: usize = 128;
 /// Invocations of a workgroup.
-const LANES: usize = 64;
+const LANES: usize = 32;
 
 /// `softmax(factor q k^T + mask) v`, heads side by side: queries `[B, L, H hd]`, keys and values `[B, H, L_k, hd]`, a mask
 /// `[B, 1, 1, L_k]`, to `[B, L, H hd]`.
@@ -71,25 +71,21 @@ fn launch(
     let shape = k.meta.shape();
     let (batch, heads, held, hd) = (shape[0], shape[1], shape[2], shape[3]);
     let result = room(q, [batch, length, heads * hd]);
-    let lanes = length.next_power_of_two().min(LANES);
     let shader = Shader {
         name: "attention",
         source: include_str!("../../shaders/attention.wgsl"),
         constants: vec![
-            ("LENGTH", length),
-            ("HEADS", heads),
-            ("ROOM", held),
-            ("SEEN", seen),
             ("DIM", hd / 4),
             ("FACTOR", bits(factor)),
             ("BY_TOKEN", usize::from(by_token)),
             ("BY_HEAD", usize::from(!by_token)),
             ("MASKED", usize::from(mask.is_some())),
         ],
-        lanes: lanes as u32,
+        sizes: vec![("LENGTH", length), ("HEADS", heads), ("ROOM", held), ("SEEN", seen)],
+        lanes: LANES as u32,
     };
     let buffers: Vec<&CubeTensor> = [q, k, v, &result].into_iter().chain(mask).collect();
-    shader.launch([length.div_ceil(lanes), heads, batch], &buffers);
+    shader.launch([length.div_ceil(LANES), heads, batch], &buffers);
     result
 }
 
@@ -120,26 +116,27 @@ pub fn attention_into_cache(qkv: &Tensor<3>, cached: &Cached) -> Option<Tensor<3
         None => None,
     };
     let queries = room(&qkv, [batch, heads, length, hd]);
-    let lanes = (length * heads).next_power_of_two().min(LANES);
     let shader = Shader {
         name: "rotate_into_cache",
         source: include_str!("../../shaders/rotate_into_cache.wgsl"),
         constants: vec![
+            ("ROTARY", usize::from(rope.is_some())),
+            ("PLAIN", usize::from(rope.is_none())),
+        ],
+        sizes: vec![
             ("LENGTH", length),
             ("HEADS", heads),
             ("DIM", hd),
             ("ROOM", held),
             ("START", cached.filled),
-            ("ROTARY", usize::from(rope.is_some())),
-            ("PLAIN", usize::from(rope.is_none())),
         ],
-        lanes: lanes as u32,
+        lanes: LANES as u32,
     };
     let mut buffers = vec![&qkv, &biases, &queries, &keys, &values];
     if let Some((cosines, sines)) = &rope {
         buffers.extend([cosines, sines]);
     }
-    shader.launch([(length * heads).div_ceil(lanes), batch, 1], &buffers);
+    shader.launch([(length * heads).div_ceil(LANES), batch, 1], &buffers);
     let seen = cached.filled + length;
     let result = launch(&queries, false, length, &keys, &values, seen, None, 1.0);
     Some(Tensor::from_primitive::<Cube>(result))

@@ -19,6 +19,8 @@ use burn_cubecl::tensor::CubeTensor;
 const OUTPUTS: usize = 8;
 /// Neighbouring pixels that an invocation computes.
 const PIXELS: usize = 8;
+/// Invocations of a workgroup.
+const LANES: usize = 32;
 /// Most sums of weights [`weight_gradient`] makes before it adds them up: 32 MiB.
 const SUMS: usize = 8 << 20;
 
@@ -109,21 +111,14 @@ fn forward(
         true => ([to, from], [strides[1], strides[0]]),
     };
     let y = room(x, [batch, out, height, width]);
-    let (outputs, pixels) = (OUTPUTS.min(out), PIXELS.min(width));
+    let (outputs, pixels) = (OUTPUTS.min(out), if width < PIXELS { PIXELS / 2 } else { PIXELS });
     let tiles = height * width.div_ceil(pixels);
-    let lanes = tiles.next_power_of_two().min(64);
     let shader = Shader {
         name: "convolution",
         source: include_str!("../../shaders/convolution.wgsl"),
         constants: vec![
-            ("CHANNELS", channels),
-            ("HEIGHT", height),
-            ("WIDTH", width),
             ("UP", up),
             ("KERNEL", kernel),
-            ("OUT", out),
-            ("OUT_STRIDE", out_stride),
-            ("IN_STRIDE", in_stride),
             ("TURNED", usize::from(turned)),
             ("OUTPUTS", outputs),
             ("PIXELS", pixels),
@@ -131,10 +126,18 @@ fn forward(
             ("BIAS", usize::from(bias.is_some())),
             ("RESIDUAL", usize::from(residual.is_some())),
         ],
-        lanes: lanes as u32,
+        sizes: vec![
+            ("CHANNELS", channels),
+            ("HEIGHT", height),
+            ("WIDTH", width),
+            ("OUT", out),
+            ("OUT_STRIDE", out_stride),
+            ("IN_STRIDE", in_stride),
+        ],
+        lanes: LANES as u32,
     };
     let buffers: Vec<&CubeTensor> = [x, weight, &y].into_iter().chain(bias).chain(residual).collect();
-    shader.launch([tiles.div_ceil(lanes), out.div_ceil(outputs), batch], &buffers);
+    shader.launch([tiles.div_ceil(LANES), out.div_ceil(outputs), batch], &buffers);
     y
 }
 
@@ -149,23 +152,22 @@ fn weight_gradient(x: CubeTensor, g: CubeTensor) -> CubeTensor {
     let x = into_contiguous(primitive(channels_last));
     let sums = room(&x, [parts, out, channels, 3, 3]);
     let outputs = OUTPUTS.min(out);
-    let lanes = channels.next_power_of_two().min(64);
     let shader = Shader {
         name: "convolution_weights",
         source: include_str!("../../shaders/convolution_weights.wgsl"),
-        constants: vec![
+        constants: vec![("OUTPUTS", outputs)],
+        sizes: vec![
             ("BATCH", batch),
             ("IMAGES", images),
             ("CHANNELS", channels),
             ("HEIGHT", shape[2]),
             ("WIDTH", shape[3]),
             ("OUT", out),
-            ("OUTPUTS", outputs),
         ],
-        lanes: lanes as u32,
+        lanes: LANES as u32,
     };
     shader.launch(
-        [channels.div_ceil(lanes), out.div_ceil(outputs), parts],
+        [channels.div_ceil(LANES), out.div_ceil(outputs), parts],
         &[&x, &g, &sums],
     );
     primitive(Tensor::<5>::from_primitive::<Cube>(sums).sum_dim(0).squeeze_dim::<4>(0))

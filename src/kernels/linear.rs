@@ -10,6 +10,10 @@ use burn_cubecl::tensor::CubeTensor;
 /// Results of an invocation: at most so many rows, and so many columns.
 const ROWS: usize = 8;
 const COLUMNS: usize = 4;
+/// Rows of an invocation where there are no more: one image of the first scale, with and without the prompt.
+const FEW: usize = 2;
+/// Invocations of a workgroup.
+const LANES: usize = 64;
 
 /// A factor on the result: part `part` of a block's table `[1, 1, 6, N]` plus the prompt's `[B, 1, 6, N]`.
 #[derive(Clone)]
@@ -66,29 +70,30 @@ fn shader(x: &Tensor<3>, weight: &Tensor<2>, bias: Option<&Tensor<1>>, after: &A
         }
     }
     let y = room(&x, [b, l, n]);
-    let tile = ROWS.min(rows.next_power_of_two());
+    let tile = if rows <= FEW { FEW } else { ROWS };
     let across = n.div_ceil(COLUMNS);
-    let lanes = across.next_power_of_two().min(64);
     let shader = Shader {
         name: "linear",
         source: include_str!("../../shaders/linear.wgsl"),
         constants: vec![
-            ("R", rows),
-            ("N", n),
-            ("K", k / 4),
-            ("LENGTH", l),
             ("ROWS", tile),
             ("COLUMNS", COLUMNS),
             ("BIAS", usize::from(bias.is_some())),
             ("GELU", usize::from(matches!(after, After::Gelu))),
             ("RESIDUAL", usize::from(matches!(after, After::Residual(..)))),
             ("GATED", usize::from(gate_part.is_some())),
+        ],
+        sizes: vec![
+            ("R", rows),
+            ("N", n),
+            ("K", k / 4),
+            ("LENGTH", l),
             ("GATE", gate_part.unwrap_or(0)),
         ],
-        lanes: lanes as u32,
+        lanes: LANES as u32,
     };
     let buffers: Vec<&CubeTensor> = [&x, &weight, &y].into_iter().chain(&extras).collect();
-    shader.launch([across.div_ceil(lanes), rows.div_ceil(tile), 1], &buffers);
+    shader.launch([across.div_ceil(LANES), rows.div_ceil(tile), 1], &buffers);
     Some(Tensor::from_primitive::<Cube>(y))
 }
 

@@ -48,7 +48,8 @@ fn group_norm_shader(
     let shader = Shader {
         name: "group_norm_statistics",
         source: include_str!("../../shaders/group_norm_statistics.wgsl"),
-        constants: vec![("NUMBERS", per_group * area), ("EPSILON", bits(epsilon))],
+        constants: vec![("EPSILON", bits(epsilon))],
+        sizes: vec![("NUMBERS", per_group * area)],
         lanes,
     };
     shader.launch([b * groups, 1, 1], &[&x, &statistics]);
@@ -56,12 +57,8 @@ fn group_norm_shader(
     let shader = Shader {
         name: "group_norm",
         source: include_str!("../../shaders/group_norm.wgsl"),
-        constants: vec![
-            ("CHANNELS", c),
-            ("AREA", area),
-            ("PER_GROUP", per_group),
-            ("EACH", EACH),
-        ],
+        constants: vec![("EACH", EACH)],
+        sizes: vec![("CHANNELS", c), ("AREA", area), ("PER_GROUP", per_group)],
         lanes,
     };
     let along = area.div_ceil(EACH).div_ceil(lanes as usize);
@@ -128,14 +125,11 @@ fn layer_norm_shader(x: &Tensor<3>, epsilon: f64, modulation: &Modulation) -> Op
         name: "layer_norm",
         source: include_str!("../../shaders/layer_norm.wgsl"),
         constants: vec![
-            ("CHANNELS", c),
-            ("LENGTH", l),
             ("EPSILON", bits(epsilon)),
             ("AFFINE", usize::from(affine)),
             ("MODULATED", usize::from(!affine)),
-            ("SCALE", scale),
-            ("SHIFT", shift),
         ],
+        sizes: vec![("CHANNELS", c), ("LENGTH", l), ("SCALE", scale), ("SHIFT", shift)],
         lanes: 64,
     };
     shader.launch([b * l, 1, 1], &[&x, &first, &second, &y]);

@@ -8,12 +8,16 @@
 //! let x${p} = ..;        ${..} is a sum of products of counters, constants and numbers
 //! #end
 //! #if BIAS               the lines up to its #end unless BIAS is 0
+//! #sizes                 a uniform `sizes` with the names and values that may differ from launch to launch
 //! ```
+//!
+//! Whatever a shader does not unroll by is a size and no constant: compiling it again for every shape of an image took longer
+//! than drawing the image.
 
 use burn::tensor::{DType, Shape, Tensor};
 use burn_cubecl::Cube;
 use burn_cubecl::cubecl::prelude::{CubeCount, KernelId};
-use burn_cubecl::cubecl::server::KernelArguments;
+use burn_cubecl::cubecl::server::{KernelArguments, MetadataBindingInfo};
 use burn_cubecl::cubecl::{CubeDim, Device};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::template::{KernelSource, SourceKernel, SourceTemplate};
@@ -22,11 +26,14 @@ use burn_cubecl::tensor::CubeTensor;
 /// Names and values that a shader is written for.
 pub type Constants = Vec<(&'static str, usize)>;
 
-/// One shader for one set of sizes.
+/// One launch of a shader.
 pub struct Shader {
     pub name: &'static str,
     pub source: &'static str,
+    /// Compiled in.
     pub constants: Constants,
+    /// In a uniform behind the buffers.
+    pub sizes: Constants,
     /// Invocations of a workgroup, along its first axis.
     pub lanes: u32,
 }
@@ -36,25 +43,57 @@ impl Shader {
     pub fn launch(self, groups: [usize; 3], buffers: &[&CubeTensor]) {
         let [x, y, z] = groups.map(|count| count as u32);
         let lanes = self.lanes;
-        let arguments = buffers.iter().fold(KernelArguments::new(), |arguments, buffer| {
+        let sizes: Vec<u64> = self.sizes.iter().map(|&(_, size)| size as u64).collect();
+        // 32 bits each, and the whole a multiple of 16 bytes.
+        let packed = sizes.chunks(4).flat_map(|four| {
+            let size = |i: usize| four.get(i).copied().unwrap_or(0);
+            [size(0) | size(1) << 32, size(2) | size(3) << 32]
+        });
+        let arguments = KernelArguments::new().with_info(MetadataBindingInfo::custom(packed.collect()));
+        let arguments = buffers.iter().fold(arguments, |arguments, buffer| {
             arguments.with_buffer(buffer.handle.clone().binding())
         });
-        let kernel = SourceKernel::new(self, CubeDim::new_1d(lanes));
+        let source = Source {
+            shader: self,
+            buffers: buffers.len(),
+        };
+        let kernel = SourceKernel::new(source, CubeDim::new_1d(lanes));
         buffers[0]
             .client
             .launch(Box::new(kernel), CubeCount::Static(x, y, z), arguments);
     }
 }
 
-impl KernelSource for Shader {
+/// What is compiled: once for all sizes.
+struct Source {
+    shader: Shader,
+    buffers: usize,
+}
+
+impl KernelSource for Source {
     fn source(&self) -> SourceTemplate {
-        let mut constants = self.constants.clone();
-        constants.push(("LANES", self.lanes as usize));
-        SourceTemplate::new(expand(self.source, &constants))
+        let Shader {
+            source,
+            constants,
+            sizes,
+            lanes,
+            ..
+        } = &self.shader;
+        let mut constants = constants.clone();
+        constants.push(("LANES", *lanes as usize));
+        let fields: String = sizes.iter().map(|(name, _)| format!("{name}: u32, ")).collect();
+        let sizes = format!(
+            "struct Sizes {{ {fields}}}\n@group(0) @binding({}) var<uniform> sizes: Sizes;",
+            self.buffers
+        );
+        SourceTemplate::new(expand(&source.replace("#sizes", &sizes), &constants))
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.name, self.constants.clone()))
+        let Shader {
+            name, constants, lanes, ..
+        } = &self.shader;
+        KernelId::new::<Self>().info((*name, constants.clone(), *lanes, self.buffers))
     }
 
     fn lang(&self) -> &'static str {

@@ -1,0 +1,85 @@
+// node bench/page.js [rounds] [page]: how long the built page (dist) takes for one image on each engine, in headless Chromium with
+// the software adapter. Both engines draw the same prompt and seeds, one after the other in every round, so that what else
+// the machine does meets both. Prints a Markdown table of medians; the first image of each engine, which compiles the
+// shaders, stands by itself.
+
+import { launch } from "../tests/e2e/visit.js";
+
+const ROUNDS = Number(process.argv[2] ?? 5);
+process.env.PAGE = process.argv[3] ?? "dist";
+const { serve } = await import("../tests/e2e/site.js");
+
+/** @param {number[]} values */
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+const site = await serve();
+const browser = await launch();
+const page = await browser.newPage();
+// Counts what any worker of the page sends to the graphics device.
+await page.route("**/worker.js", async (route) => {
+  const response = await route.fetch();
+  const counting = `
+    let dispatches = 0;
+    const { dispatchWorkgroups } = globalThis.GPUComputePassEncoder?.prototype ?? {};
+    if (dispatchWorkgroups) GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...count) {
+      dispatches += 1;
+      return dispatchWorkgroups.apply(this, count);
+    };
+    const post = globalThis.postMessage.bind(globalThis);
+    globalThis.postMessage = (message, ...rest) =>
+      post(message && typeof message === "object" ? Object.assign(message, { dispatches }) : message, ...rest);\n`;
+  const text = await response.text();
+  const imports = text.lastIndexOf("\nimport ");
+  const end = text.indexOf(";", imports) + 1;
+  await route.fulfill({ response, body: text.slice(0, end) + counting + text.slice(end) });
+});
+page.on("pageerror", (error) => console.error(error.message));
+await page.goto(site.url);
+const drawn = await page.evaluate(async (rounds) => {
+  // Addresses of the page, not of this file.
+  const { EngineClient } = await import(new URL("engine-client.js", location.href).href);
+  /** @type {Record<string, { total: number, scales: number[], dispatches: number[] }[]>} */
+  const drawn = {};
+  /** @type {Record<string, any>} */
+  const clients = {};
+  for (const engine of ["webgpu", "cpu"]) {
+    clients[engine] = new EngineClient();
+    const manifest = new URL("models/default/manifest.json", location.href).href;
+    await clients[engine].load({ manifest, files: {} }, engine, () => {});
+    drawn[engine] = [];
+  }
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const engine of Object.keys(clients)) {
+      const began = performance.now();
+      /** @type {number[]} */
+      const scales = [];
+      /** @type {number[]} */
+      const dispatches = [];
+      await clients[engine].generate({ prompt: "a red apple", seed: round }, (/** @type {any} */ event) => {
+        if (event.type === "started") dispatches.push(event.dispatches);
+        if (event.type !== "scale") return;
+        scales.push(performance.now() - began);
+        dispatches.push(event.dispatches);
+      });
+      drawn[engine].push({ total: performance.now() - began, scales, dispatches });
+    }
+  }
+  return drawn;
+}, ROUNDS);
+await browser.close();
+site.close();
+
+console.log("| engine | first image s | image s | first scale s | after each scale s | dispatches of each scale |");
+console.log("|---|---:|---:|---:|---|---|");
+for (const [engine, images] of Object.entries(drawn)) {
+  const [first, ...warm] = images;
+  const seconds = (/** @type {number} */ ms) => (ms / 1000).toFixed(2);
+  const scales = warm[0].scales.map((_, k) => median(warm.map((image) => image.scales[k])));
+  const counts = warm[0].dispatches.slice(1).map((count, k) => count - warm[0].dispatches[k]);
+  const row = [engine, seconds(first.total), seconds(median(warm.map((image) => image.total))), seconds(scales[0]),
+    scales.map(seconds).join(", "), engine === "cpu" ? "-" : counts.join(", ")];
+  console.log(`| ${row.join(" | ")} |`);
+}
