@@ -1,5 +1,6 @@
 //! The command line: one subcommand a file, each on the same engine as the page.
 
+mod bench;
 mod convert;
 mod data;
 mod error;
@@ -10,6 +11,7 @@ mod pack;
 mod processor;
 mod train;
 
+pub use bench::Bench;
 pub use convert::Convert;
 pub use data::Data;
 pub use error::CliError;
@@ -24,6 +26,7 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "infinity", version, about)]
 pub enum Cli {
+    Bench(Bench),
     Convert(Convert),
     Data(Data),
     Eval(Eval),
@@ -35,6 +38,7 @@ pub enum Cli {
 impl Cli {
     pub fn run(self) -> Result<(), CliError> {
         match self {
+            Self::Bench(bench) => bench.run(),
             Self::Convert(convert) => convert.run(),
             Self::Data(data) => data.run(),
             Self::Eval(eval) => eval.run(),

@@ -19,7 +19,7 @@ pub fn attention(q: Tensor<3>, k: Tensor<4>, v: Tensor<4>, mask: Option<&Tensor<
 }
 
 /// The same in plain tensor operations.
-fn twin(q: Tensor<3>, k: Tensor<4>, v: Tensor<4>, mask: Option<&Tensor<4>>, factor: f64) -> Tensor<3> {
+pub fn twin(q: Tensor<3>, k: Tensor<4>, v: Tensor<4>, mask: Option<&Tensor<4>>, factor: f64) -> Tensor<3> {
     let [b, heads, _, hd] = k.dims();
     let [_, l, c] = q.dims();
     let q = q.reshape([b, l, heads, hd]).swap_dims(1, 2) * factor;

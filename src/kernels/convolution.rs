@@ -4,11 +4,14 @@
 //! convolution with a kernel as large as the image.
 
 use super::shader::{Shader, on_graphics, room};
+use crate::model::resize::nearest2x;
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary};
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::Cube;
 use burn_cubecl::cubecl::Device;
@@ -49,6 +52,22 @@ pub fn convolution(x: &Tensor<4>, weight: &Tensor<4>, around: &Around) -> Option
     }
     let y = forward(&x, &weight, false, around.upsampled, bias.as_ref(), residual.as_ref());
     Some(Tensor::from_primitive::<Cube>(y))
+}
+
+/// The same in burn's operations.
+pub fn twin(x: Tensor<4>, weight: Tensor<4>, around: Around) -> Tensor<4> {
+    let [_, _, kernel, _] = weight.dims();
+    let x = if around.upsampled { nearest2x(x) } else { x };
+    let y = conv2d(
+        x,
+        weight,
+        around.bias,
+        ConvOptions::new([1; 2], [kernel / 2; 2], [1; 2], 1),
+    );
+    match around.residual {
+        Some(residual) => y + residual,
+        None => y,
+    }
 }
 
 /// The same under automatic differentiation for 3 x 3 kernels, without anything around it. None where no shader fits.
@@ -183,32 +202,8 @@ fn primitive(x: Tensor<4>) -> CubeTensor {
 mod tests {
     use super::*;
     use crate::golden;
-    use crate::model::resize::nearest2x;
-    use burn::tensor::module::conv2d;
-    use burn::tensor::ops::ConvOptions;
-    use burn::tensor::{Device, TensorData, Tolerance};
-
-    /// Small numbers without a pattern.
-    fn values<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-        let value = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
-        let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
-        Tensor::from_data(TensorData::new(values, shape), device)
-    }
-
-    fn twin(x: Tensor<4>, weight: Tensor<4>, around: Around) -> Tensor<4> {
-        let [_, _, kernel, _] = weight.dims();
-        let x = if around.upsampled { nearest2x(x) } else { x };
-        let y = conv2d(
-            x,
-            weight,
-            around.bias,
-            ConvOptions::new([1; 2], [kernel / 2; 2], [1; 2], 1),
-        );
-        match around.residual {
-            Some(residual) => y + residual,
-            None => y,
-        }
-    }
+    use crate::kernels::test_values as values;
+    use burn::tensor::{TensorData, Tolerance};
 
     const SHAPES: [(usize, usize, usize, usize, usize); 6] = [
         (1, 3, 16, 8, 8),

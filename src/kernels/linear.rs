@@ -39,7 +39,7 @@ pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, after: A
 }
 
 /// The same in plain tensor operations.
-fn twin(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, after: After) -> Tensor<3> {
+pub fn twin(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, after: After) -> Tensor<3> {
     let y = burn::tensor::module::linear(x, weight.transpose(), bias);
     match after {
         After::Nothing => y,

@@ -14,11 +14,17 @@ const EACH: usize = 4;
 /// `silu(GN(x) weight + bias)` for `x [B, C, H, W]` in `groups` groups of channels, weight and bias `[C]`.
 pub fn group_norm_silu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
     group_norm_shader(&x, &weight, &bias, groups, epsilon)
-        .unwrap_or_else(|| silu(group_norm(x, weight, bias, groups, epsilon)))
+        .unwrap_or_else(|| group_norm_silu_twin(x, weight, bias, groups, epsilon))
 }
 
-/// The group norm alone, in plain tensor operations.
-fn group_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
+/// The same in plain tensor operations.
+pub fn group_norm_silu_twin(
+    x: Tensor<4>,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    groups: usize,
+    epsilon: f64,
+) -> Tensor<4> {
     let [b, c, h, w] = x.dims();
     // Axis by axis: a reduction gives a group to one workgroup at most, and a batch has few groups, each of many numbers.
     let mean = |x: Tensor<3>| x.mean_dim(2).mean_dim(1);
@@ -27,7 +33,7 @@ fn group_norm(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, groups: usize, e
     let variance = mean(centered.clone().square());
     let normed = centered / (variance + epsilon).sqrt();
     let per_channel = |values: Tensor<1>| values.reshape([1, c, 1, 1]);
-    normed.reshape([b, c, h, w]) * per_channel(weight) + per_channel(bias)
+    silu(normed.reshape([b, c, h, w]) * per_channel(weight) + per_channel(bias))
 }
 
 fn group_norm_shader(
@@ -91,7 +97,8 @@ pub fn layer_norm(x: Tensor<3>, epsilon: f64, modulation: Modulation) -> Tensor<
     layer_norm_shader(&x, epsilon, &modulation).unwrap_or_else(|| layer_norm_twin(x, epsilon, modulation))
 }
 
-fn layer_norm_twin(x: Tensor<3>, epsilon: f64, modulation: Modulation) -> Tensor<3> {
+/// The same in plain tensor operations.
+pub fn layer_norm_twin(x: Tensor<3>, epsilon: f64, modulation: Modulation) -> Tensor<3> {
     let normed = crate::model::nn::layer_norm(x, epsilon);
     match modulation {
         Modulation::Affine { weight, bias } => normed * weight.unsqueeze() + bias.unsqueeze(),
