@@ -61,10 +61,13 @@ export class ModelsDialog {
     });
   }
 
-  async open() {
+  /** @param {File[]} [files] a model from the visitor's device to look at */
+  async open(files) {
     this.#show(undefined);
+    // Another one that is open would lie below it.
+    for (const other of document.querySelectorAll("dialog[open]")) if (other instanceof HTMLDialogElement) other.close();
     this.#dialog.showModal();
-    await Promise.all([this.#stored(), this.#engines()]);
+    await Promise.all([this.#stored(), this.#engines(), files && this.#look(files)]);
   }
 
   /** @param {import("./protocol.js").ModelInfo} model */

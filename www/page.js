@@ -467,7 +467,11 @@ element("reroll", HTMLButtonElement).addEventListener("click", () => {
   if (!options.prompt.trim()) options.prompt = drawing.prompt;
   void interrupt(() => draw({ ...options, keep: { bits: drawing.bits.slice(0, shown - 1), scales: shown - 1 } }, 1));
 });
-new VisitorImage((file) => void interrupt(() => read(file)));
+new VisitorImage(
+  (file) => void interrupt(() => read(file)),
+  (files) => void models.open(files),
+  () => form.showError(null, "This is neither an image nor a model; drop a PNG or JPEG, or a model's manifest.json with its shards."),
+);
 element("share", HTMLButtonElement).addEventListener("click", async () => {
   const { drawing } = stage;
   if (!drawing?.finished || !model) return;
