@@ -130,7 +130,7 @@ export class EngineClient {
   /**
    * Trains on. Resolves when all steps are done or the work is cancelled, with everything kept.
    * @param {import("./protocol.js").Pace} pace
-   * @param {Listener} listen gets `step`, `sampled` and `saved` events
+   * @param {Listener} listen gets `step`, `sampled`, `unkept` and `saved` events
    * @returns {Promise<import("./protocol.js").Paused>}
    */
   train(pace, listen) {
