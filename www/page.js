@@ -477,10 +477,15 @@ element("share", HTMLButtonElement).addEventListener("click", async () => {
   if (!drawing?.finished || !model) return;
   const { bits, seed, aspect } = drawing;
   const hash = SHARED + encodeShare({ aspect: aspect.name, bits, seed }, model);
-  window.history.replaceState(null, "", hash);
-  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+  // Whoever opens it has other engines: of this page's parameters only the model belongs to the image.
+  const link = new URL(location.pathname, location.href);
+  const own = address.get("model");
+  if (own !== null) link.searchParams.set("model", own);
+  link.hash = hash;
+  const copied = await navigator.clipboard?.writeText(link.href).then(() => true, () => false);
+  window.history.replaceState(null, "", copied ? hash : link.href);
   status.textContent = copied
-    ? `Link copied; its ${location.href.length} characters hold the whole image.`
+    ? `Link copied; its ${link.href.length} characters hold the whole image.`
     : "The page's address now holds the whole image; copy it from there.";
 });
 element("save", HTMLButtonElement).addEventListener("click", async () => {

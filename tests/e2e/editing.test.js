@@ -265,7 +265,10 @@ test("a link carries the image to another visitor, and a broken one says what is
   await page.getByRole("button", { name: "Copy link" }).click();
   await page.locator("#status").filter({ hasText: "Link copied" }).waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
-  assert.equal(link, page.url());
+  const { searchParams, hash } = new URL(link);
+  assert.deepEqual([...searchParams], [["model", "models/tiny/manifest.json"]], "whose engine it was is nobody else's matter");
+  assert.equal(hash, new URL(page.url()).hash);
+  assert.match(page.url(), /engine=cpu/, "a reload keeps the engine");
   assert.deepEqual(errors, []);
   await page.close();
 
