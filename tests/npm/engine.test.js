@@ -144,6 +144,25 @@ test("flips show their three paths", async () => {
   assert.ok((requantised[4]?.error ?? 1) < (flipped[4]?.error ?? 0), "quantising again pays a part back");
 });
 
+test("an image drawn against another says how far it is from it, scale by scale", async () => {
+  const found = await inside(async ({ engine }) => {
+    const draw = async (/** @type {Partial<import("../../www/embed/engine.js").GenerateOptions>} */ options) => {
+      const scales = [];
+      for await (const scale of engine.generate({ prompt: "a red apple", seed: 7, ...options })) scales.push(scale);
+      return scales;
+    };
+    const plain = await draw({});
+    const against = plain.map(({ bits }) => bits);
+    const flipped = await draw({ against, flips: { scales: [2], rate: 0.3, seed: 1 } });
+    const same = await draw({ against });
+    return [plain, same, flipped].map((scales) => scales.map(({ deviation }) => deviation?.flipped));
+  });
+  const [plain = [], same = [], flipped = []] = found;
+  assert.deepEqual(plain, new Array(5).fill(undefined));
+  assert.deepEqual(same, new Array(5).fill(0));
+  assert.ok((flipped[1] ?? 0) > 0 && flipped[0] === 0, String(flipped));
+});
+
 test("train learns a picture, ends with its signal and gives a model that draws", async () => {
   const found = await inside(async ({ Engine, engine }) => {
     const canvas = new OffscreenCanvas(200, 200);

@@ -23,6 +23,7 @@ export { EngineError };
 /** @typedef {import("../protocol.js").ModelInfo} ModelInfo */
 /** @typedef {import("../protocol.js").Options} Options */
 /** @typedef {import("../protocol.js").Progress} Progress */
+/** @typedef {import("../protocol.js").Sampled} Sampled */
 /** @typedef {import("../protocol.js").Source} Source */
 /** @typedef {import("../protocol.js").Step} Step */
 /** @typedef {import("../protocol.js").Treatment} Treatment */
@@ -40,6 +41,7 @@ export { EngineError };
  * @property {Words} bits of this scale's tokens
  * @property {ImageData} image all scales so far as pixels
  * @property {boolean} final whether this is the finished image
+ * @property {Deviation} [deviation] how far it is from the image `against` which it was drawn, if it was
  */
 
 /** An image as what the model makes of it. @typedef {{ aspect: string, bits: Words[] }} Tokens */
@@ -417,8 +419,8 @@ export class Engine {
  */
 function shown(event) {
   if (event.type !== "scale") return undefined;
-  const { k, of, height, width, ms, bits, image } = event;
-  return { k, of, height, width, ms, bits, image: pixels(image), final: k === of };
+  const { k, of, height, width, ms, bits, image, deviation } = event;
+  return { k, of, height, width, ms, bits, image: pixels(image), final: k === of, ...(deviation && { deviation }) };
 }
 
 /** @param {import("../protocol.js").Pixels} image */
