@@ -196,6 +196,49 @@ test("train learns a picture, ends with its signal and gives a model that draws"
   assert.deepEqual(found.words, [1, 2, 3, 4, 5]);
 });
 
+test("train shows samples to whoever listens, and ends the drawing of those for nobody", async () => {
+  const found = await inside(async ({ Engine, model }) => {
+    /** @type {string[]} */
+    const events = [];
+    const Plain = Worker;
+    window.Worker = class extends Plain {
+      /** @param {ConstructorParameters<typeof Plain>} given */
+      constructor(...given) {
+        super(...given);
+        this.addEventListener("message", ({ data }) => events.push(data.type));
+      }
+    };
+    const engine = await Engine.load(model, { device: "cpu", cache: "none" });
+    window.Worker = Plain;
+    const canvas = new OffscreenCanvas(200, 200);
+    canvas.getContext("2d")?.fillRect(50, 20, 90, 90);
+    const examples = ["a red apple", "a green pear", "a blue car", "a zorp"].map((caption) => ({ picture: canvas, caption }));
+    /** @type {string[]} */
+    const samples = [];
+    /** @param {import("../../www/embed/engine.js").TrainOptions} options */
+    const train = async (options) => {
+      const steps = [];
+      for await (const { step } of engine.train(examples, { steps: 3, batch: 1, ...options })) steps.push(step);
+      return steps;
+    };
+    const heard = await train({
+      sampleEvery: 2,
+      onSample: ({ step, index, of, prompt, image }) => samples.push(`${step}: ${index} of ${of}, ${prompt}, ${image.width} x ${image.height}`),
+    });
+    events.length = 0;
+    const unheard = await train({});
+    const files = await engine.trained("Zorps");
+    engine.dispose();
+    return { heard, unheard, samples, drawn: events.filter((type) => type === "sampled").length, files: files.length };
+  });
+  const prompts = ["a red apple", "a green pear", "a blue car", "a zorp"];
+  assert.deepEqual(found.samples, [2, 3].flatMap((step) => prompts.map((prompt, i) => `${step}: ${i} of 4, ${prompt}, 128 x 128`)));
+  assert.deepEqual([found.heard, found.unheard], [[1, 2, 3], [1, 2, 3]]);
+  // One may be done before the cancel arrives.
+  assert.ok(found.drawn <= 1, `${found.drawn} samples were drawn for nobody`);
+  assert.ok(found.files > 3);
+});
+
 test("leaving the loop or aborting ends the work; a second request meanwhile is refused", async () => {
   const found = await inside(async ({ Engine, engine, model }) => {
     const begin = () => engine.generate({ prompt: "a red apple", seed: 1 });
