@@ -125,7 +125,7 @@ async function start(choice, news) {
   element("model", HTMLElement).textContent = `${model.name}: ${facts(model)}`;
   models.fill(model);
   form.fill(model);
-  lab.fill(model);
+  lab.fill(model, Array.isArray(source));
   trainer.fill(model);
   stage.veil("Type a prompt and press Generate");
   status.textContent = news ?? "Ready.";

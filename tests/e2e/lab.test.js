@@ -1,7 +1,7 @@
 // The self-correction lab in headless Chromium, with the tiny random model and its twin.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import { draw, open, pixels, reach, screenshot, setUp } from "./visit.js";
@@ -208,6 +208,26 @@ test("a model without a twin says so and shows the rest", async () => {
   await flip(page);
   assert.equal((await figures(page)).length, 4);
   assert.deepEqual(errors.filter((text) => !text.includes("Service Worker")), []);
+  await page.close();
+});
+
+test("the twin of a model from the visitor's disk is not offered, with the reason", async () => {
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY);
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Models" }).click();
+  const folder = "target/tiny-model/";
+  const chosen = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => folder + name);
+  await page.getByLabel("Files on this device").setInputFiles(chosen);
+  await page.getByRole("button", { name: "Load this model" }).click();
+  await reach(page, "loading");
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await page.getByRole("button", { name: "Self-correction" }).click();
+  await page.getByText("The twin of a model from this device cannot be reached; load the model by the address").waitFor();
+  assert.equal(await page.getByLabel("Its teacher-forcing twin").isDisabled(), true);
+  await flip(page);
+  assert.equal((await figures(page)).length, 4);
+  assert.deepEqual(errors, []);
   await page.close();
 });
 
