@@ -4,7 +4,7 @@
 // A file is called STEP-BYTES: one that is shorter than its name says was cut off while it was written, and the one before it,
 // which is only deleted afterwards, counts. A worker's thread only.
 
-const FOLDER = "training";
+import { TRAINING, folder } from "./storage.js";
 
 export class Checkpoints {
   #unkept;
@@ -34,10 +34,10 @@ export class Checkpoints {
   async newest() {
     if (this.#held) return this.#held.bytes;
     try {
-      const folder = await open();
-      const byStep = (await names(folder)).sort((a, b) => parseInt(b) - parseInt(a));
+      const kept = await folder(TRAINING);
+      const byStep = (await names(kept)).sort((a, b) => parseInt(b) - parseInt(a));
       for (const name of byStep) {
-        const file = await (await folder.getFileHandle(name)).getFile();
+        const file = await (await kept.getFileHandle(name)).getFile();
         if (file.size === Number(name.split("-")[1])) return new Uint8Array(await file.arrayBuffer());
       }
     } catch {} // nothing is kept where nothing can be
@@ -47,8 +47,8 @@ export class Checkpoints {
   async clear() {
     this.#held = undefined;
     try {
-      const folder = await open();
-      for (const name of await names(folder)) await folder.removeEntry(name);
+      const kept = await folder(TRAINING);
+      for (const name of await names(kept)) await kept.removeEntry(name);
     } catch {} // nothing is kept where nothing can be
   }
 }
@@ -58,9 +58,9 @@ export class Checkpoints {
  * @param {Uint8Array} bytes
  */
 async function store(step, bytes) {
-  const folder = await open();
+  const kept = await folder(TRAINING);
   const name = `${step}-${bytes.byteLength}`;
-  const access = await (await folder.getFileHandle(name, { create: true })).createSyncAccessHandle();
+  const access = await (await kept.getFileHandle(name, { create: true })).createSyncAccessHandle();
   try {
     access.truncate(0);
     if (access.write(bytes, { at: 0 }) !== bytes.byteLength) throw new Error("the browser's storage is full");
@@ -68,17 +68,12 @@ async function store(step, bytes) {
   } finally {
     access.close();
   }
-  for (const other of await names(folder)) if (other !== name) await folder.removeEntry(other);
+  for (const other of await names(kept)) if (other !== name) await kept.removeEntry(other);
 }
 
-async function open() {
-  const root = await navigator.storage.getDirectory();
-  return root.getDirectoryHandle(FOLDER, { create: true });
-}
-
-/** @param {FileSystemDirectoryHandle} folder */
-async function names(folder) {
+/** @param {FileSystemDirectoryHandle} kept */
+async function names(kept) {
   const found = [];
-  for await (const name of folder.keys()) found.push(name);
+  for await (const name of kept.keys()) found.push(name);
   return found;
 }

@@ -42,11 +42,21 @@ const sheet = new Sheet((drawing) => {
   put(drawing, false);
   if (document.body.dataset.state === "idle") status.textContent = `Seed ${drawing.seed}`;
 });
-const models = new ModelsDialog(BUILT_IN, (chosen) => {
-  source = chosen;
-  remember("model", typeof chosen === "string" && chosen !== BUILT_IN ? chosen : null);
-  start(choice());
-});
+const models = new ModelsDialog(
+  BUILT_IN,
+  (chosen) => {
+    source = chosen;
+    remember("model", typeof chosen === "string" && chosen !== BUILT_IN ? chosen : null);
+    start(choice());
+  },
+  {
+    count: () => ({ pictures: trainer.kept, images: images.kept }),
+    async forget() {
+      await Promise.all([trainer.forget(), images.clear()]);
+      gallery.show();
+    },
+  },
+);
 const lab = new Lab({
   work: (act) => interrupt(async () => {
     if (client) await act(client);

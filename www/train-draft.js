@@ -43,6 +43,13 @@ export class DraftStore {
       return false;
     }
   }
+
+  async clear() {
+    try {
+      const database = await this.#database;
+      if (database) await done(database.transaction(STORE, "readwrite").objectStore(STORE).clear());
+    } catch {} // nothing is kept where nothing can be
+  }
 }
 
 /** @returns {Promise<IDBDatabase | undefined>} */

@@ -47,6 +47,8 @@ export class Trainer {
   #lasts = true;
   /** Whether the checkpoint that is being made stays in memory. */
   #unkept = false;
+  /** So many pictures outlive the page. */
+  kept = 0;
   /** Whether the visitor knows that this training ends with the page. */
   #warned = false;
   #running = false;
@@ -103,6 +105,17 @@ export class Trainer {
     this.#refresh();
   }
 
+  /** What the browser kept of the training is deleted; what is on the page stays until it is left. */
+  async forget() {
+    await this.#drafts.clear();
+    this.kept = 0;
+    this.#open = false;
+    this.#curve = this.#holder ? this.#curve : [];
+    this.#status.textContent = "What was kept of the training is deleted.";
+    this.#draw();
+    this.#refresh();
+  }
+
   /** @param {boolean} shown whether this part of the page is in sight */
   show(shown) {
     if (shown) this.#draw();
@@ -113,6 +126,7 @@ export class Trainer {
     if (!draft) return;
     this.#form.settings = draft.settings;
     this.#album.pictures = draft.pictures;
+    this.kept = draft.pictures.length;
     this.#open = draft.open;
     this.#curve = draft.curve;
     if (this.#open) this.#status.textContent = `Kept from the last visit after step ${this.#curve.at(-1)?.step ?? 0}.`;
@@ -130,6 +144,7 @@ export class Trainer {
     const { pictures } = this.#album;
     const open = this.#open && this.#lasts;
     const kept = await this.#drafts.save({ settings: this.#form.settings, pictures, open, curve: open ? this.#curve : [] });
+    this.kept = kept ? pictures.length : 0;
     if (!kept && this.#open) this.#warn("it refuses the pictures", "until you leave the page");
   }
 

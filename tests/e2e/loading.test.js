@@ -65,9 +65,9 @@ test("a second visit downloads nothing, a damaged copy is replaced, and all can 
   assert.equal((await again()).length, 1, "the damaged one alone");
   assert.deepEqual(await again(), []);
   await page.getByRole("button", { name: "Models" }).click();
-  await page.locator("#stored").filter({ hasText: /^[\d.]+ MB are kept/ }).waitFor();
+  await page.locator("#stored").filter({ hasText: /^Kept in this browser: [\d.]+ MB of models\. The next visit downloads no model\.$/ }).waitFor();
   await page.getByRole("button", { name: "Delete", exact: true }).click();
-  await page.locator("#stored").filter({ hasText: "Nothing is kept" }).waitFor();
+  await page.locator("#stored").filter({ hasText: "Nothing but the page itself is kept" }).waitFor();
   assert.ok((await again()).length > 3);
   assert.deepEqual(errors, []);
   await page.close();

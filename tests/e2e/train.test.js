@@ -290,6 +290,34 @@ test("a stopped training is not handed out once another engine is there", async 
   await page.close();
 });
 
+test("the storage dialog counts a training and images, asks, and deletes them all", async () => {
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY);
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await page.locator("#gallery li").first().waitFor();
+  await teach(page, 3);
+  await page.getByRole("button", { name: "Models" }).click();
+  const stored = page.locator("#stored");
+  await stored.filter({ hasText: /^Kept in this browser: [\d.]+ MB of models, [\d.]+ MB of a training, 4 pictures to learn, 1 earlier image\./ }).waitFor();
+  const all = page.locator("#stored-delete");
+  await all.click();
+  await all.filter({ hasText: "Press again to delete all" }).waitFor();
+  assert.equal(await page.locator("#gallery li").count(), 1, "once is not enough");
+  await all.click();
+  await stored.filter({ hasText: "Nothing but the page itself is kept in this browser. Each visit downloads the model." }).waitFor();
+  assert.ok(await all.isDisabled());
+  await page.locator("#models-close").click();
+  await page.getByRole("button", { name: "Start" }).waitFor();
+  await page.reload();
+  await reach(page, "idle");
+  assert.equal(await page.locator("#gallery li").count(), 0);
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  assert.ok(await page.getByRole("button", { name: "Stop", exact: true }).isDisabled(), "nothing to go on with");
+  assert.equal(await page.getByLabel("Caption of picture 1").count(), 0);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test("where the browser keeps nothing, a training goes on in memory and says so once", async () => {
   const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
   const broken = "StorageManager.prototype.getDirectory = () => Promise.reject(new Error('this window keeps nothing'));";

@@ -186,7 +186,7 @@ export class Engine {
     });
   }
 
-  /** Bytes of all models that this site keeps in the browser. @returns {Promise<number>} */
+  /** Bytes of all models, and of the training, that this site keeps in the browser. @returns {Promise<number>} */
   static storedBytes() {
     return storedBytes();
   }
