@@ -56,7 +56,7 @@ export const PROTOCOL = 4;
  * @typedef {object} ModelInfo
  * @property {string} name
  * @property {string} licence
- * @property {number} bytes size of all weights as stored
+ * @property {number} bytes size of weights and tokenizer as stored
  * @property {number} parameters
  * @property {number} bits bits of one token
  * @property {string} codec eight digits that tell this model's image tokenizer from others

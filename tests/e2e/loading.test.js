@@ -120,7 +120,7 @@ test("another model is described before it is downloaded, by address and from th
   stage.site.requests.length = 0;
   await page.getByLabel("Address of a manifest").fill("models/tiny/manifest.json");
   await page.getByRole("button", { name: "Look" }).click();
-  await page.locator("#model-found").filter({ hasText: /^Tiny random model: [\d,]+ parameters, 1\.\d MB to download, about \d+ MB of memory, MIT/ }).waitFor();
+  await page.locator("#model-found").filter({ hasText: /^Tiny random model: [\d,]+ parameters, 2\.\d MB to download, about \d+ MB of memory, MIT/ }).waitFor();
   assert.deepEqual(files(), []);
   await screenshot(page, "models");
   await page.getByRole("button", { name: "Load this model" }).click();
