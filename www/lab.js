@@ -2,7 +2,7 @@
 
 import { element, make } from "./dom.js";
 import { paint, picture } from "./drawing.js";
-import { EngineError } from "./engine-error.js";
+import { EngineError, isCrash } from "./engine-error.js";
 import { megabytes, sentence } from "./format.js";
 import { TokenMap } from "./lab-bits.js";
 import { Curves, figures } from "./lab-curves.js";
@@ -245,7 +245,7 @@ export class Lab {
         }
         this.#status.textContent = `${what}: ${this.#verdict()}`;
       } catch (error) {
-        if (!(error instanceof EngineError) || ["crashed", "device-lost", "disposed"].includes(error.code)) throw error;
+        if (!(error instanceof EngineError) || isCrash(error) || error.code === "disposed") throw error;
         this.fail(sentence(error.message));
         this.#status.textContent = "";
       }

@@ -3,7 +3,7 @@
 import { element, save } from "./dom.js";
 import { Drawing, picture } from "./drawing.js";
 import { EngineClient } from "./engine-client.js";
-import { EngineError } from "./engine-error.js";
+import { EngineError, isCrash } from "./engine-error.js";
 import { fitted } from "./fitted.js";
 import { OptionsForm } from "./form.js";
 import { duration, megabytes, sentence } from "./format.js";
@@ -192,6 +192,7 @@ async function attempt(act) {
     if (isCrash(error)) {
       const chosen = choice();
       if (engine === "webgpu" && chosen === "auto") void start("cpu", "WebGPU failed, so the CPU engine took over.");
+      else if (outOfMemory(error)) void start(chosen, explain(error));
       else void start(chosen, "The engine stopped unexpectedly and has been started again.");
       return;
     }
@@ -399,12 +400,11 @@ function choice() {
 }
 
 /** @param {unknown} error */
-function isCrash(error) {
-  return error instanceof EngineError && ["crashed", "device-lost"].includes(error.code);
-}
+const outOfMemory = (error) => error instanceof EngineError && error.code === "out-of-memory";
 
 /** @param {unknown} error */
 function explain(error) {
+  if (outOfMemory(error)) return "The engine ran out of memory; load a smaller model, or choose the other engine, under Models.";
   if (isCrash(error)) return "The engine stopped unexpectedly; try again, or choose the other engine under Models.";
   return sentence(error instanceof Error ? error.message : String(error));
 }

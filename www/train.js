@@ -2,7 +2,7 @@
 
 import { element, make, save } from "./dom.js";
 import { paint, picture } from "./drawing.js";
-import { EngineError } from "./engine-error.js";
+import { EngineError, isCrash } from "./engine-error.js";
 import { count, duration, megabytes, sentence } from "./format.js";
 import { means, plot } from "./train-curves.js";
 import { DraftStore } from "./train-draft.js";
@@ -217,7 +217,7 @@ export class Trainer {
       try {
         await act(client);
       } catch (error) {
-        if (error instanceof EngineError && ["crashed", "device-lost", "disposed"].includes(error.code)) {
+        if (isCrash(error) || (error instanceof EngineError && error.code === "disposed")) {
           this.#tell(this.#open && this.#lasts ? "The engine stopped; Resume goes on from the last checkpoint." : "The engine stopped; start again.");
           throw error;
         }

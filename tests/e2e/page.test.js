@@ -213,6 +213,17 @@ test("a crash of the engine's thread is told in a line and mended", async () => 
   await page.close();
 });
 
+test("an engine that runs out of memory is told from other crashes, and what to do", async () => {
+  const { page } = await visit("&engine=cpu");
+  await page.getByLabel("Prompt").fill("a red apple");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.workers()[0]?.evaluate(() => void setTimeout(() => { throw new WebAssembly.RuntimeError("memory access out of bounds"); }));
+  await page.locator("#status").filter({ hasText: "ran out of memory; load a smaller model, or choose the other engine" }).waitFor({ timeout: 60_000 });
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
 test("a damaged download is refused by name, and Try again loads the model", async () => {
   const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
   await page.route("**/*.safetensors", async (route) => {
