@@ -122,7 +122,8 @@ async function start(choice, news) {
     model = await mine.load(source, choice, onLoading);
   } catch (error) {
     if (mine !== client) return; // another engine was chosen meanwhile
-    if (isCrash(error) && running === "webgpu" && choice === "auto") {
+    const broken = isCrash(error) || (error instanceof EngineError && error.code === "device");
+    if (broken && running === "webgpu" && choice === "auto") {
       return start("cpu", "WebGPU failed while loading, so the CPU engine took over.");
     }
     stage.veil("The model is not loaded");

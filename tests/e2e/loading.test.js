@@ -184,25 +184,63 @@ test("files that are not all there are named", async () => {
 /**
  * A page whose worker runs `spy` first, on WebGPU.
  * @param {string} spy
+ * @param {"webgpu" | "auto"} [engine] an automatic choice takes the software adapter for a graphics card
  */
-async function spied(spy) {
+async function spied(spy, engine = "webgpu") {
   const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
   await page.route("**/worker.js", async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: (await response.text()) + spy });
   });
-  await page.goto(`${stage.site.url}?model=models/tiny/manifest.json&engine=webgpu`);
+  await page.route("**/device.js", async (route) => {
+    const response = await route.fetch();
+    const real = await response.text();
+    const body = real.replace(/const software = .*;/, "const software = false;");
+    assert.notEqual(body, real);
+    await route.fulfill({ response, body: engine === "auto" ? body : real });
+  });
+  await page.goto(`${stage.site.url}?model=models/tiny/manifest.json&engine=${engine}`);
   await reach(page, "idle");
   return page;
 }
 
+/** Hands the engine's own device to the test, to destroy it. */
+const CAUGHT = `
+  const request = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (...given) {
+    return (self.device = await request.apply(this, given));
+  };`;
+
+test("WebGPU that was chosen by itself and fails while it draws hands over to the CPU", async () => {
+  const page = await spied(CAUGHT, "auto");
+  assert.match((await page.locator("#engine").textContent()) ?? "", /^WebGPU engine: /);
+  await page.getByLabel("Prompt").fill("a red apple");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.locator("#strip .arrived").first().waitFor({ timeout: 60_000 });
+  await page.workers()[0]?.evaluate(() => Reflect.get(self, "device").destroy());
+  await page.locator("#status").filter({ hasText: "WebGPU failed, so the CPU engine took over." }).waitFor({ timeout: 60_000 });
+  assert.match((await page.locator("#engine").textContent()) ?? "", /^CPU engine: /);
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
+for (const [how, spy] of [
+  ["refuses a device", "GPUAdapter.prototype.requestDevice = async () => { throw new Error('a test has no device'); };"],
+  ["crashes", "GPUAdapter.prototype.requestDevice = () => new Promise(() => setTimeout(() => { throw new Error('a test crashes'); }));"],
+]) {
+  test(`WebGPU that was chosen by itself and ${how} while it loads hands over to the CPU`, async () => {
+    const page = await spied(spy ?? "", "auto");
+    await page.locator("#status").filter({ hasText: "WebGPU failed while loading, so the CPU engine took over." }).waitFor({ timeout: 60_000 });
+    assert.match((await page.locator("#engine").textContent()) ?? "", /^CPU engine: /);
+    await draw(page, "a red apple");
+    await checkAllScales(page);
+    await page.close();
+  });
+}
+
 test("a lost graphics device is told in a line, and the engine comes back with the history", async () => {
-  // The engine's own device, for the test to destroy.
-  const page = await spied(`
-    const request = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function (...given) {
-      return (self.device = await request.apply(this, given));
-    };`);
+  const page = await spied(CAUGHT);
   await draw(page, "a red apple");
   await page.locator("#gallery li").first().waitFor();
   await page.getByRole("button", { name: "Generate" }).click();
