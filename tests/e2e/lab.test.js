@@ -300,6 +300,26 @@ test("what runs is stopped, and another flip takes its place", async () => {
   await page.close();
 });
 
+test("with the shipped model and its twin, flips of a tenth of the bits cost less where residuals are quantised again", async () => {
+  const { page, errors } = await visit("?engine=cpu");
+  await page.getByLabel("Its teacher-forcing twin").check();
+  await page.getByLabel("Bits that flip").fill("10");
+  await flip(page);
+  const [clean, kept, paid, model, twin] = await figures(page);
+  assert.ok(clean && kept && paid && model && twin, "five paths");
+  assert.deepEqual([clean.bits, clean.error], [0, 0]);
+  // A tenth of the bits of two scales: 4 and 16 tokens of 32 bits.
+  assert.ok(kept.bits > 35 && kept.bits < 95, `${kept.bits} bits`);
+  assert.deepEqual([paid.bits, model.bits, twin.bits], [kept.bits, kept.bits, kept.bits]);
+  assert.ok(paid.error < kept.error, `${paid.error} and ${kept.error}`);
+  for (const { psnr } of [kept, paid, model, twin]) assert.match(psnr, /^[\d.]+ dB$/);
+  // What both draw is still the apple and not noise.
+  for (const { name, psnr } of [model, twin]) assert.ok(parseFloat(psnr) > 12, `${name}: ${psnr}`);
+  await screenshot(page, "lab-default");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   for (const width of [375, 1024, 1600]) {
     test(`axe finds nothing in the lab at ${width} pixels in ${colorScheme}`, async () => {

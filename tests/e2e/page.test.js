@@ -266,6 +266,24 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
       });
       await reach(page, "idle");
       const before = await page.locator(".frame").boundingBox();
+      // What moved by itself from the first paint on, and all that moves while it draws. Words that are centred or aligned to the
+      // right move when they change.
+      const shifts = await page.evaluateHandle(async () => {
+        // What the model's words have moved is on the screen by then.
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        const seen = { loading: 0, drawing: /** @type {string[]} */ ([]) };
+        const idle = performance.now();
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) {
+            const { value, sources } = /** @type {any} */ (entry);
+            const nodes = /** @type {Element[]} */ (sources.map((/** @type {any} */ { node }) => node).filter((/** @type {unknown} */ node) => node instanceof Element));
+            if (nodes.every((node) => node.matches(".veil *, .ms"))) continue;
+            if (entry.startTime < idle) seen.loading += value;
+            else seen.drawing.push(`${value.toFixed(4)}: ${nodes.map((node) => node.id || node.className)}`);
+          }
+        }).observe({ type: "layout-shift", buffered: true });
+        return seen;
+      });
       await page.getByLabel("Prompt").fill("a red apple");
       await page.getByRole("button", { name: "Generate" }).click();
       await page.locator("#strip button.arrived").nth(1).waitFor();
@@ -273,12 +291,46 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
       await reach(page, "idle");
       await screenshot(page, `${width}-${colorScheme}-finished`);
       assert.deepEqual(await page.locator(".frame").boundingBox(), before, "the frame has moved");
+      const { loading, drawing } = await shifts.jsonValue();
+      assert.deepEqual(drawing, [], `moved at ${width} in ${colorScheme}`);
+      // The chips come with the model's words. Below 0.1 is what Web Vitals call good.
+      assert.ok(loading < 0.1, `${loading} at ${width} in ${colorScheme}`);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
       assert.deepEqual(errors, []);
       await page.close();
     }
   }
+});
+
+test("drawing, reading, comparing and looking around ask no other host than the page's own", async () => {
+  const context = await stage.browser.newContext();
+  const page = await context.newPage();
+  /** @type {Set<string>} */
+  const origins = new Set();
+  let asked = 0;
+  context.on("request", (request) => {
+    asked++;
+    origins.add(new URL(request.url()).origin);
+  });
+  const tab = await context.newCDPSession(page);
+  await tab.send("Network.enable");
+  tab.on("Network.requestWillBeSent", ({ request }) => origins.add(new URL(request.url).origin));
+  await page.goto(`${stage.site.url}${TINY}&engine=cpu`);
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  for (const part of ["Self-correction", "Train"]) await page.getByRole("button", { name: part, exact: true }).click();
+  for (const dialog of ["Models", "Performance"]) {
+    await page.getByRole("button", { name: dialog, exact: true }).click();
+    await page.keyboard.press("Escape");
+  }
+  await page.getByRole("button", { name: "Self-correction" }).click();
+  await page.getByLabel("Its teacher-forcing twin").check();
+  await page.getByRole("button", { name: "Flip", exact: true }).click();
+  await page.locator("#lab-status").filter({ hasText: / with the old residuals/ }).waitFor({ timeout: 60_000 });
+  assert.ok(asked > 40, `${asked} requests were seen`);
+  assert.deepEqual([...origins], [new URL(stage.site.url).origin]);
+  await context.close();
 });
 
 test("the shipped model draws a red apple on the CPU engine", async () => {
