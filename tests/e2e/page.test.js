@@ -293,8 +293,8 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
       assert.deepEqual(await page.locator(".frame").boundingBox(), before, "the frame has moved");
       const { loading, drawing } = await shifts.jsonValue();
       assert.deepEqual(drawing, [], `moved at ${width} in ${colorScheme}`);
-      // The chips come with the model's words. Below 0.1 is what Web Vitals call good.
-      assert.ok(loading < 0.1, `${loading} at ${width} in ${colorScheme}`);
+      // This model brings a row of chips less than the shipped one, for which room is kept.
+      assert.ok(loading < 0.08, `${loading} at ${width} in ${colorScheme}`);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
       assert.deepEqual(errors, []);
@@ -334,8 +334,18 @@ test("drawing, reading, comparing and looking around ask no other host than the 
 });
 
 test("the shipped model draws a red apple on the CPU engine", async () => {
-  const { page, errors } = await open(stage.browser, `${stage.site.url}?engine=cpu`);
+  const { page, errors } = await open(stage.browser, `${stage.site.url}?engine=cpu`, { viewport: { width: 375, height: 812 } });
   await reach(page, "idle");
+  const shift = await page.evaluate(async () => {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    let sum = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) sum += Reflect.get(entry, "value");
+    }).observe({ type: "layout-shift", buffered: true });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return sum;
+  });
+  assert.ok(shift < 0.02, `${shift} of the page moved while the model was loaded`);
   await page.getByLabel("Prompt").fill("a red apple");
   await page.getByRole("button", { name: "Generate" }).click();
   await page.locator("#strip button.arrived").nth(2).waitFor({ timeout: 240_000 });
