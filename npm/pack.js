@@ -8,12 +8,15 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { minify } from "terser";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const www = join(root, "www");
 /** Made by the build of the page. */
 const BUILT = ["infinity-web.js", "infinity-web_bg.wasm"];
+/** This project's own, by what a manifest calls them. */
+const LICENCES = [["MIT", "LICENSE-MIT"], ["Apache-2.0", "LICENSE-APACHE"]];
 const ENTRIES = ["embed/element.js", "embed/engine.js", "worker.js"];
 
 /** @param {string} path */
@@ -66,6 +69,9 @@ async function packEngine(page, folder) {
     if (path.endsWith(".js")) writeFileSync(to, await small(read(from)));
     else cpSync(from, to);
   }
+  const modules = [...new Set([...scripts, ...BUILT])].filter((path) => path.endsWith(".js"));
+  const bytes = modules.reduce((sum, path) => sum + gzipSync(readFileSync(join(dist, path)), { level: 9 }).length, 0);
+  console.log(`    all scripts: ${(bytes / 1e3).toFixed(1)} kB with gzip`);
 
   const types = join(folder, "types");
   execFileSync("npx", ["tsc", "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--outDir", types], { cwd: root, stdio: "inherit" });
@@ -84,15 +90,45 @@ async function packEngine(page, folder) {
   for (const file of ["LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY_LICENSES", "npm/README.md"]) cpSync(join(root, file), join(folder, basename(file)));
 }
 
+/** The end of a model's README. @param {string} name @param {string} prompt */
+const usage = (name, prompt) => `
+## Use
+
+A model for [infinity-web](https://www.npmjs.com/package/infinity-web), in the browser:
+
+    npm install infinity-web ${name}
+
+With a bundler:
+
+    import "infinity-web";
+    import "${name}"; // its files are downloaded when somebody draws
+
+    <infinity-image src="${name}" prompt="${prompt}"></infinity-image>
+
+Or without the element:
+
+    import { Engine } from "infinity-web/engine";
+    import model from "${name}";
+
+    const engine = await Engine.load(model);
+`;
+
 /** @param {string} model @param {string} name @param {string} folder */
 function packModel(model, name, folder) {
   const manifest = JSON.parse(read(join(model, "manifest.json")));
   /** @type {{ file: string }[]} */
   const entries = [manifest.tokenizer, ...manifest.shards];
   const files = entries.map(({ file }) => file);
-  for (const file of ["manifest.json", ...files]) cpSync(join(model, file), join(folder, file));
-  const licences = ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "README.md"].filter((file) => existsSync(join(model, file)));
+  for (const file of files) cpSync(join(model, file), join(folder, file));
+  // The twin is not packed, so nobody may look for it. What tells models apart are the hashes of their shards, not the manifest's.
+  writeJson(join(folder, "manifest.json"), { ...manifest, twin: undefined });
+  const licences = ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY_LICENSES"].filter((file) => existsSync(join(model, file)));
   for (const file of licences) cpSync(join(model, file), join(folder, file));
+  if (licences.length === 0) {
+    // A model of this project's own trainer: its licences, and those of the drawings that it was taught.
+    const named = LICENCES.flatMap(([name = "", file = ""]) => (String(manifest.licence).includes(name) ? [file] : []));
+    for (const file of [...named, "THIRD_PARTY_LICENSES"]) cpSync(join(root, file), join(folder, file));
+  }
   // Each address stands here by itself, since a bundler gives every file a name of its own.
   writeFileSync(
     join(folder, "index.js"),
@@ -119,20 +155,11 @@ export declare const model: { manifest: string; files: Record<string, string> };
 export default model;
 `,
   );
-  if (!licences.includes("README.md")) {
-    writeFileSync(
-      join(folder, "README.md"),
-      `# ${name}
-
-${manifest.name}, a model for [infinity-web](https://www.npmjs.com/package/infinity-web). Licence: ${manifest.licence}.
-
-    import "infinity-web";
-    import "${name}";
-
-    <infinity-image src="${name}" prompt="${manifest.examples?.[0] ?? "a red apple"}"></infinity-image>
-`,
-    );
-  }
+  const card = join(model, "README.md");
+  const about = existsSync(card)
+    ? `${read(card).replaceAll("**twin/**", "**twin/**, which is not in this package,").trim()}\n`
+    : `# ${name}\n\n${manifest.name}, a model for infinity-web. Licence: ${manifest.licence}.\n`;
+  writeFileSync(join(folder, "README.md"), about + usage(name, manifest.examples?.[0] ?? "a red apple"));
   const description = `${manifest.name}: a text-to-image model for infinity-web`;
   const template = JSON.parse(read(join(root, "npm/model/package.json")));
   const repository = JSON.parse(read(join(root, "npm/package.json"))).repository;

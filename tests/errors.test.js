@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { crash, isCrash } from "../www/engine-error.js";
 
 /** @param {string} path */
 const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
@@ -16,4 +17,21 @@ test("the codes of the Rust engine are those of the package", () => {
   assert.deepEqual(engine.filter((code) => !documented.has(code)), []);
   const readme = read("../npm/README.md");
   assert.deepEqual([...documented].filter((code) => !readme.includes(`\`${code}\``)), []);
+});
+
+test("what browsers say when memory runs out has a code and a sentence of its own", () => {
+  for (const reason of [
+    "RuntimeError: memory access out of bounds",
+    "RangeError: Array buffer allocation failed",
+    "RangeError: WebAssembly.Memory.grow(): Maximum memory size exceeded",
+    "Uncaught InternalError: out of memory",
+  ]) {
+    const { code, message } = crash(reason);
+    assert.equal(code, "out-of-memory", reason);
+    assert.match(message, /; take a smaller model, or the other engine$/);
+    assert.ok(isCrash(crash(reason)));
+  }
+  for (const reason of ["RuntimeError: unreachable", "RangeError: Maximum call stack size exceeded", "index out of bounds"]) {
+    assert.equal(crash(reason).code, "crashed", reason);
+  }
 });

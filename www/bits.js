@@ -4,9 +4,6 @@
 
 const WORD = 32;
 
-/** Words that `tokens` tokens of `d` bits take. @param {number} tokens @param {number} d */
-export const wordCount = (tokens, d) => tokens * Math.ceil(d / WORD);
-
 /**
  * One bit of a token.
  * @param {Words} words

@@ -1,54 +1,79 @@
-// A training's checkpoints in the browser's private storage (OPFS).
+// A training's checkpoints in the browser's private storage (OPFS), or in memory where that fails: in a private window, or when
+// it is full.
 //
 // A file is called STEP-BYTES: one that is shorter than its name says was cut off while it was written, and the one before it,
 // which is only deleted afterwards, counts. A worker's thread only.
 
-const FOLDER = "training";
+import { TRAINING, folder } from "./storage.js";
 
 export class Checkpoints {
+  #unkept;
+  /** The newest one that the browser did not keep. @type {{ step: number, bytes: Uint8Array } | undefined} */
+  #held;
+
+  /** @param {(reason: unknown) => void} unkept hears why a checkpoint is only held in memory */
+  constructor(unkept) {
+    this.#unkept = unkept;
+  }
+
   /**
    * @param {number} step
    * @param {Uint8Array} bytes
    */
   async save(step, bytes) {
-    const folder = await open();
-    const name = `${step}-${bytes.byteLength}`;
-    const access = await (await folder.getFileHandle(name, { create: true })).createSyncAccessHandle();
     try {
-      access.truncate(0);
-      if (access.write(bytes, { at: 0 }) !== bytes.byteLength) throw new Error("the browser's storage is full");
-      access.flush();
-    } finally {
-      access.close();
+      await store(step, bytes);
+      this.#held = undefined;
+    } catch (error) {
+      this.#held = { step, bytes };
+      this.#unkept(error);
     }
-    for (const other of await names(folder)) if (other !== name) await folder.removeEntry(other);
   }
 
   /** @returns {Promise<Uint8Array | undefined>} none if no whole one is kept */
   async newest() {
-    const folder = await open();
-    const byStep = (await names(folder)).sort((a, b) => parseInt(b) - parseInt(a));
-    for (const name of byStep) {
-      const file = await (await folder.getFileHandle(name)).getFile();
-      if (file.size === Number(name.split("-")[1])) return new Uint8Array(await file.arrayBuffer());
-    }
+    if (this.#held) return this.#held.bytes;
+    try {
+      const kept = await folder(TRAINING);
+      const byStep = (await names(kept)).sort((a, b) => parseInt(b) - parseInt(a));
+      for (const name of byStep) {
+        const file = await (await kept.getFileHandle(name)).getFile();
+        if (file.size === Number(name.split("-")[1])) return new Uint8Array(await file.arrayBuffer());
+      }
+    } catch {} // nothing is kept where nothing can be
     return undefined;
   }
 
   async clear() {
-    const folder = await open();
-    for (const name of await names(folder)) await folder.removeEntry(name);
+    this.#held = undefined;
+    try {
+      const kept = await folder(TRAINING);
+      for (const name of await names(kept)) await kept.removeEntry(name);
+    } catch {} // nothing is kept where nothing can be
   }
 }
 
-async function open() {
-  const root = await navigator.storage.getDirectory();
-  return root.getDirectoryHandle(FOLDER, { create: true });
+/**
+ * @param {number} step
+ * @param {Uint8Array} bytes
+ */
+async function store(step, bytes) {
+  const kept = await folder(TRAINING);
+  const name = `${step}-${bytes.byteLength}`;
+  const access = await (await kept.getFileHandle(name, { create: true })).createSyncAccessHandle();
+  try {
+    access.truncate(0);
+    if (access.write(bytes, { at: 0 }) !== bytes.byteLength) throw new Error("the browser's storage is full");
+    access.flush();
+  } finally {
+    access.close();
+  }
+  for (const other of await names(kept)) if (other !== name) await kept.removeEntry(other);
 }
 
-/** @param {FileSystemDirectoryHandle} folder */
-async function names(folder) {
+/** @param {FileSystemDirectoryHandle} kept */
+async function names(kept) {
   const found = [];
-  for await (const name of folder.keys()) found.push(name);
+  for await (const name of kept.keys()) found.push(name);
   return found;
 }

@@ -1,7 +1,7 @@
 // The page's handle on the engine: commands in, promises and events out. One client owns one worker.
 
 import { resolve } from "./address.js";
-import { EngineError } from "./engine-error.js";
+import { EngineError, crash } from "./engine-error.js";
 import { PROTOCOL } from "./protocol.js";
 import { startThread } from "./thread.js";
 
@@ -28,7 +28,7 @@ export class EngineClient {
     this.#worker.addEventListener("message", (event) => this.#receive(event.data));
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.#fail(new EngineError("crashed", event.message || "the engine's thread could not start; check that worker.js can be loaded"));
+      this.#fail(crash(event.message || "the engine's thread could not start; check that worker.js can be loaded"));
     });
   }
 
@@ -130,7 +130,7 @@ export class EngineClient {
   /**
    * Trains on. Resolves when all steps are done or the work is cancelled, with everything kept.
    * @param {import("./protocol.js").Pace} pace
-   * @param {Listener} listen gets `step`, `sampled` and `saved` events
+   * @param {Listener} listen gets `step`, `sampled`, `unkept` and `saved` events
    * @returns {Promise<import("./protocol.js").Paused>}
    */
   train(pace, listen) {
@@ -213,7 +213,7 @@ export class EngineClient {
         this.memory = event.bytes;
         break;
       case "crashed":
-        this.#fail(new EngineError("crashed", event.message));
+        this.#fail(crash(event.message));
         break;
       default:
         this.#job?.listen(event);

@@ -22,14 +22,32 @@
  * | `training` | nothing can be learned with these settings or pictures, or no training is set up |
  * | `checkpoint` | the kept training is gone or belongs to other settings |
  * | `storage` | the browser did not keep the training |
+ * | `out-of-memory` | the engine needed more memory than there is, and ended; take a smaller model |
  * | `crashed` | the engine's thread ended or never started; load again |
  * | `disposed` | `dispose()` was called |
  * | `protocol` | the files of the engine are of different versions; a cache mixes them |
  *
  * @typedef {"prompt-empty" | "prompt-too-long" | "prompt-unknown" | "options" | "bits" | "picture" | "busy" | "not-loaded" | "source"
  *   | "download" | "engine-download" | "weights" | "model" | "unsupported" | "no-webgpu" | "device" | "device-lost" | "training"
- *   | "checkpoint" | "storage" | "crashed" | "disposed" | "protocol"} ErrorCode
+ *   | "checkpoint" | "storage" | "out-of-memory" | "crashed" | "disposed" | "protocol"} ErrorCode
  */
+
+/** What ends the engine by itself: only another one helps. @type {ErrorCode[]} */
+const CRASHES = ["crashed", "out-of-memory", "device-lost"];
+/** How browsers say that memory ran out: of the wasm's heap, of the page, of the graphics card. */
+const MEMORY = /out of memory|out of bounds memory access|memory access out of bounds|RangeError.*(?:alloc|memory|array buffer)/i;
+
+/**
+ * What has ended the engine's thread, as an error.
+ * @param {string} reason
+ */
+export function crash(reason) {
+  if (!MEMORY.test(reason)) return new EngineError("crashed", reason);
+  return new EngineError("out-of-memory", `the engine ran out of memory (${reason}); take a smaller model, or the other engine`);
+}
+
+/** Whether the engine has ended by itself. @param {unknown} error @returns {boolean} */
+export const isCrash = (error) => error instanceof EngineError && CRASHES.includes(error.code);
 
 /** Its message says what went wrong and, after a semicolon, what to do. */
 export class EngineError extends Error {

@@ -36,6 +36,11 @@ export class History {
     }
   }
 
+  /** So many outlive the page. */
+  get kept() {
+    return this.#database ? this.entries.length : 0;
+  }
+
   /** @param {Entry} entry */
   async add(entry) {
     this.entries.unshift(entry);

@@ -2,7 +2,7 @@
 
 import { element, make } from "./dom.js";
 import { paint, picture } from "./drawing.js";
-import { EngineError } from "./engine-error.js";
+import { EngineError, isCrash } from "./engine-error.js";
 import { megabytes, sentence } from "./format.js";
 import { TokenMap } from "./lab-bits.js";
 import { Curves, figures } from "./lab-curves.js";
@@ -85,17 +85,24 @@ export class Lab {
     this.#tellRate();
   }
 
-  /** Another model is there. @param {import("./protocol.js").ModelInfo} model */
-  fill(model) {
+  /**
+   * Another model is there.
+   * @param {import("./protocol.js").ModelInfo} model
+   * @param {boolean} local whether it came as files of the visitor
+   */
+  fill(model, local) {
     // Bits of another tokenizer mean nothing here.
     if (model.codec !== this.#model?.codec) this.#drawing = undefined;
     this.#model = model;
     this.#twinLoaded = false;
     this.#undisturbed.clear();
     this.#twin.checked = false;
-    this.#twin.disabled = model.twin === null;
+    // The files that a browser is given of a folder do not say which of them lie in the twin's.
+    this.#twin.disabled = model.twin === null || local;
     element("lab-twin-said", HTMLElement).textContent = model.twin === null
       ? "This model has no twin that was trained without self-correction."
+      : local
+      ? "The twin of a model from this device cannot be reached; load the model by the address of its manifest.json."
       : "The same model trained without self-correction; it is loaded with the next flips.";
     this.#tellState();
   }
@@ -238,7 +245,7 @@ export class Lab {
         }
         this.#status.textContent = `${what}: ${this.#verdict()}`;
       } catch (error) {
-        if (!(error instanceof EngineError) || ["crashed", "device-lost", "disposed"].includes(error.code)) throw error;
+        if (!(error instanceof EngineError) || isCrash(error) || error.code === "disposed") throw error;
         this.fail(sentence(error.message));
         this.#status.textContent = "";
       }

@@ -179,8 +179,8 @@ function entries(bytes, part = "model") {
  */
 function describe(bytes) {
   try {
-    const { name, licence, shards } = JSON.parse(new TextDecoder().decode(bytes));
-    let [size, parameters] = [0, 0];
+    const { name, licence, tokenizer, shards } = JSON.parse(new TextDecoder().decode(bytes));
+    let [size, parameters] = [Number(tokenizer?.bytes ?? 0), 0];
     for (const shard of shards) {
       size += shard.bytes;
       for (const { shape } of Object.values(shard.tensors)) parameters += shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);

@@ -4,9 +4,16 @@ import { survey } from "./device.js";
 import { element } from "./dom.js";
 import { EngineClient } from "./engine-client.js";
 import { count, megabytes, sentence } from "./format.js";
-import { clearStorage, storedBytes } from "./storage.js";
+import { TRAINING, WEIGHTS, clearStorage, storedBytes } from "./storage.js";
 
 /** @typedef {import("./protocol.js").Source} Source */
+
+/**
+ * What the visitor has made that the browser keeps.
+ * @typedef {object} Works
+ * @property {() => { pictures: number, images: number }} count
+ * @property {() => Promise<void>} forget deletes it
+ */
 
 /** Parameters are computed with in 32 bits, whatever they are stored in. */
 const BYTES_PER_PARAMETER = 4;
@@ -19,14 +26,18 @@ export class ModelsDialog {
   #use = element("model-use", HTMLButtonElement);
   /** @type {Source | undefined} */
   #source;
+  #delete = element("stored-delete", HTMLButtonElement);
   #load;
+  #works;
 
   /**
    * @param {string} builtIn address of the page's own manifest
    * @param {(source: Source) => void} load
+   * @param {Works} works
    */
-  constructor(builtIn, load) {
+  constructor(builtIn, load, works) {
     this.#load = load;
+    this.#works = works;
     element("models-open", HTMLButtonElement).addEventListener("click", () => this.open());
     element("models-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
     element("model-look", HTMLButtonElement).addEventListener("click", () => this.#look(this.#address.value.trim()));
@@ -55,16 +66,28 @@ export class ModelsDialog {
       this.#dialog.close();
       this.#load(this.#source);
     });
-    element("stored-delete", HTMLButtonElement).addEventListener("click", async () => {
+    this.#delete.addEventListener("click", async () => {
+      // A model can be downloaded again. For the rest, the second press within a few seconds means it.
+      const { made } = await this.#kept();
+      if (made && !this.#delete.dataset.sure) {
+        this.#ask(true);
+        setTimeout(() => this.#ask(false), 4000);
+        return;
+      }
+      this.#ask(false);
       await clearStorage().catch(() => {});
+      if (made) await this.#works.forget();
       await this.#stored();
     });
   }
 
-  async open() {
+  /** @param {File[]} [files] a model from the visitor's device to look at */
+  async open(files) {
     this.#show(undefined);
+    // Another one that is open would lie below it.
+    for (const other of document.querySelectorAll("dialog[open]")) if (other instanceof HTMLDialogElement) other.close();
     this.#dialog.showModal();
-    await Promise.all([this.#stored(), this.#engines()]);
+    await Promise.all([this.#stored(), this.#engines(), files && this.#look(files)]);
   }
 
   /** @param {import("./protocol.js").ModelInfo} model */
@@ -103,12 +126,32 @@ export class ModelsDialog {
     if (source) this.#use.focus();
   }
 
+  async #kept() {
+    const [models, training] = await Promise.all([storedBytes([WEIGHTS]), storedBytes([TRAINING])]);
+    const { pictures, images } = this.#works.count();
+    return { models, training, pictures, images, made: training + pictures + images > 0 };
+  }
+
   async #stored() {
-    const bytes = await storedBytes();
-    element("stored", HTMLElement).textContent = bytes
-      ? `${megabytes(bytes)} MB are kept in this browser, so that the next visit downloads nothing.`
-      : "Nothing is kept in this browser; each visit downloads the model.";
-    element("stored-delete", HTMLButtonElement).disabled = bytes === 0;
+    const { models, training, pictures, images, made } = await this.#kept();
+    const list = [
+      models && `${megabytes(models)} MB of models`,
+      training && `${megabytes(training)} MB of a training`,
+      pictures && `${pictures} ${pictures === 1 ? "picture" : "pictures"} to learn`,
+      images && `${images} earlier ${images === 1 ? "image" : "images"}`,
+    ].filter(Boolean);
+    const next = models ? "The next visit downloads no model." : "Each visit downloads the model.";
+    element("stored", HTMLElement).textContent = list.length
+      ? `Kept in this browser: ${list.join(", ")}. ${next}`
+      : `Nothing but the page itself is kept in this browser. ${next}`;
+    this.#delete.disabled = models === 0 && !made;
+  }
+
+  /** @param {boolean} sure */
+  #ask(sure) {
+    if (sure) this.#delete.dataset.sure = "asked";
+    else delete this.#delete.dataset.sure;
+    this.#delete.textContent = sure ? "Press again to delete all" : "Delete";
   }
 
   async #engines() {

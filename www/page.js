@@ -3,7 +3,7 @@
 import { element, save } from "./dom.js";
 import { Drawing, picture } from "./drawing.js";
 import { EngineClient } from "./engine-client.js";
-import { EngineError } from "./engine-error.js";
+import { EngineError, isCrash } from "./engine-error.js";
 import { fitted } from "./fitted.js";
 import { OptionsForm } from "./form.js";
 import { duration, megabytes, sentence } from "./format.js";
@@ -42,11 +42,21 @@ const sheet = new Sheet((drawing) => {
   put(drawing, false);
   if (document.body.dataset.state === "idle") status.textContent = `Seed ${drawing.seed}`;
 });
-const models = new ModelsDialog(BUILT_IN, (chosen) => {
-  source = chosen;
-  remember("model", typeof chosen === "string" && chosen !== BUILT_IN ? chosen : null);
-  start(choice());
-});
+const models = new ModelsDialog(
+  BUILT_IN,
+  (chosen) => {
+    source = chosen;
+    remember("model", typeof chosen === "string" && chosen !== BUILT_IN ? chosen : null);
+    start(choice());
+  },
+  {
+    count: () => ({ pictures: trainer.kept, images: images.kept }),
+    async forget() {
+      await Promise.all([trainer.forget(), images.clear()]);
+      gallery.show();
+    },
+  },
+);
 const lab = new Lab({
   work: (act) => interrupt(async () => {
     if (client) await act(client);
@@ -112,7 +122,8 @@ async function start(choice, news) {
     model = await mine.load(source, choice, onLoading);
   } catch (error) {
     if (mine !== client) return; // another engine was chosen meanwhile
-    if (isCrash(error) && running === "webgpu" && choice === "auto") {
+    const broken = isCrash(error) || (error instanceof EngineError && error.code === "device");
+    if (broken && running === "webgpu" && choice === "auto") {
       return start("cpu", "WebGPU failed while loading, so the CPU engine took over.");
     }
     stage.veil("The model is not loaded");
@@ -125,7 +136,7 @@ async function start(choice, news) {
   element("model", HTMLElement).textContent = `${model.name}: ${facts(model)}`;
   models.fill(model);
   form.fill(model);
-  lab.fill(model);
+  lab.fill(model, Array.isArray(source));
   trainer.fill(model);
   stage.veil("Type a prompt and press Generate");
   status.textContent = news ?? "Ready.";
@@ -182,6 +193,7 @@ async function attempt(act) {
     if (isCrash(error)) {
       const chosen = choice();
       if (engine === "webgpu" && chosen === "auto") void start("cpu", "WebGPU failed, so the CPU engine took over.");
+      else if (outOfMemory(error)) void start(chosen, explain(error));
       else void start(chosen, "The engine stopped unexpectedly and has been started again.");
       return;
     }
@@ -389,12 +401,11 @@ function choice() {
 }
 
 /** @param {unknown} error */
-function isCrash(error) {
-  return error instanceof EngineError && ["crashed", "device-lost"].includes(error.code);
-}
+const outOfMemory = (error) => error instanceof EngineError && error.code === "out-of-memory";
 
 /** @param {unknown} error */
 function explain(error) {
+  if (outOfMemory(error)) return "The engine ran out of memory; load a smaller model, or choose the other engine, under Models.";
   if (isCrash(error)) return "The engine stopped unexpectedly; try again, or choose the other engine under Models.";
   return sentence(error instanceof Error ? error.message : String(error));
 }
@@ -467,16 +478,25 @@ element("reroll", HTMLButtonElement).addEventListener("click", () => {
   if (!options.prompt.trim()) options.prompt = drawing.prompt;
   void interrupt(() => draw({ ...options, keep: { bits: drawing.bits.slice(0, shown - 1), scales: shown - 1 } }, 1));
 });
-new VisitorImage((file) => void interrupt(() => read(file)));
+new VisitorImage(
+  (file) => void interrupt(() => read(file)),
+  (files) => void models.open(files),
+  () => form.showError(null, "This is neither an image nor a model; drop a PNG or JPEG, or a model's manifest.json with its shards."),
+);
 element("share", HTMLButtonElement).addEventListener("click", async () => {
   const { drawing } = stage;
   if (!drawing?.finished || !model) return;
   const { bits, seed, aspect } = drawing;
   const hash = SHARED + encodeShare({ aspect: aspect.name, bits, seed }, model);
-  window.history.replaceState(null, "", hash);
-  const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+  // Whoever opens it has other engines: of this page's parameters only the model belongs to the image.
+  const link = new URL(location.pathname, location.href);
+  const own = address.get("model");
+  if (own !== null) link.searchParams.set("model", own);
+  link.hash = hash;
+  const copied = await navigator.clipboard?.writeText(link.href).then(() => true, () => false);
+  window.history.replaceState(null, "", copied ? hash : link.href);
   status.textContent = copied
-    ? `Link copied; its ${location.href.length} characters hold the whole image.`
+    ? `Link copied; its ${link.href.length} characters hold the whole image.`
     : "The page's address now holds the whole image; copy it from there.";
 });
 element("save", HTMLButtonElement).addEventListener("click", async () => {

@@ -56,7 +56,7 @@ export const PROTOCOL = 4;
  * @typedef {object} ModelInfo
  * @property {string} name
  * @property {string} licence
- * @property {number} bytes size of all weights as stored
+ * @property {number} bytes size of weights and tokenizer as stored
  * @property {number} parameters
  * @property {number} bits bits of one token
  * @property {string} codec eight digits that tell this model's image tokenizer from others
@@ -104,6 +104,7 @@ export const PROTOCOL = 4;
  * @typedef {{ type: "step", step: number, of: number, loss: number, accuracy: number, losses: number[], accuracies: number[], gradNorm: number, ms: number }} Step
  */
 /** @typedef {{ type: "sampled", step: number, index: number, of: number, prompt: string, image: Pixels }} Sampled */
+/** The browser does not keep checkpoints, so the next `saved` one lasts as long as the engine. @typedef {{ type: "unkept", message: string }} Unkept */
 /** A checkpoint is kept. @typedef {{ type: "saved", step: number, bytes: number }} Saved */
 /** @typedef {{ type: "paused", step: number, finished: boolean }} Paused */
 /** @typedef {{ name: string, bytes: Uint8Array<ArrayBuffer> }} ModelFile */
@@ -126,7 +127,7 @@ export const PROTOCOL = 4;
 
 /**
  * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Memory | Started | Scale | Path | Finished | Decoded | Encoded
- *   | Compared | Cancelled | Studying | Step | Sampled | Saved | Paused | Packed | Forgotten | Failure | Crashed} EngineEvent
+ *   | Compared | Cancelled | Studying | Step | Sampled | Unkept | Saved | Paused | Packed | Forgotten | Failure | Crashed} EngineEvent
  */
 
 /**

@@ -3,11 +3,14 @@
 // A file of that name is whole only if its content has that hash, which is checked on every load: nothing else needs to be
 // written down, and a download that broke off goes on from the file's length.
 
-const FOLDER = "weights";
+/** The folders: models, and a training's checkpoints (checkpoints.js). */
+export const WEIGHTS = "weights";
+export const TRAINING = "training";
 
-async function folder() {
+/** @param {string} name */
+export async function folder(name) {
   const root = await navigator.storage.getDirectory();
-  return root.getDirectoryHandle(FOLDER, { create: true });
+  return root.getDirectoryHandle(name, { create: true });
 }
 
 /** One file, open for reading and writing; a worker's thread only. */
@@ -26,7 +29,7 @@ export class StoredFile {
    */
   static async open(sha256) {
     try {
-      const handle = await (await folder()).getFileHandle(sha256, { create: true });
+      const handle = await (await folder(WEIGHTS)).getFileHandle(sha256, { create: true });
       return new StoredFile(await handle.createSyncAccessHandle());
     } catch {
       return undefined;
@@ -60,12 +63,14 @@ export class StoredFile {
   }
 }
 
-/** Bytes of all files kept here; 0 where the browser keeps none. */
-export async function storedBytes() {
+/** Bytes of all files kept here; 0 where the browser keeps none. @param {string[]} [names] of folders */
+export async function storedBytes(names = [WEIGHTS, TRAINING]) {
   let bytes = 0;
   try {
-    for await (const handle of (await folder()).values()) {
-      if (handle.kind === "file") bytes += (await handle.getFile()).size;
+    for (const name of names) {
+      for await (const handle of (await folder(name)).values()) {
+        if (handle.kind === "file") bytes += (await handle.getFile()).size;
+      }
     }
   } catch {
     return 0;
@@ -75,8 +80,10 @@ export async function storedBytes() {
 
 /** Deletes every file that no tab has open. */
 export async function clearStorage() {
-  const weights = await folder();
-  const names = [];
-  for await (const name of weights.keys()) names.push(name);
-  await Promise.allSettled(names.map((name) => weights.removeEntry(name)));
+  for (const name of [WEIGHTS, TRAINING]) {
+    const kept = await folder(name);
+    const files = [];
+    for await (const file of kept.keys()) files.push(file);
+    await Promise.allSettled(files.map((file) => kept.removeEntry(file)));
+  }
 }

@@ -24,16 +24,31 @@ export class DraftStore {
 
   /** @returns {Promise<Draft | undefined>} */
   async load() {
-    const database = await this.#database;
-    if (!database) return undefined;
-    return done(database.transaction(STORE).objectStore(STORE).get(KEY)).catch(() => undefined);
+    try {
+      const database = await this.#database;
+      return database && (await done(database.transaction(STORE).objectStore(STORE).get(KEY)));
+    } catch {
+      return undefined;
+    }
   }
 
-  /** Where the browser keeps nothing, the training lives as long as the page. @param {Draft} draft */
+  /** @param {Draft} draft @returns {Promise<boolean>} false where the browser keeps nothing: then it lives as long as the page */
   async save(draft) {
-    const database = await this.#database;
-    if (!database) return;
-    await done(database.transaction(STORE, "readwrite").objectStore(STORE).put(draft, KEY)).catch(() => {});
+    try {
+      const database = await this.#database;
+      if (!database) return false;
+      await done(database.transaction(STORE, "readwrite").objectStore(STORE).put(draft, KEY));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async clear() {
+    try {
+      const database = await this.#database;
+      if (database) await done(database.transaction(STORE, "readwrite").objectStore(STORE).clear());
+    } catch {} // nothing is kept where nothing can be
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { element, make, save } from "./dom.js";
 import { paint, picture } from "./drawing.js";
-import { EngineError } from "./engine-error.js";
+import { EngineError, isCrash } from "./engine-error.js";
 import { count, duration, megabytes, sentence } from "./format.js";
 import { means, plot } from "./train-curves.js";
 import { DraftStore } from "./train-draft.js";
@@ -41,8 +41,16 @@ export class Trainer {
   #samples = element("train-samples", HTMLUListElement);
   /** The engine that holds the training, if one does. @type {EngineClient | undefined} */
   #holder;
-  /** Whether a checkpoint is kept to go on from. */
+  /** Whether there is a checkpoint to go on from. */
   #open = false;
+  /** Whether it outlives its engine: not where the browser keeps nothing. */
+  #lasts = true;
+  /** Whether the checkpoint that is being made stays in memory. */
+  #unkept = false;
+  /** So many pictures outlive the page. */
+  kept = 0;
+  /** Whether the visitor knows that this training ends with the page. */
+  #warned = false;
   #running = false;
   /** What the engine is at. */
   #state = "loading";
@@ -79,6 +87,14 @@ export class Trainer {
   /** The model that is loaded, to be trained further. @param {import("./protocol.js").ModelInfo} model */
   async fill(model) {
     await this.#restored;
+    // Another engine: what the one before held of a training went with it.
+    if (this.#holder && (!this.#open || !this.#lasts)) {
+      this.#open = false;
+      this.#curve = [];
+      this.#status.textContent = "The training went with its engine; start another.";
+    }
+    this.#holder = undefined;
+    this.#draw();
     this.#album.fit(model.aspects.find(({ name }) => name === "1:1")?.width ?? 0);
     this.#refresh();
   }
@@ -86,6 +102,17 @@ export class Trainer {
   /** @param {string} state of the engine */
   state(state) {
     this.#state = state;
+    this.#refresh();
+  }
+
+  /** What the browser kept of the training is deleted; what is on the page stays until it is left. */
+  async forget() {
+    await this.#drafts.clear();
+    this.kept = 0;
+    this.#open = false;
+    this.#curve = this.#holder ? this.#curve : [];
+    this.#status.textContent = "What was kept of the training is deleted.";
+    this.#draw();
     this.#refresh();
   }
 
@@ -99,6 +126,7 @@ export class Trainer {
     if (!draft) return;
     this.#form.settings = draft.settings;
     this.#album.pictures = draft.pictures;
+    this.kept = draft.pictures.length;
     this.#open = draft.open;
     this.#curve = draft.curve;
     if (this.#open) this.#status.textContent = `Kept from the last visit after step ${this.#curve.at(-1)?.step ?? 0}.`;
@@ -108,13 +136,27 @@ export class Trainer {
 
   #changed() {
     this.#tell("");
-    this.#keep();
+    void this.#keep();
   }
 
   /** Up to the checkpoint; what came after it will come again. */
-  #keep() {
+  async #keep() {
     const { pictures } = this.#album;
-    return this.#drafts.save({ settings: this.#form.settings, pictures, open: this.#open, curve: this.#open ? this.#curve : [] });
+    const open = this.#open && this.#lasts;
+    const kept = await this.#drafts.save({ settings: this.#form.settings, pictures, open, curve: open ? this.#curve : [] });
+    this.kept = kept ? pictures.length : 0;
+    if (!kept && this.#open) this.#warn("it refuses the pictures", "until you leave the page");
+  }
+
+  /**
+   * Once for each training.
+   * @param {string} reason
+   * @param {string} end
+   */
+  #warn(reason, end) {
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#tell(`This browser does not keep the training (${sentence(reason).slice(0, -1)}). It goes on ${end}; press Download before that.`);
   }
 
   /** Begins, or goes on. */
@@ -130,7 +172,7 @@ export class Trainer {
       const end = await client.train(pace, (event) => this.#listen(client, event));
       this.#status.textContent = end.finished
         ? `All ${count(end.step)} steps are done; more can be asked for.`
-        : `Paused after step ${count(end.step)}; a reload goes on from here.`;
+        : `Paused after step ${count(end.step)}; ${this.#warned ? "this browser does not keep it, so download it before you leave" : "a reload goes on from here"}.`;
     });
   }
 
@@ -143,6 +185,7 @@ export class Trainer {
     this.#status.textContent = "Setting up.";
     const { step, parameters, newWords } = await client.begin(study, material, this.#open);
     this.#holder = client;
+    if (!this.#open) this.#warned = false;
     this.#curve = this.#curve.filter((done) => this.#open && done.step <= step);
     if (!this.#open) this.#samples.replaceChildren();
     const words = newWords.length ? `, new words: ${newWords.slice(0, 12).join(", ")}${newWords.length > 12 ? " …" : ""}` : "";
@@ -174,8 +217,8 @@ export class Trainer {
       try {
         await act(client);
       } catch (error) {
-        if (error instanceof EngineError && ["crashed", "device-lost", "disposed"].includes(error.code)) {
-          this.#tell(this.#open ? "The engine stopped; Resume goes on from the last checkpoint." : "The engine stopped; start again.");
+        if (isCrash(error) || (error instanceof EngineError && error.code === "disposed")) {
+          this.#tell(this.#open && this.#lasts ? "The engine stopped; Resume goes on from the last checkpoint." : "The engine stopped; start again.");
           throw error;
         }
         // What failed in the middle of a step is not gone on with; the checkpoint before it may be.
@@ -202,8 +245,13 @@ export class Trainer {
       this.#draw();
     } else if (event.type === "sampled") {
       this.#sample(event);
+    } else if (event.type === "unkept") {
+      this.#unkept = true;
+      this.#warn(event.message, "until you load another model or leave the page");
     } else if (event.type === "saved") {
       this.#open = true;
+      this.#lasts = !this.#unkept;
+      this.#unkept = false;
       void this.#keep();
     }
   }
@@ -213,7 +261,7 @@ export class Trainer {
     await this.#work(async (client) => {
       await client.forget();
       this.#open = false;
-      this.#status.textContent = "Stopped. What it has learned can still be used.";
+      this.#status.textContent = "Stopped. What it has learned can be used until another model is loaded.";
       await this.#keep();
     });
   }

@@ -1,10 +1,14 @@
-// A visitor's image, dropped, pasted or chosen.
+// A visitor's image, dropped, pasted or chosen; and whatever else is dropped.
 
 import { element } from "./dom.js";
 
 export class VisitorImage {
-  /** @param {(file: Blob) => void} take */
-  constructor(take) {
+  /**
+   * @param {(file: Blob) => void} take
+   * @param {(files: File[]) => void} model gets what is dropped of a model
+   * @param {() => void} refuse hears of files that are neither
+   */
+  constructor(take, model, refuse) {
     const input = element("image-file", HTMLInputElement);
     const zone = document.body;
     input.addEventListener("change", () => {
@@ -29,10 +33,15 @@ export class VisitorImage {
       });
     }
     zone.addEventListener("drop", (event) => {
-      const file = [...(event.dataTransfer?.files ?? [])].find(isImage);
-      if (!file) return;
+      // Text may be dropped on the prompt.
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      // Otherwise the browser would open the file in place of the page.
       event.preventDefault();
-      take(file);
+      const files = [...event.dataTransfer.files];
+      const image = files.find(isImage);
+      if (image) take(image);
+      else if (files.some(({ name }) => /\.(json|safetensors)$/i.test(name))) model(files);
+      else refuse();
     });
   }
 }

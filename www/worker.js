@@ -47,7 +47,9 @@ const { port1, port2 } = new MessageChannel();
 const waiting = [];
 port1.onmessage = () => waiting.shift()?.();
 
-const checkpoints = new Checkpoints();
+const checkpoints = new Checkpoints((reason) => {
+  emit({ type: "unkept", message: reason instanceof Error ? reason.message : String(reason) });
+});
 
 /** @type {import("./infinity-web.js").Host} */
 const host = {

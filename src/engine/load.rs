@@ -140,7 +140,7 @@ impl Engine {
         Ok(ModelInfo {
             name: manifest.name.clone(),
             licence: manifest.licence.clone(),
-            bytes: manifest.total_bytes(),
+            bytes: manifest.total_bytes() + manifest.tokenizer.as_ref().map_or(0, |file| file.bytes),
             parameters: tensors
                 .map(|tensor| tensor.shape.iter().product::<usize>() as u64)
                 .sum(),

@@ -274,7 +274,7 @@ pub enum Phase {
 pub struct ModelInfo {
     pub name: String,
     pub licence: String,
-    /// Size of all shards.
+    /// Size of all shards and the tokenizer.
     pub bytes: u64,
     pub parameters: u64,
     /// Bits of one token, `d`.

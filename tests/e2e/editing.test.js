@@ -177,6 +177,32 @@ test("an image can be dropped and pasted", async () => {
   await page.close();
 });
 
+test("files that are no image leave the page where it is; those of a model are looked at", async () => {
+  const { page, errors } = await visit();
+  /** Whether the browser would have opened the file. @param {[name: string, text: string][]} files */
+  const drop = (files) =>
+    page.evaluate((files) => {
+      const data = new DataTransfer();
+      for (const [name, text] of files) data.items.add(new File([text], name));
+      return document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    }, files);
+  assert.equal(await drop([["notes.txt", "nothing"]]), false, "notes.txt would be opened");
+  await page.locator("#alert").filter({ hasText: "neither an image nor a model; drop" }).waitFor();
+  const manifest = readFileSync("target/tiny-model/manifest.json", "utf8");
+  assert.equal(await drop([["manifest.json", manifest], ["weights.safetensors", ""]]), false, "the manifest would be opened");
+  await page.locator("#model-found").filter({ hasText: "Tiny random model" }).waitFor();
+  await page.getByRole("button", { name: "Load this model" }).waitFor();
+  await page.locator("#models-close").click();
+  const text = await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.setData("text/plain", "a red apple");
+    return document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+  });
+  assert.ok(text, "text may be dropped on the prompt");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test("four images are drawn one after the other, and each can be brought up", async () => {
   const { page, errors } = await visit();
   await page.getByLabel("Seed", { exact: true }).fill("5");
@@ -239,7 +265,10 @@ test("a link carries the image to another visitor, and a broken one says what is
   await page.getByRole("button", { name: "Copy link" }).click();
   await page.locator("#status").filter({ hasText: "Link copied" }).waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
-  assert.equal(link, page.url());
+  const { searchParams, hash } = new URL(link);
+  assert.deepEqual([...searchParams], [["model", "models/tiny/manifest.json"]], "whose engine it was is nobody else's matter");
+  assert.equal(hash, new URL(page.url()).hash);
+  assert.match(page.url(), /engine=cpu/, "a reload keeps the engine");
   assert.deepEqual(errors, []);
   await page.close();
 

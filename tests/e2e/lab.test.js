@@ -1,7 +1,7 @@
 // The self-correction lab in headless Chromium, with the tiny random model and its twin.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import { draw, open, pixels, reach, screenshot, setUp } from "./visit.js";
@@ -211,6 +211,26 @@ test("a model without a twin says so and shows the rest", async () => {
   await page.close();
 });
 
+test("the twin of a model from the visitor's disk is not offered, with the reason", async () => {
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY);
+  await reach(page, "idle");
+  await page.getByRole("button", { name: "Models" }).click();
+  const folder = "target/tiny-model/";
+  const chosen = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => folder + name);
+  await page.getByLabel("Files on this device").setInputFiles(chosen);
+  await page.getByRole("button", { name: "Load this model" }).click();
+  await reach(page, "loading");
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await page.getByRole("button", { name: "Self-correction" }).click();
+  await page.getByText("The twin of a model from this device cannot be reached; load the model by the address").waitFor();
+  assert.equal(await page.getByLabel("Its teacher-forcing twin").isDisabled(), true);
+  await flip(page);
+  assert.equal((await figures(page)).length, 4);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
 test("a picture is measured against itself, and what cannot be done is said", async () => {
   const { page, errors } = await open(stage.browser, stage.site.url + TINY);
   await reach(page, "idle");
@@ -276,6 +296,26 @@ test("what runs is stopped, and another flip takes its place", async () => {
   await page.locator("#lab-status").filter({ hasText: /^Bit 1 of token 4 at scale 2: [\d.]+ dB/ }).waitFor();
   await reach(page, "idle");
   assert.equal((await figures(page))[1]?.bits, 1);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("with the shipped model and its twin, flips of a tenth of the bits cost less where residuals are quantised again", async () => {
+  const { page, errors } = await visit("?engine=cpu");
+  await page.getByLabel("Its teacher-forcing twin").check();
+  await page.getByLabel("Bits that flip").fill("10");
+  await flip(page);
+  const [clean, kept, paid, model, twin] = await figures(page);
+  assert.ok(clean && kept && paid && model && twin, "five paths");
+  assert.deepEqual([clean.bits, clean.error], [0, 0]);
+  // A tenth of the bits of two scales: 4 and 16 tokens of 32 bits.
+  assert.ok(kept.bits > 35 && kept.bits < 95, `${kept.bits} bits`);
+  assert.deepEqual([paid.bits, model.bits, twin.bits], [kept.bits, kept.bits, kept.bits]);
+  assert.ok(paid.error < kept.error, `${paid.error} and ${kept.error}`);
+  for (const { psnr } of [kept, paid, model, twin]) assert.match(psnr, /^[\d.]+ dB$/);
+  // What both draw is still the apple and not noise.
+  for (const { name, psnr } of [model, twin]) assert.ok(parseFloat(psnr) > 12, `${name}: ${psnr}`);
+  await screenshot(page, "lab-default");
   assert.deepEqual(errors, []);
   await page.close();
 });

@@ -65,9 +65,9 @@ test("a second visit downloads nothing, a damaged copy is replaced, and all can 
   assert.equal((await again()).length, 1, "the damaged one alone");
   assert.deepEqual(await again(), []);
   await page.getByRole("button", { name: "Models" }).click();
-  await page.locator("#stored").filter({ hasText: /^[\d.]+ MB are kept/ }).waitFor();
+  await page.locator("#stored").filter({ hasText: /^Kept in this browser: [\d.]+ MB of models\. The next visit downloads no model\.$/ }).waitFor();
   await page.getByRole("button", { name: "Delete", exact: true }).click();
-  await page.locator("#stored").filter({ hasText: "Nothing is kept" }).waitFor();
+  await page.locator("#stored").filter({ hasText: "Nothing but the page itself is kept" }).waitFor();
   assert.ok((await again()).length > 3);
   assert.deepEqual(errors, []);
   await page.close();
@@ -120,7 +120,7 @@ test("another model is described before it is downloaded, by address and from th
   stage.site.requests.length = 0;
   await page.getByLabel("Address of a manifest").fill("models/tiny/manifest.json");
   await page.getByRole("button", { name: "Look" }).click();
-  await page.locator("#model-found").filter({ hasText: /^Tiny random model: [\d,]+ parameters, 1\.\d MB to download, about \d+ MB of memory, MIT/ }).waitFor();
+  await page.locator("#model-found").filter({ hasText: /^Tiny random model: [\d,]+ parameters, 2\.\d MB to download, about \d+ MB of memory, MIT/ }).waitFor();
   assert.deepEqual(files(), []);
   await screenshot(page, "models");
   await page.getByRole("button", { name: "Load this model" }).click();
@@ -184,25 +184,63 @@ test("files that are not all there are named", async () => {
 /**
  * A page whose worker runs `spy` first, on WebGPU.
  * @param {string} spy
+ * @param {"webgpu" | "auto"} [engine] an automatic choice takes the software adapter for a graphics card
  */
-async function spied(spy) {
+async function spied(spy, engine = "webgpu") {
   const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
   await page.route("**/worker.js", async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: (await response.text()) + spy });
   });
-  await page.goto(`${stage.site.url}?model=models/tiny/manifest.json&engine=webgpu`);
+  await page.route("**/device.js", async (route) => {
+    const response = await route.fetch();
+    const real = await response.text();
+    const body = real.replace(/const software = .*;/, "const software = false;");
+    assert.notEqual(body, real);
+    await route.fulfill({ response, body: engine === "auto" ? body : real });
+  });
+  await page.goto(`${stage.site.url}?model=models/tiny/manifest.json&engine=${engine}`);
   await reach(page, "idle");
   return page;
 }
 
+/** Hands the engine's own device to the test, to destroy it. */
+const CAUGHT = `
+  const request = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = async function (...given) {
+    return (self.device = await request.apply(this, given));
+  };`;
+
+test("WebGPU that was chosen by itself and fails while it draws hands over to the CPU", async () => {
+  const page = await spied(CAUGHT, "auto");
+  assert.match((await page.locator("#engine").textContent()) ?? "", /^WebGPU engine: /);
+  await page.getByLabel("Prompt").fill("a red apple");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.locator("#strip .arrived").first().waitFor({ timeout: 60_000 });
+  await page.workers()[0]?.evaluate(() => Reflect.get(self, "device").destroy());
+  await page.locator("#status").filter({ hasText: "WebGPU failed, so the CPU engine took over." }).waitFor({ timeout: 60_000 });
+  assert.match((await page.locator("#engine").textContent()) ?? "", /^CPU engine: /);
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
+for (const [how, spy] of [
+  ["refuses a device", "GPUAdapter.prototype.requestDevice = async () => { throw new Error('a test has no device'); };"],
+  ["crashes", "GPUAdapter.prototype.requestDevice = () => new Promise(() => setTimeout(() => { throw new Error('a test crashes'); }));"],
+]) {
+  test(`WebGPU that was chosen by itself and ${how} while it loads hands over to the CPU`, async () => {
+    const page = await spied(spy ?? "", "auto");
+    await page.locator("#status").filter({ hasText: "WebGPU failed while loading, so the CPU engine took over." }).waitFor({ timeout: 60_000 });
+    assert.match((await page.locator("#engine").textContent()) ?? "", /^CPU engine: /);
+    await draw(page, "a red apple");
+    await checkAllScales(page);
+    await page.close();
+  });
+}
+
 test("a lost graphics device is told in a line, and the engine comes back with the history", async () => {
-  // The engine's own device, for the test to destroy.
-  const page = await spied(`
-    const request = GPUAdapter.prototype.requestDevice;
-    GPUAdapter.prototype.requestDevice = async function (...given) {
-      return (self.device = await request.apply(this, given));
-    };`);
+  const page = await spied(CAUGHT);
   await draw(page, "a red apple");
   await page.locator("#gallery li").first().waitFor();
   await page.getByRole("button", { name: "Generate" }).click();

@@ -213,6 +213,17 @@ test("a crash of the engine's thread is told in a line and mended", async () => 
   await page.close();
 });
 
+test("an engine that runs out of memory is told from other crashes, and what to do", async () => {
+  const { page } = await visit("&engine=cpu");
+  await page.getByLabel("Prompt").fill("a red apple");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.workers()[0]?.evaluate(() => void setTimeout(() => { throw new WebAssembly.RuntimeError("memory access out of bounds"); }));
+  await page.locator("#status").filter({ hasText: "ran out of memory; load a smaller model, or choose the other engine" }).waitFor({ timeout: 60_000 });
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
 test("a damaged download is refused by name, and Try again loads the model", async () => {
   const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
   await page.route("**/*.safetensors", async (route) => {
@@ -255,6 +266,24 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
       });
       await reach(page, "idle");
       const before = await page.locator(".frame").boundingBox();
+      // What moved by itself from the first paint on, and all that moves while it draws. Words that are centred or aligned to the
+      // right move when they change.
+      const shifts = await page.evaluateHandle(async () => {
+        // What the model's words have moved is on the screen by then.
+        await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+        const seen = { loading: 0, drawing: /** @type {string[]} */ ([]) };
+        const idle = performance.now();
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) {
+            const { value, sources } = /** @type {any} */ (entry);
+            const nodes = /** @type {Element[]} */ (sources.map((/** @type {any} */ { node }) => node).filter((/** @type {unknown} */ node) => node instanceof Element));
+            if (nodes.every((node) => node.matches(".veil *, .ms"))) continue;
+            if (entry.startTime < idle) seen.loading += value;
+            else seen.drawing.push(`${value.toFixed(4)}: ${nodes.map((node) => node.id || node.className)}`);
+          }
+        }).observe({ type: "layout-shift", buffered: true });
+        return seen;
+      });
       await page.getByLabel("Prompt").fill("a red apple");
       await page.getByRole("button", { name: "Generate" }).click();
       await page.locator("#strip button.arrived").nth(1).waitFor();
@@ -262,6 +291,10 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
       await reach(page, "idle");
       await screenshot(page, `${width}-${colorScheme}-finished`);
       assert.deepEqual(await page.locator(".frame").boundingBox(), before, "the frame has moved");
+      const { loading, drawing } = await shifts.jsonValue();
+      assert.deepEqual(drawing, [], `moved at ${width} in ${colorScheme}`);
+      // This model brings a row of chips less than the shipped one, for which room is kept.
+      assert.ok(loading < 0.08, `${loading} at ${width} in ${colorScheme}`);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(overflow <= 0, `${overflow} px too wide at ${width}`);
       assert.deepEqual(errors, []);
@@ -270,9 +303,49 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
   }
 });
 
-test("the shipped model draws a red apple on the CPU engine", async () => {
-  const { page, errors } = await open(stage.browser, `${stage.site.url}?engine=cpu`);
+test("drawing, reading, comparing and looking around ask no other host than the page's own", async () => {
+  const context = await stage.browser.newContext();
+  const page = await context.newPage();
+  /** @type {Set<string>} */
+  const origins = new Set();
+  let asked = 0;
+  context.on("request", (request) => {
+    asked++;
+    origins.add(new URL(request.url()).origin);
+  });
+  const tab = await context.newCDPSession(page);
+  await tab.send("Network.enable");
+  tab.on("Network.requestWillBeSent", ({ request }) => origins.add(new URL(request.url).origin));
+  await page.goto(`${stage.site.url}${TINY}&engine=cpu`);
   await reach(page, "idle");
+  await draw(page, "a red apple");
+  for (const part of ["Self-correction", "Train"]) await page.getByRole("button", { name: part, exact: true }).click();
+  for (const dialog of ["Models", "Performance"]) {
+    await page.getByRole("button", { name: dialog, exact: true }).click();
+    await page.keyboard.press("Escape");
+  }
+  await page.getByRole("button", { name: "Self-correction" }).click();
+  await page.getByLabel("Its teacher-forcing twin").check();
+  await page.getByRole("button", { name: "Flip", exact: true }).click();
+  await page.locator("#lab-status").filter({ hasText: / with the old residuals/ }).waitFor({ timeout: 60_000 });
+  assert.ok(asked > 40, `${asked} requests were seen`);
+  assert.deepEqual([...origins], [new URL(stage.site.url).origin]);
+  await context.close();
+});
+
+test("the shipped model draws a red apple on the CPU engine", async () => {
+  const { page, errors } = await open(stage.browser, `${stage.site.url}?engine=cpu`, { viewport: { width: 375, height: 812 } });
+  await reach(page, "idle");
+  const shift = await page.evaluate(async () => {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    let sum = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) sum += Reflect.get(entry, "value");
+    }).observe({ type: "layout-shift", buffered: true });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return sum;
+  });
+  assert.ok(shift < 0.02, `${shift} of the page moved while the model was loaded`);
   await page.getByLabel("Prompt").fill("a red apple");
   await page.getByRole("button", { name: "Generate" }).click();
   await page.locator("#strip button.arrived").nth(2).waitFor({ timeout: 240_000 });

@@ -253,6 +253,106 @@ test("a small transformer starts from nothing, and a stopped training makes room
   await page.close();
 });
 
+/**
+ * Teaches the pictures for some steps.
+ * @param {import("playwright-core").Page} page
+ * @param {number} steps
+ */
+async function teach(page, steps) {
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  await page.getByLabel("Add pictures").setInputFiles(pictures());
+  await page.getByLabel("Caption of picture 4").waitFor();
+  await page.getByLabel("Batch", { exact: true }).fill("1");
+  await page.getByLabel("Steps", { exact: true }).fill(String(steps));
+  await page.getByLabel("Samples every").fill("100");
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.locator("#train-status").filter({ hasText: `All ${steps} steps are done` }).waitFor({ timeout: 120_000 });
+  await reach(page, "idle");
+}
+
+test("a stopped training is not handed out once another engine is there", async () => {
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY);
+  await reach(page, "idle");
+  await teach(page, 3);
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await page.locator("#train-status").filter({ hasText: "Stopped." }).waitFor();
+  assert.ok(await page.getByRole("button", { name: "Download" }).isEnabled());
+  await page.getByRole("button", { name: "Models" }).click();
+  await page.getByLabel("Address of a manifest").fill("models/tiny/manifest.json");
+  await page.getByRole("button", { name: "Look" }).click();
+  await page.getByRole("button", { name: "Load this model" }).click();
+  await reach(page, "loading");
+  await reach(page, "idle");
+  await page.locator("#train-status").filter({ hasText: "went with its engine; start another" }).waitFor();
+  for (const name of ["Download", "Draw with it"]) assert.ok(await page.getByRole("button", { name }).isDisabled(), name);
+  assert.equal(await page.locator("#train-step").textContent(), "–");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("the storage dialog counts a training and images, asks, and deletes them all", async () => {
+  const { page, errors } = await open(stage.browser, stage.site.url + TINY);
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await page.locator("#gallery li").first().waitFor();
+  await teach(page, 3);
+  await page.getByRole("button", { name: "Models" }).click();
+  const stored = page.locator("#stored");
+  await stored.filter({ hasText: /^Kept in this browser: [\d.]+ MB of models, [\d.]+ MB of a training, 4 pictures to learn, 1 earlier image\./ }).waitFor();
+  const all = page.locator("#stored-delete");
+  await all.click();
+  await all.filter({ hasText: "Press again to delete all" }).waitFor();
+  assert.equal(await page.locator("#gallery li").count(), 1, "once is not enough");
+  await all.click();
+  await stored.filter({ hasText: "Nothing but the page itself is kept in this browser. Each visit downloads the model." }).waitFor();
+  assert.ok(await all.isDisabled());
+  await page.locator("#models-close").click();
+  await page.getByRole("button", { name: "Start" }).waitFor();
+  await page.reload();
+  await reach(page, "idle");
+  assert.equal(await page.locator("#gallery li").count(), 0);
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  assert.ok(await page.getByRole("button", { name: "Stop", exact: true }).isDisabled(), "nothing to go on with");
+  assert.equal(await page.getByLabel("Caption of picture 1").count(), 0);
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("where the browser keeps nothing, a training goes on in memory and says so once", async () => {
+  const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
+  const broken = "StorageManager.prototype.getDirectory = () => Promise.reject(new Error('this window keeps nothing'));";
+  await page.addInitScript(`${broken} Object.defineProperty(self, "indexedDB", { get() { throw new Error("none"); } });`);
+  await page.route("**/worker.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: (await response.text()) + broken });
+  });
+  await page.goto(stage.site.url + TINY);
+  await reach(page, "idle");
+  await teach(page, 3);
+  const alert = page.locator("#train-alert");
+  assert.match((await alert.textContent()) ?? "", /^This browser does not keep the training \(This window keeps nothing\)\. .*; press Download before that\.$/);
+  await page.getByLabel("Steps", { exact: true }).fill("5");
+  await page.getByRole("button", { name: "Resume" }).click();
+  await page.locator("#train-status").filter({ hasText: "All 5 steps are done" }).waitFor({ timeout: 60_000 });
+  await reach(page, "idle");
+  assert.equal(await alert.isVisible(), false, "it is said once");
+  assert.deepEqual((await page.locator("#train-step").textContent())?.split(" of "), ["5", "5"]);
+  const [archive] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download" }).click()]);
+  assert.ok(unzip(readFileSync(await archive.path())).some(({ name }) => name === "manifest.json"));
+  await page.getByRole("button", { name: "Draw with it" }).click();
+  await reach(page, "loading");
+  await reach(page, "idle");
+  assert.match((await page.locator("#model").textContent()) ?? "", /^My model/);
+  await draw(page, "my striped blanket");
+  // The training went with its engine, and another can be begun.
+  await page.getByRole("button", { name: "Train", exact: true }).click();
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.locator("#train-status").filter({ hasText: "All 5 steps are done" }).waitFor({ timeout: 60_000 });
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await page.locator("#train-status").filter({ hasText: "Stopped." }).waitFor();
+  await page.close();
+});
+
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   for (const width of [375, 1024, 1600]) {
     test(`axe finds nothing at ${width} pixels in ${colorScheme}`, async () => {

@@ -144,6 +144,25 @@ test("flips show their three paths", async () => {
   assert.ok((requantised[4]?.error ?? 1) < (flipped[4]?.error ?? 0), "quantising again pays a part back");
 });
 
+test("an image drawn against another says how far it is from it, scale by scale", async () => {
+  const found = await inside(async ({ engine }) => {
+    const draw = async (/** @type {Partial<import("../../www/embed/engine.js").GenerateOptions>} */ options) => {
+      const scales = [];
+      for await (const scale of engine.generate({ prompt: "a red apple", seed: 7, ...options })) scales.push(scale);
+      return scales;
+    };
+    const plain = await draw({});
+    const against = plain.map(({ bits }) => bits);
+    const flipped = await draw({ against, flips: { scales: [2], rate: 0.3, seed: 1 } });
+    const same = await draw({ against });
+    return [plain, same, flipped].map((scales) => scales.map(({ deviation }) => deviation?.flipped));
+  });
+  const [plain = [], same = [], flipped = []] = found;
+  assert.deepEqual(plain, new Array(5).fill(undefined));
+  assert.deepEqual(same, new Array(5).fill(0));
+  assert.ok((flipped[1] ?? 0) > 0 && flipped[0] === 0, String(flipped));
+});
+
 test("train learns a picture, ends with its signal and gives a model that draws", async () => {
   const found = await inside(async ({ Engine, engine }) => {
     const canvas = new OffscreenCanvas(200, 200);
@@ -175,6 +194,49 @@ test("train learns a picture, ends with its signal and gives a model that draws"
   assert.equal(found.ended, "AbortError");
   assert.equal(found.name, "Zorps");
   assert.deepEqual(found.words, [1, 2, 3, 4, 5]);
+});
+
+test("train shows samples to whoever listens, and ends the drawing of those for nobody", async () => {
+  const found = await inside(async ({ Engine, model }) => {
+    /** @type {string[]} */
+    const events = [];
+    const Plain = Worker;
+    window.Worker = class extends Plain {
+      /** @param {ConstructorParameters<typeof Plain>} given */
+      constructor(...given) {
+        super(...given);
+        this.addEventListener("message", ({ data }) => events.push(data.type));
+      }
+    };
+    const engine = await Engine.load(model, { device: "cpu", cache: "none" });
+    window.Worker = Plain;
+    const canvas = new OffscreenCanvas(200, 200);
+    canvas.getContext("2d")?.fillRect(50, 20, 90, 90);
+    const examples = ["a red apple", "a green pear", "a blue car", "a zorp"].map((caption) => ({ picture: canvas, caption }));
+    /** @type {string[]} */
+    const samples = [];
+    /** @param {import("../../www/embed/engine.js").TrainOptions} options */
+    const train = async (options) => {
+      const steps = [];
+      for await (const { step } of engine.train(examples, { steps: 3, batch: 1, ...options })) steps.push(step);
+      return steps;
+    };
+    const heard = await train({
+      sampleEvery: 2,
+      onSample: ({ step, index, of, prompt, image }) => samples.push(`${step}: ${index} of ${of}, ${prompt}, ${image.width} x ${image.height}`),
+    });
+    events.length = 0;
+    const unheard = await train({});
+    const files = await engine.trained("Zorps");
+    engine.dispose();
+    return { heard, unheard, samples, drawn: events.filter((type) => type === "sampled").length, files: files.length };
+  });
+  const prompts = ["a red apple", "a green pear", "a blue car", "a zorp"];
+  assert.deepEqual(found.samples, [2, 3].flatMap((step) => prompts.map((prompt, i) => `${step}: ${i} of 4, ${prompt}, 128 x 128`)));
+  assert.deepEqual([found.heard, found.unheard], [[1, 2, 3], [1, 2, 3]]);
+  // One may be done before the cancel arrives.
+  assert.ok(found.drawn <= 1, `${found.drawn} samples were drawn for nobody`);
+  assert.ok(found.files > 3);
 });
 
 test("leaving the loop or aborting ends the work; a second request meanwhile is refused", async () => {

@@ -78,12 +78,30 @@ test("a server can import all of it", () => {
   assert.match(said, /^file:.*tokenizer\.json$/m);
 });
 
-test("all scripts together stay below 30 kB with gzip", () => {
+test("all scripts together stay below 30 kB with gzip, and are as large as is said", () => {
   const dist = join(folder, "node_modules/infinity-web/dist");
   const scripts = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".js"));
   assert.ok(scripts.includes("worker.js") && scripts.includes("infinity-web.js"));
   const bytes = scripts.reduce((sum, path) => sum + gzipSync(readFileSync(join(dist, path)), { level: 9 }).length, 0);
   assert.ok(bytes < SCRIPTS, `${bytes} bytes`);
+  for (const [file, said] of /** @type {const} */ ([["npm/README.md", /all scripts together \| (\d+) kB/], ["ARCHITECTURE.md", /(\d+) kB of gzip in all/]])) {
+    const [, kilobytes] = said.exec(readFileSync(file, "utf8")) ?? [];
+    assert.ok(Math.abs(bytes / 1000 - Number(kilobytes)) < 1, `${file} says ${kilobytes} kB of ${bytes} bytes`);
+  }
+});
+
+test("the model's package has its licences, says how it is used, and names no twin that it has not", () => {
+  const model = join(folder, "node_modules/infinity-web-emoji");
+  const files = readdirSync(model);
+  for (const file of ["LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY_LICENSES"]) {
+    assert.equal(readFileSync(join(model, file), "utf8"), readFileSync(file, "utf8"), file);
+  }
+  assert.match(readFileSync(join(model, "README.md"), "utf8"), /npm install infinity-web infinity-web-emoji\n[^]*import "infinity-web-emoji"/);
+  const manifest = JSON.parse(readFileSync(join(model, "manifest.json"), "utf8"));
+  const source = JSON.parse(readFileSync("target/tiny-model/manifest.json", "utf8"));
+  assert.ok(source.twin, "there is one to leave out");
+  assert.deepEqual(manifest, Object.fromEntries(Object.entries(source).filter(([name]) => name !== "twin")));
+  for (const { file } of [manifest.tokenizer, ...manifest.shards]) assert.ok(files.includes(file), file);
 });
 
 test("the wasm's constructors run once and not before every call", () => {

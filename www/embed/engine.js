@@ -40,6 +40,7 @@ export { EngineError };
  * @property {Words} bits of this scale's tokens
  * @property {ImageData} image all scales so far as pixels
  * @property {boolean} final whether this is the finished image
+ * @property {Deviation} [deviation] how far it is from the image `against` which it was drawn, if it was
  */
 
 /** An image as what the model makes of it. @typedef {{ aspect: string, bits: Words[] }} Tokens */
@@ -93,8 +94,12 @@ export { EngineError };
  * @property {number} [flips] self-correction: the largest probability that a bit is flipped, 0.3 if left out
  * @property {number} [seed]
  * @property {boolean} [resume] whether the training that this browser keeps goes on; its pictures, batch and seed must be the same
+ * @property {(sample: Sample) => void} [onSample] gets what the model draws of the captions after every so many steps and at the end
+ * @property {number} [sampleEvery] so many steps, all of them if left out
  * @property {AbortSignal} [signal] ends the training after the step at hand; what was learned until then can be taken with `trained`
  */
+
+/** What a model in training draws of one of its captions. @typedef {{ step: number, index: number, of: number, prompt: string, image: ImageData }} Sample */
 
 /**
  * What this browser offers.
@@ -181,7 +186,7 @@ export class Engine {
     });
   }
 
-  /** Bytes of all models that this site keeps in the browser. @returns {Promise<number>} */
+  /** Bytes of all models, and of the training, that this site keeps in the browser. @returns {Promise<number>} */
   static storedBytes() {
     return storedBytes();
   }
@@ -291,23 +296,33 @@ export class Engine {
   }
 
   /**
-   * Teaches the model captioned pictures, which never leave the machine. The browser keeps a checkpoint every 50 steps.
+   * Teaches the model captioned pictures, which never leave the machine. The browser keeps a checkpoint every 50 steps, if it keeps
+   * anything; otherwise the engine does as long as it lives.
    * @param {{ picture: ImageBitmapSource, caption: string }[]} examples each is cut to a square; its caption becomes its prompt
    * @param {TrainOptions} [options]
    * @returns {AsyncGenerator<Step, void, undefined>} one a step, with loss and share of right bits
    */
   async *train(examples, options = {}) {
-    const { steps = 200, batch = 4, learningRate = 1e-3, flips = 0.3, seed = 0, resume = false, signal } = options;
+    const { steps = 200, batch = 4, learningRate = 1e-3, flips = 0.3, seed = 0, resume = false, onSample, sampleEvery = steps, signal } = options;
     const square = this.model.aspects.filter(({ width, height }) => width === height);
     const read = [];
     for (const { picture } of examples) read.push((await this.#read(picture, square)).subject.rgba);
     const rgba = new Uint8Array(await new Blob(read).arrayBuffer());
     signal?.throwIfAborted();
     await this.#client.begin({ batch, seed }, { captions: examples.map(({ caption }) => caption), rgba }, resume);
-    const pace = { learningRate, flips, steps, sampleEvery: steps, saveEvery: 50 };
+    const pace = { learningRate, flips, steps, sampleEvery: onSample ? sampleEvery : steps, saveEvery: 50 };
     yield* this.#stream(
       (listen) => this.#client.train(pace, listen),
-      (event) => (event.type === "step" ? event : undefined),
+      (event) => {
+        if (event.type === "sampled") {
+          const { step, index, of, prompt, image } = event;
+          onSample?.({ step, index, of, prompt, image: pixels(image) });
+        }
+        if (event.type !== "step") return undefined;
+        // The last step is followed by samples; a cancel there ends nothing else.
+        if (!onSample && event.step >= steps) this.#client.cancel();
+        return event;
+      },
       signal,
     );
   }
@@ -417,8 +432,8 @@ export class Engine {
  */
 function shown(event) {
   if (event.type !== "scale") return undefined;
-  const { k, of, height, width, ms, bits, image } = event;
-  return { k, of, height, width, ms, bits, image: pixels(image), final: k === of };
+  const { k, of, height, width, ms, bits, image, deviation } = event;
+  return { k, of, height, width, ms, bits, image: pixels(image), final: k === of, ...(deviation && { deviation }) };
 }
 
 /** @param {import("../protocol.js").Pixels} image */

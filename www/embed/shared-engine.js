@@ -1,5 +1,6 @@
 // One engine for all elements that want the same model: counted, and given one thing at a time to do.
 
+import { isCrash } from "../engine-error.js";
 import { Engine, EngineError } from "./engine.js";
 
 /** @typedef {import("./engine.js").Progress} Progress */
@@ -13,9 +14,6 @@ import { Engine, EngineError } from "./engine.js";
 
 /** @type {Map<string, SharedEngine>} */
 const engines = new Map();
-
-/** After these an engine does nothing more. */
-const DEAD = new Set(["crashed", "device-lost", "disposed"]);
 
 /** One element's hold on an engine. The engine ends with its last lease. */
 export class Lease {
@@ -103,7 +101,7 @@ class SharedEngine {
       await until(before, signal);
       await job(await until(this.loaded, signal));
     } catch (error) {
-      if (error instanceof EngineError && DEAD.has(error.code)) this.end();
+      if (isCrash(error) || (error instanceof EngineError && error.code === "disposed")) this.end();
       throw error;
     } finally {
       before.then(() => turn.resolve());
