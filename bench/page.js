@@ -28,9 +28,15 @@ await page.route("**/worker.js", async (route) => {
       dispatches += 1;
       return dispatchWorkgroups.apply(this, count);
     };
+    let shaders = 0;
+    const { createComputePipeline } = globalThis.GPUDevice?.prototype ?? {};
+    if (createComputePipeline) GPUDevice.prototype.createComputePipeline = function (about) {
+      shaders += 1;
+      return createComputePipeline.call(this, about);
+    };
     const post = globalThis.postMessage.bind(globalThis);
     globalThis.postMessage = (message, ...rest) =>
-      post(message && typeof message === "object" ? Object.assign(message, { dispatches }) : message, ...rest);\n`;
+      post(message && typeof message === "object" ? Object.assign(message, { dispatches, shaders }) : message, ...rest);\n`;
   const text = await response.text();
   const imports = text.lastIndexOf("\nimport ");
   const end = text.indexOf(";", imports) + 1;
@@ -41,7 +47,7 @@ await page.goto(site.url);
 const drawn = await page.evaluate(async (rounds) => {
   // Addresses of the page, not of this file.
   const { EngineClient } = await import(new URL("engine-client.js", location.href).href);
-  /** @type {Record<string, { total: number, scales: number[], dispatches: number[] }[]>} */
+  /** @type {Record<string, { total: number, scales: number[], dispatches: number[], shaders: number }[]>} */
   const drawn = {};
   /** @type {Record<string, any>} */
   const clients = {};
@@ -58,13 +64,15 @@ const drawn = await page.evaluate(async (rounds) => {
       const scales = [];
       /** @type {number[]} */
       const dispatches = [];
+      let shaders = 0;
       await clients[engine].generate({ prompt: "a red apple", seed: round }, (/** @type {any} */ event) => {
         if (event.type === "started") dispatches.push(event.dispatches);
+        shaders = event.shaders;
         if (event.type !== "scale") return;
         scales.push(performance.now() - began);
         dispatches.push(event.dispatches);
       });
-      drawn[engine].push({ total: performance.now() - began, scales, dispatches });
+      drawn[engine].push({ total: performance.now() - began, scales, dispatches, shaders });
     }
   }
   return drawn;
@@ -72,14 +80,14 @@ const drawn = await page.evaluate(async (rounds) => {
 await browser.close();
 site.close();
 
-console.log("| engine | first image s | image s | first scale s | after each scale s | dispatches of each scale |");
-console.log("|---|---:|---:|---:|---|---|");
+console.log("| engine | first image s | shaders it compiles | image s | first scale s | after each scale s | dispatches of each scale |");
+console.log("|---|---:|---:|---:|---:|---|---|");
 for (const [engine, images] of Object.entries(drawn)) {
   const [first, ...warm] = images;
   const seconds = (/** @type {number} */ ms) => (ms / 1000).toFixed(2);
   const scales = warm[0].scales.map((_, k) => median(warm.map((image) => image.scales[k])));
   const counts = warm[0].dispatches.slice(1).map((count, k) => count - warm[0].dispatches[k]);
-  const row = [engine, seconds(first.total), seconds(median(warm.map((image) => image.total))), seconds(scales[0]),
+  const row = [engine, seconds(first.total), first.shaders, seconds(median(warm.map((image) => image.total))), seconds(scales[0]),
     scales.map(seconds).join(", "), engine === "cpu" ? "-" : counts.join(", ")];
   console.log(`| ${row.join(" | ")} |`);
 }

@@ -151,7 +151,8 @@ test("changed attributes draw anew, once for all of them; properties of before t
 });
 
 test("errors carry a code and a remedy, the fallback stays, and trying again works", async () => {
-  const { page } = await open(`<infinity-image src="/nowhere/manifest.json" prompt="a red apple"><b>No picture</b></infinity-image>`);
+  const { page } = await open(`<infinity-image src="/nowhere/manifest.json" prompt="a red apple" poster="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='8' height='8'/>"><b>No picture</b></infinity-image>`);
+  assert.ok(await page.getByText("No picture").isHidden(), "the poster lies over it until it is needed");
   await page.locator("infinity-image").evaluate((element) => {
     element.addEventListener("error", (event) => Object.assign(window, { code: /** @type {CustomEvent} */ (event).detail.code }), { once: true });
   });

@@ -141,7 +141,7 @@ export class Engine {
   /** Looks at the browser and its graphics card; downloads nothing. @returns {Promise<Support>} */
   static async detect() {
     if (typeof Worker === "undefined" || !WebAssembly.validate(SIMD)) {
-      const shortfall = "The engine needs a browser with workers and WebAssembly SIMD, as all have had since 2023.";
+      const shortfall = "The engine needs a browser with workers and WebAssembly SIMD; take a current one.";
       return { device: null, webgpu: false, software: false, reason: "this browser is too old", shortfalls: [shortfall] };
     }
     const { usable, software, reason, shortfalls } = await survey();

@@ -31,6 +31,8 @@ export class View {
   ondraw = () => {};
   onstop = () => {};
   onsave = () => {};
+  #postered = false;
+  #failed = false;
 
   /** @param {ShadowRoot} root */
   constructor(root) {
@@ -83,6 +85,8 @@ export class View {
     this.#get(".go", HTMLElement).textContent = busy ? "Stop" : "Draw";
     this.#get(".save", HTMLButtonElement).disabled = !drawn;
     if (state === "idle" || state === "error") this.say("");
+    this.#failed = state === "error" && !drawn;
+    this.#cover();
   }
 
   /** @param {string} prompt */
@@ -95,13 +99,21 @@ export class View {
   poster(address) {
     const poster = this.#get(".poster", HTMLImageElement);
     const show = (/** @type {boolean} */ shown) => {
-      poster.hidden = !shown;
-      this.#get(".before", HTMLElement).hidden = shown;
+      this.#postered = shown;
+      this.#cover();
     };
     show(address !== null);
     poster.onerror = () => show(false);
     if (address === null) poster.removeAttribute("src");
     else poster.src = address;
+  }
+
+  /** The poster lies over what the element's own children show, unless those are needed: they are the fallback. */
+  #cover() {
+    const fallback = this.#failed && this.#get("slot", HTMLSlotElement).assignedNodes().length > 0;
+    const covered = this.#postered && !fallback;
+    this.#get(".poster", HTMLElement).hidden = !covered;
+    this.#get(".before", HTMLElement).hidden = covered;
   }
 
   /** @param {boolean} shown */
