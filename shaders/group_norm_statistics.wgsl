@@ -1,27 +1,9 @@
 // Mean and 1 / sqrt(variance + epsilon) of every group of x [B, G, N]: statistics [B G, 2]. A workgroup takes a group.
 // The launcher and the twin in plain tensor operations are in src/kernels/norm.rs.
 
-const LANES = ${LANES}u;
-
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> statistics: array<f32>;
 #sizes
-
-var<workgroup> sums: array<f32, LANES>;
-
-fn total(lane: u32, part: f32) -> f32 {
-    sums[lane] = part;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if lane < half {
-            sums[lane] += sums[lane + half];
-        }
-    }
-    workgroupBarrier();
-    let result = sums[0];
-    workgroupBarrier();
-    return result;
-}
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

@@ -53,7 +53,10 @@ fn group_norm_shader(
     let per_group = c / groups;
     let shader = Shader {
         name: "group_norm_statistics",
-        source: include_str!("../../shaders/group_norm_statistics.wgsl"),
+        source: concat!(
+            include_str!("../../shaders/total.wgsl"),
+            include_str!("../../shaders/group_norm_statistics.wgsl")
+        ),
         constants: vec![("EPSILON", bits(epsilon))],
         sizes: vec![("NUMBERS", per_group * area)],
         lanes,
@@ -130,7 +133,10 @@ fn layer_norm_shader(x: &Tensor<3>, epsilon: f64, modulation: &Modulation) -> Op
     let y = room(&x, [b, l, c]);
     let shader = Shader {
         name: "layer_norm",
-        source: include_str!("../../shaders/layer_norm.wgsl"),
+        source: concat!(
+            include_str!("../../shaders/total.wgsl"),
+            include_str!("../../shaders/layer_norm.wgsl")
+        ),
         constants: vec![
             ("EPSILON", bits(epsilon)),
             ("AFFINE", usize::from(affine)),
