@@ -16,6 +16,8 @@ const LONGEST: usize = 18;
 const SAY_FLAT: f32 = 0.25;
 /// How often a number is written in digits.
 const DIGITS: f32 = 0.15;
+/// How often an object is counted that stands alone.
+const ONE: f32 = 0.08;
 
 /// A caption of the scene, one of many.
 pub fn caption(scene: &Scene, bank: &SpriteBank, rng: &mut Rng) -> String {
@@ -174,9 +176,13 @@ impl Speaker<'_> {
     }
 
     fn single(&mut self, object: Object, adjective: Option<&str>, bare: bool) -> String {
-        // Some people leave the article out.
+        let countable = !self.bank.subjects[object.concept].entry.article.is_empty();
+        // Some people leave the article out, some count to one.
         if bare && self.rng.chance(0.15) {
             self.thing(object, adjective)
+        } else if countable && self.rng.chance(ONE) {
+            let one = self.one_of(&["one", "one", "a single", "1"]);
+            format!("{one} {}", self.thing(object, adjective))
         } else {
             self.a_thing(object, adjective)
         }
@@ -386,6 +392,9 @@ mod tests {
             "a picture of an orange umbrella on a black background",
             "an orange parasol",
             "orange umbrella",
+            "one orange umbrella",
+            "1 orange umbrella on a black background",
+            "a picture of a single orange umbrella",
             "a flat orange umbrella",
             "a flat drawing of an orange umbrella on a black background",
         ] {
@@ -409,6 +418,11 @@ mod tests {
             .map(|(_, n)| n)
             .sum();
         assert!((1080..1320).contains(&synonym), "{synonym}");
+        let grapes = said(&Scene::single(object(&bank, "grapes", None)), &bank);
+        assert!(
+            grapes.keys().all(|text| !text.contains("one") && !text.contains('1')),
+            "what has no article is not counted"
+        );
     }
 
     #[test]
