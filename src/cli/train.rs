@@ -194,6 +194,9 @@ struct TrainTokenizer {
     /// Train only the decoder, from --init-from on: the bits stay, and transformers trained on them stay valid
     #[arg(long, requires = "init_from")]
     decoder_only: bool,
+    /// Share of images that the decoder sees after their first scales only, so that an image under way is a coarse image
+    #[arg(long, default_value_t = 0.1)]
+    partial: f64,
 }
 
 impl TrainTokenizer {
@@ -214,6 +217,7 @@ impl TrainTokenizer {
                 straight_through: self.straight_through,
                 quantizer_warmup: self.quantizer_warmup,
                 decoder_only: self.decoder_only,
+                partial: self.partial,
             },
             data: common.settings(),
         };
@@ -342,7 +346,11 @@ impl TrainTransformer {
         };
         let show: Vec<String> = match self.show.is_empty() {
             false => self.show.clone(),
-            true if common.data.starts_with("emoji") => SHOWN.map(str::to_owned).to_vec(),
+            true if common.data.starts_with("emoji") => {
+                // A part of the data set has not all of the words.
+                let known = |prompt: &&str| prompts.encode(prompt).is_ok_and(|encoded| encoded.unknown.is_empty());
+                SHOWN.into_iter().filter(known).map(str::to_owned).collect()
+            }
             true => captions.iter().take(SHOWN.len()).cloned().collect(),
         };
         let stage = TransformerStage {

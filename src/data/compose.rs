@@ -49,6 +49,8 @@ const MOST: usize = 6;
 const DRAWS: usize = 10_000;
 /// Samples read for the words of the captions.
 const CAPTIONS: u64 = 20_000;
+/// How far `calm` objects wander.
+const CALM: f64 = 0.3;
 /// What a run's settings call the whole data set, and a part of it.
 const ALL: &str = "emoji";
 const SOME: &str = "emoji:";
@@ -65,8 +67,9 @@ pub struct EmojiWorld {
     concepts: Vec<usize>,
     /// Plain backdrops and no effects.
     plain: bool,
-    /// Every object upright, in the middle of its place and of middling size, every colour behind it the same shade.
-    still: bool,
+    /// How far objects may leave the middle of their place, their middling size and upright: 0 is not at all. Below 1 none is
+    /// mirrored and every colour behind them is one and the same shade.
+    wander: f64,
     /// Painted sprites ready for pasting: for every concept and style, [`Colour::OBJECTS`] and one more, the natural
     /// colour. Each takes 90 kB once it was drawn.
     painted: Vec<OnceLock<Pyramid>>,
@@ -88,7 +91,7 @@ impl EmojiWorld {
             kinds: KINDS.to_vec(),
             styles: STYLES.to_vec(),
             plain: false,
-            still: false,
+            wander: 1.0,
             painted: (0..slots).map(|_| OnceLock::new()).collect(),
         })
     }
@@ -101,7 +104,8 @@ impl EmojiWorld {
 
     /// The bundled bank as a run's settings name it: `emoji`, or `emoji:` with the styles, kinds and objects to compose of
     /// between commas, such as `emoji:flat,single,apple,car`; `plain` leaves out landscapes, gradients and effects,
-    /// `still` puts every object upright into the middle of one and the same shade. `None` for any other name.
+    /// `still` puts every object upright into the middle of one and the same shade, and `calm` near it. `None` for any other
+    /// name.
     #[cfg(not(target_family = "wasm"))]
     pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
         match name == ALL || name.starts_with(SOME) {
@@ -124,7 +128,9 @@ impl EmojiWorld {
             if part == "plain" {
                 world.plain = true;
             } else if part == "still" {
-                world.still = true;
+                world.wander = 0.0;
+            } else if part == "calm" {
+                world.wander = CALM;
             } else if let Some(style) = Style::named(part) {
                 styles.push(style);
             } else if let Some(kind) = Kind::named(part) {
@@ -338,16 +344,17 @@ impl EmojiWorld {
             });
         }
         let mut canvas = RgbImage::new(width as u32, height as u32);
+        let mut calm = rng.clone().calm(self.wander);
         let mut middle = Rng::middle();
         // The stars of a landscape would all fall into the middle.
         match scene.backdrop {
-            Backdrop::Plain(_) | Backdrop::Gradient(..) if self.still => {
+            Backdrop::Plain(_) | Backdrop::Gradient(..) if self.wander < 1.0 => {
                 paint_backdrop(&mut canvas, scene.backdrop, &mut middle)
             }
             backdrop => paint_backdrop(&mut canvas, backdrop, rng),
         }
         let extents: Vec<[f32; 2]> = pyramids.iter().map(|pyramid| pyramid.half_extent).collect();
-        let placing = if self.still { &mut middle } else { rng };
+        let placing = if self.wander < 1.0 { &mut calm } else { rng };
         let placements = arrange(scene, [height, width], &extents, placing);
         let tint = (scene.effect == Some(Effect::Silhouette)).then_some(INK);
         for ((placement, pyramid), object) in placements.iter().zip(&pyramids).zip(&mut objects) {

@@ -8,8 +8,8 @@ pub struct Rng {
     seed: u64,
     index: u64,
     draws: u64,
-    /// Every draw is the middle one.
-    middle: bool,
+    /// How far a draw leaves the middle: 1 is all the way, 0 not at all.
+    spread: f64,
 }
 
 impl Rng {
@@ -18,25 +18,36 @@ impl Rng {
             seed,
             index,
             draws: 0,
-            middle: false,
+            spread: 1.0,
         }
     }
 
     /// No chance at all: the middle of every range, and nothing that may or may not be.
     pub fn middle() -> Self {
         Self {
-            middle: true,
+            spread: 0.0,
             ..Self::new(0, 0)
         }
     }
 
+    /// Draws near the middle of every range, at most `share` of the way off, and nothing that may or may not be.
+    pub fn calm(self, share: f64) -> Self {
+        Self { spread: share, ..self }
+    }
+
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        if self.middle {
-            return 1 << 63;
+        const MIDDLE: u64 = 1 << 63;
+        if self.spread == 0.0 {
+            return MIDDLE;
         }
         self.draws += 1;
-        bits(self.seed, Stream::Data, self.index, self.draws)
+        let drawn = bits(self.seed, Stream::Data, self.index, self.draws);
+        if self.spread == 1.0 {
+            return drawn;
+        }
+        // Off the middle by less than half of all, so that it never wraps.
+        MIDDLE.wrapping_add_signed((drawn.wrapping_sub(MIDDLE) as i64 as f64 * self.spread) as i64)
     }
 
     /// Uniform in `[0, 1)`.
@@ -49,9 +60,10 @@ impl Rng {
         low + (high - low) * self.unit()
     }
 
-    /// True with probability `p`.
+    /// True with probability `p`; a calm cursor says what is more likely, and no where both are alike.
     pub fn chance(&mut self, p: f32) -> bool {
-        self.unit() < p
+        let unit = self.unit();
+        if self.spread < 1.0 { p > 0.5 } else { unit < p }
     }
 
     /// Uniform in `0..n`; `n` must not be 0.
@@ -80,6 +92,15 @@ mod tests {
         assert_eq!([rng.range(-1.0, 1.0), rng.range(2.0, 4.0)], [0.0, 3.0]);
         assert!(!rng.chance(0.5));
         assert_eq!([rng.below(1), rng.below(5)], [0, 2]);
+    }
+
+    #[test]
+    fn a_calm_cursor_stays_near_the_middle() {
+        let mut rng = Rng::new(1, 2).calm(0.25);
+        let draws: Vec<f32> = (0..1000).map(|_| rng.range(0.0, 8.0)).collect();
+        assert!(draws.iter().all(|draw| (3.0..5.0).contains(draw)));
+        assert!(draws.iter().any(|&draw| draw < 3.2) && draws.iter().any(|&draw| draw > 4.8));
+        assert!(!rng.chance(0.5));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The graphics card: WebGPU in a browser, Vulkan, Metal or Direct3D elsewhere.
 
 use super::EngineError;
+use crate::kernels::set_staged;
 use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
-use wgpu::AdapterInfo;
+use wgpu::{AdapterInfo, DeviceType};
 
 /// The graphics card as burn's device, and what it calls itself.
 pub struct Gpu {
@@ -20,9 +21,11 @@ impl Gpu {
             engine: "WebGPU",
             reason: error.to_string(),
         })?;
+        let card = adapter.get_info();
+        set_staged(card.device_type != DeviceType::Cpu);
         Ok(Self {
             device,
-            name: name(&adapter.get_info()),
+            name: name(&card),
         })
     }
 }

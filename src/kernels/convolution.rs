@@ -3,7 +3,7 @@
 //! burn without automatic tuning reads every input from global memory for every output, and takes as gradient of a weight a
 //! convolution with a kernel as large as the image.
 
-use super::shader::{Shader, on_graphics, room};
+use super::shader::{Shader, on_graphics, room, staged};
 use crate::model::resize::nearest2x;
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -24,6 +24,15 @@ const OUTPUTS: usize = 8;
 const PIXELS: usize = 8;
 /// Invocations of a workgroup.
 const LANES: usize = 32;
+/// Invocations of a workgroup that stages tiles.
+const STAGING: usize = 256;
+/// Outputs of a tile, and how many times as many pixels or weights.
+const TILE: usize = 64;
+const ACROSS: usize = 2;
+/// Workgroups that keep a large card busy; fewer are made more by splitting the pixels of a sum.
+const GROUPS: usize = 512;
+/// Pixels that a tile takes in at once.
+const DEPTH: usize = 16;
 /// Most sums of weights [`weight_gradient`] makes before it adds them up: 32 MiB.
 const SUMS: usize = 8 << 20;
 
@@ -81,7 +90,7 @@ pub fn trained(x: &Tensor<4>, weight: &Tensor<4>) -> Option<Tensor<4>> {
     }
     let ((x, x_node), (weight, weight_node)) = (x.into_parts(), weight.into_parts());
     let (x, weight) = (into_contiguous(x), into_contiguous(weight));
-    let y = forward(&x, &weight, false, false, None, None);
+    let y = trained_forward(&x, &weight, false);
     let prepared = Convolution.prepare::<NoCheckpointing>([x_node, weight_node]);
     let y = match prepared.compute_bound().stateful() {
         OpsKind::Tracked(prepared) => prepared.finish((x, weight), y),
@@ -104,10 +113,87 @@ impl Backward<Cube, 2> for Convolution {
             ops.parents,
             ops.node,
             grads,
-            |g| forward(&into_contiguous(g), &weight, true, false, None, None),
-            |g| weight_gradient(x, into_contiguous(g)),
+            |g| trained_forward(&into_contiguous(g), &weight, true),
+            |g| match staged() {
+                true => weight_gradient_tiled(&x, &into_contiguous(g)),
+                false => weight_gradient(x, into_contiguous(g)),
+            },
         );
     }
+}
+
+fn trained_forward(x: &CubeTensor, weight: &CubeTensor, turned: bool) -> CubeTensor {
+    match staged() {
+        true => forward_tiled(x, weight, turned),
+        false => forward(x, weight, turned, false, None, None),
+    }
+}
+
+/// [`forward`] of a 3 x 3 kernel for many pixels, with tiles in the memory of a workgroup.
+fn forward_tiled(x: &CubeTensor, weight: &CubeTensor, turned: bool) -> CubeTensor {
+    let (shape, weights) = (x.meta.shape(), weight.meta.shape());
+    let (batch, height, width) = (shape[0], shape[2], shape[3]);
+    let (from, to, strides) = (weights[1], weights[0], [weights[1] * 9, 9]);
+    let ([channels, out], [out_stride, in_stride]) = match turned {
+        false => ([from, to], strides),
+        true => ([to, from], [strides[1], strides[0]]),
+    };
+    let pixels = batch * height * width;
+    let y = room(x, [batch, out, height, width]);
+    let shader = Shader {
+        name: "convolution_tiled",
+        source: include_str!("../../shaders/convolution_tiled.wgsl"),
+        constants: vec![
+            ("QN", ACROSS),
+            ("STEPS", DEPTH * TILE * ACROSS / STAGING),
+            ("LINES", STAGING / (TILE * ACROSS)),
+            ("FORWARD", usize::from(!turned)),
+            ("TURNED", usize::from(turned)),
+        ],
+        sizes: vec![
+            ("CHANNELS", channels),
+            ("HEIGHT", height),
+            ("WIDTH", width),
+            ("OUT", out),
+            ("OUT_STRIDE", out_stride),
+            ("IN_STRIDE", in_stride),
+            ("PIXELS", pixels),
+        ],
+        lanes: STAGING as u32,
+    };
+    shader.launch(
+        [pixels.div_ceil(TILE * ACROSS), out.div_ceil(TILE), 1],
+        &[x, weight, &y],
+    );
+    y
+}
+
+/// [`weight_gradient`] for many pixels, with tiles in the memory of a workgroup.
+fn weight_gradient_tiled(x: &CubeTensor, g: &CubeTensor) -> CubeTensor {
+    let (shape, out) = (x.meta.shape(), g.meta.shape()[1]);
+    let (batch, channels, height, width) = (shape[0], shape[1], shape[2], shape[3]);
+    let pixels = batch * height * width;
+    let tiles = [(9 * channels).div_ceil(TILE * ACROSS), out.div_ceil(TILE)];
+    let wanted = GROUPS.div_ceil(tiles[0] * tiles[1]).min(pixels.div_ceil(8 * DEPTH));
+    let part = pixels.div_ceil(wanted).next_multiple_of(DEPTH);
+    let parts = pixels.div_ceil(part);
+    let sums = room(x, [parts, out, channels, 3, 3]);
+    let shader = Shader {
+        name: "convolution_weights_tiled",
+        source: include_str!("../../shaders/convolution_weights_tiled.wgsl"),
+        constants: vec![("QN", ACROSS), ("LOADS", 4 * ACROSS)],
+        sizes: vec![
+            ("CHANNELS", channels),
+            ("HEIGHT", height),
+            ("WIDTH", width),
+            ("OUT", out),
+            ("PIXELS", pixels),
+            ("PART", part),
+        ],
+        lanes: STAGING as u32,
+    };
+    shader.launch([tiles[0], tiles[1], parts], &[x, g, &sums]);
+    primitive(Tensor::<5>::from_primitive::<Cube>(sums).sum_dim(0).squeeze_dim::<4>(0))
 }
 
 /// `turned`: the gradient of an input from the gradient of an output, which is the convolution with the turned kernel whose
@@ -255,6 +341,32 @@ mod tests {
             });
             for (found, expected) in wgpu.iter().zip(&flex) {
                 found.assert_approx_eq::<f32>(expected, Tolerance::absolute(2e-3));
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_and_their_sums_are_the_same() {
+        let [_, (_, device)] = golden::devices();
+        for (batch, inputs, outputs, h, w) in SHAPES {
+            let x = values([batch, inputs, h, w], &device);
+            let weight = values([outputs, inputs, 3, 3], &device);
+            let g = values([batch, outputs, h, w], &device) * 0.8;
+            let [x, weight, g] = [x, weight, g].map(primitive);
+            let pairs = [
+                (
+                    forward_tiled(&x, &weight, false),
+                    forward(&x, &weight, false, false, None, None),
+                ),
+                (
+                    forward_tiled(&g, &weight, true),
+                    forward(&g, &weight, true, false, None, None),
+                ),
+                (weight_gradient_tiled(&x, &g), weight_gradient(x, g)),
+            ];
+            for (tiled, plain) in pairs {
+                let [tiled, plain] = [tiled, plain].map(|y| Tensor::<4>::from_primitive::<Cube>(y).into_data());
+                tiled.assert_approx_eq::<f32>(&plain, Tolerance::rel_abs(1e-4, 2e-3));
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Products with the weights of a layer, and what follows them, in one dispatch.
 
 use super::norm::part;
-use super::shader::{Shader, on_graphics, room};
+use super::product;
+use super::shader::{Shader, on_graphics, room, staged};
 use crate::model::nn::gelu;
 use burn::tensor::Tensor;
 use burn_cubecl::Cube;
@@ -35,12 +36,23 @@ pub enum After {
 
 /// `x [B, L, K]`, `weight [N, K]` and `bias [N]` to `[B, L, N]`.
 pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, after: After) -> Tensor<3> {
-    shader(&x, &weight, bias.as_ref(), &after).unwrap_or_else(|| twin(x, weight, bias, after))
+    if let Some(y) = shader(&x, &weight, bias.as_ref(), &after) {
+        return y;
+    }
+    let ([b, l, k], [n, _]) = (x.dims(), weight.dims());
+    let product = staged().then(|| product::trained(&x.clone().reshape([b * l, k]), &weight, bias.as_ref()));
+    match product.flatten() {
+        Some(y) => follow(y.reshape([b, l, n]), after),
+        None => twin(x, weight, bias, after),
+    }
 }
 
 /// The same in plain tensor operations.
 pub fn twin(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, after: After) -> Tensor<3> {
-    let y = burn::tensor::module::linear(x, weight.transpose(), bias);
+    follow(burn::tensor::module::linear(x, weight.transpose(), bias), after)
+}
+
+fn follow(y: Tensor<3>, after: After) -> Tensor<3> {
     match after {
         After::Nothing => y,
         After::Gelu => gelu(y),

@@ -1,15 +1,19 @@
 //! Kernels written by hand in WGSL (`shaders/`), for graphics devices.
 //!
 //! Each has one file here: its launcher, its twin in plain tensor operations, which every other device runs, and a test that
-//! the two agree. Only [`convolution`] has a way back; under automatic differentiation the others are their twins.
+//! the two agree. [`convolution`], [`product`] and the group norm have a way back; under automatic differentiation the others are their
+//! twins.
 
 pub mod attention;
 pub mod convolution;
+mod group_norm;
 pub mod linear;
 pub mod norm;
+pub mod product;
 mod shader;
 mod to_rgba;
 
+pub use shader::set_staged;
 pub use to_rgba::to_rgba;
 
 /// Small numbers without a pattern.

@@ -1,19 +1,26 @@
 //! Norms with what follows them: two dispatches for a group norm with SiLU, one for a layer norm with its modulation, where
 //! burn's operations take about ten.
 
+use super::group_norm;
 use super::shader::{Shader, bits, on_graphics, room};
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
 use burn_cubecl::Cube;
+use burn_cubecl::tensor::CubeTensor;
 
 /// Most workgroups along one axis of a dispatch.
-const MOST_GROUPS: usize = 65_535;
+pub(super) const MOST_GROUPS: usize = 65_535;
+/// Invocations of a workgroup, and of one that sums up many numbers.
+const LANES: u32 = 64;
+const MOST_LANES: u32 = 256;
+const MANY: usize = 4096;
 /// Neighbours that an invocation of the group norm takes.
 const EACH: usize = 4;
 
 /// `silu(GN(x) weight + bias)` for `x [B, C, H, W]` in `groups` groups of channels, weight and bias `[C]`.
 pub fn group_norm_silu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
     group_norm_shader(&x, &weight, &bias, groups, epsilon)
+        .or_else(|| group_norm::trained(&x, &weight, &bias, groups, epsilon))
         .unwrap_or_else(|| group_norm_silu_twin(x, weight, bias, groups, epsilon))
 }
 
@@ -43,14 +50,21 @@ fn group_norm_shader(
     groups: usize,
     epsilon: f64,
 ) -> Option<Tensor<4>> {
-    let [b, c, h, w] = x.dims();
-    let (area, lanes) = (h * w, 64);
+    let [b, c, _, _] = x.dims();
     if b * c > MOST_GROUPS {
         return None;
     }
     let (x, weight, bias) = (on_graphics(x)?, on_graphics(weight)?, on_graphics(bias)?);
-    let statistics = room(&x, [b * groups, 2]);
-    let per_group = c / groups;
+    let statistics = statistics(&x, groups, epsilon);
+    let y = apply(&x, &statistics, &weight, &bias, groups);
+    Some(Tensor::from_primitive::<Cube>(y))
+}
+
+/// Mean and inverse deviation of every group of every image of `x [B, C, H, W]`: `[B G, 2]`.
+pub(super) fn statistics(x: &CubeTensor, groups: usize, epsilon: f64) -> CubeTensor {
+    let shape = x.meta.shape();
+    let (b, numbers) = (shape[0], shape[1] / groups * shape[2] * shape[3]);
+    let statistics = room(x, [b * groups, 2]);
     let shader = Shader {
         name: "group_norm_statistics",
         source: concat!(
@@ -58,21 +72,34 @@ fn group_norm_shader(
             include_str!("../../shaders/group_norm_statistics.wgsl")
         ),
         constants: vec![("EPSILON", bits(epsilon))],
-        sizes: vec![("NUMBERS", per_group * area)],
-        lanes,
+        sizes: vec![("NUMBERS", numbers)],
+        lanes: if numbers < MANY { LANES } else { MOST_LANES },
     };
-    shader.launch([b * groups, 1, 1], &[&x, &statistics]);
-    let y = room(&x, [b, c, h, w]);
+    shader.launch([b * groups, 1, 1], &[x, &statistics]);
+    statistics
+}
+
+/// `silu((x - mean) / deviation weight + bias)` with [`statistics`].
+pub(super) fn apply(
+    x: &CubeTensor,
+    statistics: &CubeTensor,
+    weight: &CubeTensor,
+    bias: &CubeTensor,
+    groups: usize,
+) -> CubeTensor {
+    let shape = x.meta.shape();
+    let (b, c, area) = (shape[0], shape[1], shape[2] * shape[3]);
+    let y = room(x, shape.clone());
     let shader = Shader {
         name: "group_norm",
         source: include_str!("../../shaders/group_norm.wgsl"),
         constants: vec![("EACH", EACH)],
-        sizes: vec![("CHANNELS", c), ("AREA", area), ("PER_GROUP", per_group)],
-        lanes,
+        sizes: vec![("CHANNELS", c), ("AREA", area), ("PER_GROUP", c / groups)],
+        lanes: LANES,
     };
-    let along = area.div_ceil(EACH).div_ceil(lanes as usize);
-    shader.launch([along, b * c, 1], &[&x, &statistics, &weight, &bias, &y]);
-    Some(Tensor::from_primitive::<Cube>(y))
+    let along = area.div_ceil(EACH).div_ceil(LANES as usize);
+    shader.launch([along, b * c, 1], &[x, statistics, weight, bias, &y]);
+    y
 }
 
 /// The factor and the shift after a layer norm.

@@ -22,6 +22,20 @@ use burn_cubecl::cubecl::{CubeDim, Device};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::template::{KernelSource, SourceKernel, SourceTemplate};
 use burn_cubecl::tensor::CubeTensor;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether workgroups have memory of their own; software adapters only imitate it, at a cost.
+static STAGED: AtomicBool = AtomicBool::new(false);
+
+/// Tells the kernels that this process computes on a card with memory in its workgroups.
+pub fn set_staged(yes: bool) {
+    STAGED.store(yes, Ordering::Relaxed);
+}
+
+/// Whether tiles pay that are staged in the memory of a workgroup.
+pub fn staged() -> bool {
+    STAGED.load(Ordering::Relaxed)
+}
 
 /// Names and values that a shader is written for.
 pub type Constants = Vec<(&'static str, usize)>;

@@ -149,7 +149,7 @@ impl Quantizer {
         let [_, _, height, width] = features.dims();
         let mut residual = features.clone();
         let mut sum = features.zeros_like();
-        let mut losses = Vec::new();
+        let (mut sums, mut losses) = (Vec::new(), Vec::new());
         for &grid in grids {
             let z = self.project(self.down.apply(residual.clone(), grid));
             let code = self.codes(bits::from_signs(z.clone().detach()));
@@ -162,9 +162,11 @@ impl Quantizer {
                     ResidualGradient::Detach => grown.clone().detach(),
                 };
             sum = sum + grown;
+            sums.push(sum.clone().detach());
         }
         TrainedPyramid {
             sum,
+            sums,
             losses: Tensor::cat(losses, 0),
         }
     }
@@ -209,6 +211,8 @@ pub enum ResidualGradient {
 pub struct TrainedPyramid {
     /// `F_K [B, d, H, W]` with straight-through gradients.
     pub sum: Tensor<4>,
+    /// `F_k` for every k, without gradients.
+    pub sums: Vec<Tensor<4>>,
     /// Auxiliary loss of every scale `[K]`.
     pub losses: Tensor<1>,
 }

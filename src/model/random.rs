@@ -20,6 +20,8 @@ pub enum Stream {
     Drop = 6,
     /// Choices of the trainer: aspect ratio of a batch and the like.
     Batch = 7,
+    /// Which images the tokenizer's decoder sees in part; major = step.
+    Cut = 8,
 }
 
 /// Finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection that mixes every bit into every other.

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 /// Shows how the training does.
@@ -83,6 +84,8 @@ pub struct Trained<M> {
 /// File names in the output directory.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.csv";
+/// Batches that wait composed.
+const AHEAD: usize = 4;
 
 /// Trains `model` (on an autodiff device) to `options.steps`, resuming from `out` if it holds a checkpoint.
 pub fn run<S: Pictures>(stage: &S, model: S::Model, options: &RunOptions) -> Result<Trained<S::Model>, TrainError> {
@@ -95,32 +98,44 @@ pub fn run<S: Pictures>(stage: &S, model: S::Model, options: &RunOptions) -> Res
         bar.set_style(style);
     }
     bar.reset_eta();
-    let mut since = Instant::now();
-    while state.step < options.steps {
-        let step = state.step;
-        let lr = options.lr_at(step);
-        let taken = state.advance(stage, lr)?;
-        bar.inc(1);
-        let last = state.step == options.steps;
-        if state.step.is_multiple_of(options.log_every) || last || step == 0 {
-            let seconds = since.elapsed().as_secs_f64();
-            let message = metrics.log(state.step, lr, seconds, taken)?;
-            bar.set_message(message);
-            since = Instant::now();
+    // Composed ahead on another thread, so that a graphics card never waits for pictures.
+    let (batches, steps) = (stage.batches(), state.step..options.steps);
+    let (send, composed) = sync_channel(AHEAD);
+    std::thread::scope(|scope| {
+        // Ends with its last step, or when nobody listens any more.
+        scope.spawn(move || {
+            steps
+                .map(|step| batches.get(step))
+                .try_for_each(|batch| send.send(batch))
+        });
+        let mut since = Instant::now();
+        for batch in composed {
+            let step = state.step;
+            let lr = options.lr_at(step);
+            let taken = state.advance(stage, &batch?, lr)?;
+            bar.inc(1);
+            let last = state.step == options.steps;
+            if state.step.is_multiple_of(options.log_every) || last || step == 0 {
+                let seconds = since.elapsed().as_secs_f64();
+                let message = metrics.log(state.step, lr, seconds, taken)?;
+                bar.set_message(message);
+                since = Instant::now();
+            }
+            if state.step.is_multiple_of(options.sample_every) || last {
+                let average = state.average();
+                let path = options.out.join(format!("samples/step-{:06}.png", state.step));
+                let picture = stage.picture(&average)?;
+                picture
+                    .save(&path)
+                    .map_err(|error| TrainError::Picture(path.display().to_string(), error))?;
+            }
+            if state.step.is_multiple_of(options.save_every) || last {
+                let checkpoint = block_on(state.checkpoint(options.config.clone()))?;
+                checkpoint.save(&options.out.join(CHECKPOINT))?;
+            }
         }
-        if state.step.is_multiple_of(options.sample_every) || last {
-            let average = state.average();
-            let path = options.out.join(format!("samples/step-{:06}.png", state.step));
-            let picture = stage.picture(&average)?;
-            picture
-                .save(&path)
-                .map_err(|error| TrainError::Picture(path.display().to_string(), error))?;
-        }
-        if state.step.is_multiple_of(options.save_every) || last {
-            let checkpoint = block_on(state.checkpoint(options.config.clone()))?;
-            checkpoint.save(&options.out.join(CHECKPOINT))?;
-        }
-    }
+        Ok::<(), TrainError>(())
+    })?;
     bar.finish();
     let average = state.average();
     Ok(Trained {
@@ -303,6 +318,7 @@ mod tests {
                 straight_through: StraightThrough::Pyramid,
                 quantizer_warmup: 4,
                 decoder_only: false,
+                partial: 0.5,
             },
             device: device.clone(),
         };

@@ -32,14 +32,30 @@ pub struct TokenizerStage<'a> {
     pub device: Device,
 }
 
+impl TokenizerStage<'_> {
+    /// Which images of a batch the decoder sees in part; see [`TokenizerOptions::partial`].
+    fn cuts(&self, step: usize, batch: &Batch) -> Vec<Option<usize>> {
+        let (seed, early) = (self.batches.seed, batch.schedule.len().saturating_sub(1));
+        let draw = |image: u64| {
+            let chosen = early > 0 && uniform(seed, Stream::Cut, step as u64, 2 * image) < self.options.partial;
+            chosen.then(|| 1 + bits(seed, Stream::Cut, step as u64, 2 * image + 1) as usize % early)
+        };
+        (0..batch.samples.len() as u64).map(draw).collect()
+    }
+}
+
 impl Stage for TokenizerStage<'_> {
     type Model = Vae;
 
-    fn loss(&self, model: &Vae, step: usize) -> Result<StageLoss, TrainError> {
-        let batch = self.batches.get(step)?;
+    fn batches(&self) -> &Batches<'_> {
+        &self.batches
+    }
+
+    fn loss(&self, model: &Vae, batch: &Batch, step: usize) -> Result<StageLoss, TrainError> {
         let images = batch.images(&self.device);
         let quantised = ((step + 1) as f64 / self.options.quantizer_warmup.max(1) as f64).min(1.0);
-        let loss = tokenizer::loss(model, images, batch.schedule.grids(), &self.options, quantised);
+        let cuts = self.cuts(step, batch);
+        let loss = tokenizer::loss(model, images, batch.schedule.grids(), &self.options, quantised, &cuts);
         Ok(StageLoss {
             total: loss.total,
             details: vec![
@@ -130,9 +146,12 @@ impl TransformerStage<'_> {
 impl Stage for TransformerStage<'_> {
     type Model = TextToBits;
 
-    fn loss(&self, model: &TextToBits, step: usize) -> Result<StageLoss, TrainError> {
-        let batch = self.batches.get(step)?;
-        let example = self.example(&batch, step, model.transformer.config().patchify);
+    fn batches(&self) -> &Batches<'_> {
+        &self.batches
+    }
+
+    fn loss(&self, model: &TextToBits, batch: &Batch, step: usize) -> Result<StageLoss, TrainError> {
+        let example = self.example(batch, step, model.transformer.config().patchify);
         let (ids, lens) = self.ids(&batch.captions(), &self.device)?;
         let text = model.encode_text(ids, &lens);
         let drop = |b| uniform(self.batches.seed, Stream::Drop, step as u64, b as u64) < self.condition_dropout;

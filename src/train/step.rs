@@ -1,6 +1,7 @@
 //! One step of training and all that the next one depends on; the loops of the command line and of the page stand on it.
 
 use super::TrainError;
+use super::batch::{Batch, Batches};
 use super::checkpoint::Checkpoint;
 use super::ema::Ema;
 use super::flat::{Flat, read};
@@ -13,8 +14,11 @@ use burn::tensor::Tensor;
 pub trait Stage {
     type Model: Module;
 
+    /// Where the batches of the steps come from.
+    fn batches(&self) -> &Batches<'_>;
+
     /// Loss of the batch of `step` with its graph.
-    fn loss(&self, model: &Self::Model, step: usize) -> Result<StageLoss, TrainError>;
+    fn loss(&self, model: &Self::Model, batch: &Batch, step: usize) -> Result<StageLoss, TrainError>;
 }
 
 /// A batch's loss and named numbers about it, each `[1]`.
@@ -67,9 +71,9 @@ impl<M: Module> State<M> {
         }
     }
 
-    /// One step at the learning rate `lr`. An error leaves everything as it was.
-    pub fn advance<S: Stage<Model = M>>(&mut self, stage: &S, lr: f64) -> Result<Taken, TrainError> {
-        let loss = stage.loss(&self.model, self.step)?;
+    /// One step on its `batch` at the learning rate `lr`. An error leaves everything as it was.
+    pub fn advance<S: Stage<Model = M>>(&mut self, stage: &S, batch: &Batch, lr: f64) -> Result<Taken, TrainError> {
+        let loss = stage.loss(&self.model, batch, self.step)?;
         let grads = loss.total.backward();
         let (model, norm) = self.optimizer.step(self.model.clone(), &grads, lr);
         self.ema.update(&model, self.step);

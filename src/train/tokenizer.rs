@@ -8,7 +8,7 @@ use super::step::without_autodiff;
 use crate::model::quantizer::{Quantizer, ResidualGradient};
 use crate::model::schedule::Grid;
 use crate::model::vae::Vae;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 /// Weight of the mean auxiliary loss in the released recipe.
@@ -24,7 +24,14 @@ pub struct TokenizerOptions {
     /// The encoder stays as it is, and with it every bit: transformers trained on them stay valid.
     #[serde(default)]
     pub decoder_only: bool,
+    /// Share of images that the decoder sees after their first scales only, so that what it shows of an image under way
+    /// is a coarse image. Only the decoder learns from them.
+    #[serde(default)]
+    pub partial: f64,
 }
+
+/// After how many scales the sum that the decoder sees of each image ends; `None`: after the last.
+pub type Cuts = [Option<usize>];
 
 /// The losses of one batch, each `[1]`.
 pub struct TokenizerLoss {
@@ -32,7 +39,7 @@ pub struct TokenizerLoss {
     pub l1: Tensor<1>,
     pub edges: Tensor<1>,
     pub auxiliary: Tensor<1>,
-    /// Mean squared error of the reconstruction clamped to [-1, 1], for the PSNR.
+    /// Mean squared error of the reconstructions from all scales, clamped to [-1, 1], for the PSNR.
     pub mse: Tensor<1>,
 }
 
@@ -53,14 +60,22 @@ pub enum StraightThrough {
 ///
 /// The decoder reads `(1 - a) F + a F_K` with `a = quantised` from 0 to 1. A run starts near 0, as a plain autoencoder, and
 /// soon reaches 1, the tokenizer proper. Random bits say next to nothing about an image, so a decoder that starts on them
-/// learns to ignore them, and the encoder gets no reason to put something in.
-pub fn loss(vae: &Vae, images: Tensor<4>, grids: &[Grid], options: &TokenizerOptions, quantised: f64) -> TokenizerLoss {
+/// learns to ignore them, and the encoder gets no reason to put something in. `cuts` has an entry for every image.
+pub fn loss(
+    vae: &Vae,
+    images: Tensor<4>,
+    grids: &[Grid],
+    options: &TokenizerOptions,
+    quantised: f64,
+    cuts: &Cuts,
+) -> TokenizerLoss {
     if options.decoder_only {
         let features = without_autodiff(vae.clone()).encode(images.clone().inner());
-        let sum = Quantizer::default().encode(features, grids).last();
+        let pyramid = Quantizer::default().encode(features, grids);
+        let sum = cut(pyramid.last(), &pyramid.sums, cuts);
         let rebuilt = vae.decode_unclamped(sum.autodiff());
         let auxiliary = Tensor::zeros([1], &images.device());
-        return compare(rebuilt, images, auxiliary, options);
+        return compare(rebuilt, images, auxiliary, options, cuts);
     }
     let features = vae.encode(images.clone());
     let residuals = match options.straight_through {
@@ -77,23 +92,52 @@ pub fn loss(vae: &Vae, images: Tensor<4>, grids: &[Grid], options: &TokenizerOpt
             features.clone() + (sum - features.clone()).detach()
         }
     };
-    let rebuilt = vae.decode_unclamped(match quantised < 1.0 {
+    let seen = match quantised < 1.0 {
         true => features * (1.0 - quantised) + sum * quantised,
         false => sum,
-    });
-    compare(rebuilt, images, auxiliary, options)
+    };
+    let rebuilt = vae.decode_unclamped(cut(seen, &pyramid.sums, cuts));
+    compare(rebuilt, images, auxiliary, options, cuts)
 }
 
-fn compare(rebuilt: Tensor<4>, images: Tensor<4>, auxiliary: Tensor<1>, options: &TokenizerOptions) -> TokenizerLoss {
+/// `whole [B, d, H, W]`, but for images that are cut after a scale the sum `F_k` up to there.
+fn cut(whole: Tensor<4>, sums: &[Tensor<4>], cuts: &Cuts) -> Tensor<4> {
+    let device = whole.device();
+    let mut seen = whole * mask(cuts, |cut| cut.is_none(), &device);
+    for (k, sum) in sums.iter().enumerate() {
+        let ends = |cut: Option<usize>| cut == Some(k + 1);
+        if cuts.iter().any(|&cut| ends(cut)) {
+            seen = seen + sum.clone() * mask(cuts, ends, &device);
+        }
+    }
+    seen
+}
+
+/// 1 for the images of which it `holds`, `[B, 1, 1, 1]`.
+fn mask(cuts: &Cuts, holds: impl Fn(Option<usize>) -> bool, device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = cuts.iter().map(|&cut| f32::from(u8::from(holds(cut)))).collect();
+    Tensor::from_data(TensorData::new(values, [cuts.len(), 1, 1, 1]), device)
+}
+
+fn compare(
+    rebuilt: Tensor<4>,
+    images: Tensor<4>,
+    auxiliary: Tensor<1>,
+    options: &TokenizerOptions,
+    cuts: &Cuts,
+) -> TokenizerLoss {
     let l1 = (rebuilt.clone() - images.clone()).abs().mean();
     let edges = edge_loss(rebuilt.clone(), images.clone());
     let clamped = rebuilt.detach().clamp(-1.0, 1.0);
+    let whole = cuts.iter().filter(|cut| cut.is_none()).count().max(1);
+    let [batch, _, _, _] = images.dims();
+    let errors = (clamped - images).square() * mask(cuts, |cut| cut.is_none(), &l1.device());
     TokenizerLoss {
         total: l1.clone() + edges.clone() * options.edge_weight + auxiliary.clone(),
         l1,
         edges,
         auxiliary,
-        mse: (clamped - images).square().mean(),
+        mse: errors.mean() * (batch as f64 / whole as f64),
     }
 }
 

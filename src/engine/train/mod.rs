@@ -121,7 +121,8 @@ impl Session {
         let began = host.now();
         let rise = (self.state.step + 1) as f64 / WARMUP as f64;
         let stage = self.classroom.stage(pace.flips);
-        let taken = self.state.advance(&stage, pace.learning_rate * rise.min(1.0))?;
+        let batch = stage.batches.get(self.state.step)?;
+        let taken = self.state.advance(&stage, &batch, pace.learning_rate * rise.min(1.0))?;
         let numbers = taken.numbers(self.state.step).await?;
         let number = |name: &str| {
             numbers

@@ -1,7 +1,7 @@
-//! `infinity bench`: what the operations of an image cost, by shape, with the kernels written for them and with burn's.
+//! `infinity bench operations`: what the operations of an image cost, by shape, with the kernels written for them and with burn's.
 
-use super::CliError;
-use super::processor::Processor;
+use super::super::CliError;
+use super::super::processor::Processor;
 use crate::kernels::attention::{self, attention};
 use crate::kernels::convolution::{self, Around, convolution};
 use crate::kernels::linear::{self, After, linear};
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 /// Time the operations of an image's last scale and of its decoding
 #[derive(Args, Debug)]
-pub struct Bench {
+pub struct Operations {
     /// Whose shapes
     #[arg(long, value_enum, default_value_t = Sizes::Default)]
     model: Sizes,
@@ -370,7 +370,7 @@ fn medians<const D: usize>(rounds: u32, first: impl Fn() -> Tensor<D>, second: i
     })
 }
 
-impl Bench {
+impl Operations {
     pub fn run(self) -> Result<(), CliError> {
         let device = self.device.open()?;
         let model = self.model.model();
