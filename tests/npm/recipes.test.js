@@ -111,7 +111,7 @@ test("React in StrictMode: one engine, events as properties, a changed prompt dr
     ...printed("react"),
     "vite.config.js": config,
     "index.html": '<!doctype html><meta charset="utf-8"><div id="root"></div><script type="module" src="/main.jsx"></script>',
-  });
+  }, ["react", "react-dom"]);
   // Only React's development build mounts twice.
   await build({ root: folder, logLevel: "error", define: { "process.env.NODE_ENV": '"development"' } });
   const site = await serving(t, join(folder, "dist"));
