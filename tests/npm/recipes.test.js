@@ -94,10 +94,11 @@ test("from another origin under a content security policy, which needs all that 
     return site.url;
   };
   await (await drawn(await serve(whole))).close();
-  for (const needed of ["blob:", "'wasm-unsafe-eval'"]) {
-    assert.ok(whole.includes(needed));
+  const { origin } = new URL(cdn.url);
+  for (const [needed, rest] of [["'wasm-unsafe-eval'", ""], ["blob: ", ""], [`blob: ${origin}`, "blob:"], [`connect-src ${origin}`, "connect-src 'none'"]]) {
+    assert.ok(needed && whole.includes(needed), `${needed} is not in ${whole}`);
     const page = await browser.newPage();
-    await page.goto(await serve(whole.replace(needed, "")));
+    await page.goto(await serve(whole.replace(needed, rest ?? "")));
     await page.getByRole("button", { name: "Draw" }).click();
     await reaches(page, "error");
     await page.close();
