@@ -28,7 +28,7 @@ serve: page-tools
 
 build: page-tools page size
 
-test: test-tools lint unit eval-test scripts tiny-model test-page e2e npm-test
+test: test-tools lint unit eval-test scripts tiny-model test-page e2e npm-test npm-docs
 
 npm: test-tools $(if $(PAGE),,page)
 	@scripts/size.sh $(or $(PAGE),dist)

@@ -90,8 +90,18 @@ async function packEngine(page, folder) {
   for (const file of ["LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY_LICENSES", "npm/README.md"]) cpSync(join(root, file), join(folder, basename(file)));
 }
 
-/** The end of a model's README. @param {string} name @param {string} prompt */
-const usage = (name, prompt) => `
+/** @param {Buffer[]} files @returns {[plain: string, packed: string]} megabytes, as they are and with gzip */
+const megabytes = (files) => {
+  const sum = (/** @type {Buffer[]} */ buffers) => (buffers.reduce((bytes, { length }) => bytes + length, 0) / 1e6).toFixed(1);
+  return [sum(files), sum(files.map((file) => gzipSync(file, { level: 9 })))];
+};
+
+/** The end of a model's README. @param {string} name @param {string} prompt @param {[string, string]} size */
+const usage = (name, prompt, [plain, packed]) => `
+## Size
+
+${plain} MB, ${packed} MB with gzip: what a visitor downloads once, as the browser keeps it.
+
 ## Use
 
 A model for [infinity-web](https://www.npmjs.com/package/infinity-web), in the browser:
@@ -159,7 +169,8 @@ export default model;
   const about = existsSync(card)
     ? `${read(card).replaceAll("**twin/**", "**twin/**, which is not in this package,").trim()}\n`
     : `# ${name}\n\n${manifest.name}, a model for infinity-web. Licence: ${manifest.licence}.\n`;
-  writeFileSync(join(folder, "README.md"), about + usage(name, manifest.examples?.[0] ?? "a red apple"));
+  const size = megabytes(files.map((file) => readFileSync(join(model, file))));
+  writeFileSync(join(folder, "README.md"), about + usage(name, manifest.examples?.[0] ?? "a red apple", size));
   const description = `${manifest.name}: a text-to-image model for infinity-web`;
   const template = JSON.parse(read(join(root, "npm/model/package.json")));
   const repository = JSON.parse(read(join(root, "npm/package.json"))).repository;

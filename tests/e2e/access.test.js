@@ -1,28 +1,13 @@
 // Whoever uses a screen reader, a keyboard, little light or no motion: axe-core on every state of the page.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { test } from "node:test";
+import { check } from "./axe.js";
 import { draw, open, reach, screenshot, setUp } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json&engine=cpu";
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const stage = setUp();
-
-/**
- * @param {import("playwright-core").Page} page
- * @param {string} state
- */
-async function check(page, state) {
-  await page.evaluate(AXE);
-  const violations = await page.evaluate(async () => {
-    const found = await Reflect.get(window, "axe").run();
-    return found.violations.map((/** @type {any} */ { id, nodes }) => [id, ...nodes.map((/** @type {any} */ node) => node.html)]);
-  });
-  assert.deepEqual(violations, [], state);
-}
 
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   for (const width of [375, 1600]) {

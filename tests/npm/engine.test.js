@@ -1,9 +1,11 @@
 // The headless engine, as the package has it.
 
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { launch, watch } from "../e2e/visit.js";
-import { host, install, printed } from "./workshop.js";
+import { host, install, printed, progressed } from "./workshop.js";
 
 const MAP = JSON.stringify({
   imports: {
@@ -20,9 +22,10 @@ let site;
 let page;
 /** @type {string[]} */
 let errors;
+const folder = install("engine", printed("engine"));
 before(async () => {
   browser = await launch();
-  site = await host(install("engine", printed("engine")));
+  site = await host(folder);
   site.replace = (path) => (path === "/" ? `<!doctype html><script type="importmap">${MAP}</script><canvas></canvas>` : undefined);
   page = await browser.newPage();
   errors = watch(page);
@@ -273,6 +276,57 @@ test("leaving the loop or aborting ends the work; a second request meanwhile is 
     left: 1, busy: "busy", seen: 1, aborted: true, early: "AbortError", empty: "EngineError prompt-empty prompt",
     stopped: "AbortError", nowhere: "source", gone: "download",
   });
+});
+
+test("what is downloaded is kept and told; the next load asks the network for the manifest alone", async () => {
+  const own = await browser.newPage();
+  await own.goto(site.url);
+  site.requests.length = 0;
+  const load = () =>
+    own.evaluate(async () => {
+      const { Engine } = await import(/** @type {any} */ ("infinity-web/engine"));
+      const { model } = await import(/** @type {any} */ ("infinity-web-emoji"));
+      /** @type {import("../../www/embed/engine.js").Progress[]} */
+      const progress = [];
+      const engine = await Engine.load(model, { device: "cpu", cache: "opfs", onProgress: (/** @type {any} */ event) => progress.push(event) });
+      engine.dispose();
+      return { progress, stored: await Engine.storedBytes() };
+    });
+  const weights = () => site.requests.filter((path) => /safetensors$|tokenizer\.json$/.test(path));
+  const first = await load();
+  const asked = weights();
+  progressed(first.progress, folder, site.requests);
+  assert.equal(first.stored, asked.reduce((sum, path) => sum + statSync(join(folder, path)).size, 0));
+  const [wasm] = site.requests.filter((path) => path.endsWith(".wasm"));
+  site.requests.length = 0;
+  const second = await load();
+  assert.deepEqual(weights(), []);
+  assert.ok(site.requests.some((path) => path.endsWith("/manifest.json")));
+  assert.equal(second.stored, first.stored);
+  progressed(second.progress, folder, [wasm ?? "", ...asked]);
+  const left = await own.evaluate(async () => {
+    const { Engine } = await import(/** @type {any} */ ("infinity-web/engine"));
+    await Engine.clearStorage();
+    return Engine.storedBytes();
+  });
+  assert.equal(left, 0);
+  await own.close();
+});
+
+test("WebGPU, asked for by name, draws what the CPU does", async () => {
+  const found = await inside(async ({ Engine, engine, model }) => {
+    const draw = async (/** @type {import("../../www/embed/engine.js").Engine} */ engine) => {
+      let last;
+      for await (const scale of engine.generate({ prompt: "a red apple", seed: 7 })) last = scale;
+      return Array.from(last?.image.data ?? []);
+    };
+    const other = await Engine.load(model, { device: "webgpu", cache: "none" });
+    const [ours, theirs] = [await draw(engine), await draw(other)];
+    other.dispose();
+    return { device: other.device, difference: ours.reduce((sum, value, i) => sum + Math.abs(value - (theirs[i] ?? 0)), 0) / ours.length };
+  });
+  assert.deepEqual(found.device, { name: "webgpu", reason: "as chosen, on a software adapter" });
+  assert.ok(found.difference < 1, `${found.difference} of 255 a value`);
 });
 
 test("another folder for worker and wasm, on another origin", async (t) => {

@@ -52,7 +52,7 @@ export const wrong = <infinity-image prompt="a red apple" seed="one" />;
     },
     files: ["use.tsx", "jsx.d.ts"],
   }),
-});
+}, ["@types/react"]);
 
 for (const tarball of tarballs()) {
   const name = tarball.split("/").at(-1);
@@ -62,6 +62,7 @@ for (const tarball of tarballs()) {
     assert.match(stdout, /All good!/);
   });
   test(`the types of ${name} are found by every way of resolving them`, () => {
+    // The wasm is exported for its address, which has no types; CommonJS and resolvers without exports are not served.
     const { status, stdout } = spawnSync("npx", ["attw", tarball, "--profile", "esm-only", "--exclude-entrypoints", "infinity-web_bg.wasm"], { encoding: "utf8" });
     assert.equal(status, 0, stdout);
   });
@@ -87,6 +88,45 @@ test("all scripts together stay below 30 kB with gzip, and are as large as is sa
   for (const [file, said] of /** @type {const} */ ([["npm/README.md", /all scripts together \| (\d+) kB/], ["ARCHITECTURE.md", /(\d+) kB of gzip in all/]])) {
     const [, kilobytes] = said.exec(readFileSync(file, "utf8")) ?? [];
     assert.ok(Math.abs(bytes / 1000 - Number(kilobytes)) < 1, `${file} says ${kilobytes} kB of ${bytes} bytes`);
+  }
+});
+
+test("the wasm is as large as is said", async (t) => {
+  const wasm = readFileSync(join(folder, "node_modules/infinity-web/dist/infinity-web_bg.wasm"));
+  // What is built for size keeps the names of its imports alone, a page for tests those of all its functions.
+  const [names] = WebAssembly.Module.customSections(await WebAssembly.compile(wasm), "name");
+  if (names && names.byteLength > 1e6) return t.skip("a page for tests is packed");
+  const megabytes = gzipSync(wasm, { level: 9 }).length / 1e6;
+  for (const [file, said] of /** @type {const} */ ([["npm/README.md", /WebAssembly, when the first image is asked for \| ([\d.]+) MB/], ["README.md", /MB of wasm, ([\d.]+) MB where/]])) {
+    const [, stated] = said.exec(readFileSync(file, "utf8")) ?? [];
+    assert.ok(Math.abs(megabytes / Number(stated) - 1) < 0.1, `${file} says ${stated} MB of ${megabytes} MB`);
+  }
+});
+
+/** @param {string} folder @param {{ tokenizer: { file: string }, shards: { file: string }[] }} manifest */
+function sizes(folder, { tokenizer, shards }) {
+  const files = [tokenizer, ...shards].map(({ file }) => readFileSync(join(folder, file)));
+  const sum = (/** @type {Buffer[]} */ buffers) => (buffers.reduce((bytes, { length }) => bytes + length, 0) / 1e6).toFixed(1);
+  return { plain: sum(files), packed: sum(files.map((file) => gzipSync(file, { level: 9 }))) };
+}
+
+test("the sizes of models are as they are said", () => {
+  const own = join(folder, "node_modules/infinity-web-emoji");
+  const tiny = sizes(own, JSON.parse(readFileSync(join(own, "manifest.json"), "utf8")));
+  const card = readFileSync(join(own, "README.md"), "utf8");
+  assert.ok(card.includes(`\n## Size\n\n${tiny.plain} MB, ${tiny.packed} MB with gzip: `), card);
+  const shipped = sizes("models/default", JSON.parse(readFileSync("models/default/manifest.json", "utf8")));
+  assert.ok(readFileSync("npm/README.md", "utf8").includes(`| model \`infinity-web-emoji\` | ${shipped.packed} MB, ${shipped.plain} MB plain; `), JSON.stringify(shipped));
+});
+
+test("every version that the READMEs name is the one that is packed", () => {
+  const [, version] = /^version = "(.+)"$/m.exec(readFileSync("Cargo.toml", "utf8")) ?? [];
+  for (const name of ["infinity-web", "infinity-web-emoji"]) {
+    assert.equal(JSON.parse(readFileSync(join(folder, "node_modules", name, "package.json"), "utf8")).version, version, name);
+  }
+  for (const file of ["README.md", "npm/README.md"]) {
+    const named = Array.from(readFileSync(file, "utf8").matchAll(/infinity-web(?:-emoji)?[@-](\d[^/\s]*?)(?:\/|\.tgz)/g), ([, named]) => named);
+    assert.deepEqual([...new Set(named)], [version], file);
   }
 });
 

@@ -1,13 +1,13 @@
 // Every recipe of the package's README, from the tarballs to an image in headless Chromium.
 
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { build, createServer } from "vite";
 import webpack from "webpack";
 import { launch, screenshot, watch } from "../e2e/visit.js";
-import { host, install, look, printed, reaches } from "./workshop.js";
+import { host, install, look, pasted, policy, printed, reaches } from "./workshop.js";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -45,29 +45,64 @@ async function serving(t, folder, headers) {
   return site;
 }
 
+/**
+ * A server that has both packages where a CDN of npm packages has them, and the version that is in their addresses.
+ * @param {import("node:test").TestContext} t
+ * @param {string} name
+ */
+async function publish(t, name) {
+  const folder = install(name, {});
+  const { version } = JSON.parse(readFileSync(join(folder, "node_modules/infinity-web/package.json"), "utf8"));
+  mkdirSync(join(folder, "npm"));
+  for (const name of ["infinity-web", "infinity-web-emoji"]) renameSync(join(folder, "node_modules", name), join(folder, `npm/${name}@${version}`));
+  return { folder, version, cdn: await serving(t, folder) };
+}
+
 test("a script and a tag, under a strict content security policy", async (t) => {
   const folder = install("bare", printed("bare"));
-  const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
-  const site = await serving(t, folder, { "Content-Security-Policy": policy });
+  const site = await serving(t, folder, { "Content-Security-Policy": policy() });
+  const page = await drawn(site.url);
+  await page.close();
+});
+
+test("the tarballs of make npm on a page, by the lines of the project's README", async (t) => {
+  const site = await serving(t, pasted());
   const page = await drawn(site.url);
   await page.close();
 });
 
 test("the quick start: everything from another origin, which knows the model by its package's name", async (t) => {
   const { "index.html": html = "" } = printed("cdn");
-  const folder = install("cdn", {});
-  // As a CDN of npm packages lays them out.
-  mkdirSync(join(folder, "npm"));
-  for (const name of ["infinity-web", "infinity-web-emoji"]) renameSync(join(folder, "node_modules", name), join(folder, `npm/${name}@0.1.0`));
-  const cdn = await serving(t, folder);
+  const { folder, version, cdn } = await publish(t, "cdn");
   const site = await serving(t, folder);
   site.replace = (path) => (path === "/" ? html.replaceAll("https://cdn.jsdelivr.net/", cdn.url) : undefined);
-  assert.ok(html.includes("https://cdn.jsdelivr.net/npm/infinity-web@0.1.0/"));
+  assert.ok(html.includes(`https://cdn.jsdelivr.net/npm/infinity-web@${version}/`));
   const page = await drawn(site.url);
   assert.deepEqual(site.requests, ["/"]);
-  assert.ok(cdn.requests.includes("/npm/infinity-web-emoji@0.1.0/manifest.json"));
+  assert.ok(cdn.requests.includes(`/npm/infinity-web-emoji@${version}/manifest.json`));
   await screenshot(page, "npm-quick-start");
   await page.close();
+});
+
+test("from another origin under a content security policy, which needs all that the README lists", async (t) => {
+  const { "index.html": html = "" } = printed("cdn");
+  const { folder, cdn } = await publish(t, "cdn-policy");
+  const whole = policy(new URL(cdn.url).origin);
+  const serve = async (/** @type {string} */ policy) => {
+    const site = await serving(t, folder, { "Content-Security-Policy": policy });
+    site.replace = (path) => (path === "/" ? html.replaceAll("https://cdn.jsdelivr.net/", cdn.url) : undefined);
+    return site.url;
+  };
+  await (await drawn(await serve(whole))).close();
+  const { origin } = new URL(cdn.url);
+  for (const [needed, rest] of [["'wasm-unsafe-eval'", ""], ["blob: ", ""], [`blob: ${origin}`, "blob:"], [`connect-src ${origin}`, "connect-src 'none'"]]) {
+    assert.ok(needed && whole.includes(needed), `${needed} is not in ${whole}`);
+    const page = await browser.newPage();
+    await page.goto(await serve(whole.replace(needed, rest ?? "")));
+    await page.getByRole("button", { name: "Draw" }).click();
+    await reaches(page, "error");
+    await page.close();
+  }
 });
 
 test("Vite, built", async (t) => {
@@ -111,7 +146,7 @@ test("React in StrictMode: one engine, events as properties, a changed prompt dr
     ...printed("react"),
     "vite.config.js": config,
     "index.html": '<!doctype html><meta charset="utf-8"><div id="root"></div><script type="module" src="/main.jsx"></script>',
-  });
+  }, ["react", "react-dom"]);
   // Only React's development build mounts twice.
   await build({ root: folder, logLevel: "error", define: { "process.env.NODE_ENV": '"development"' } });
   const site = await serving(t, join(folder, "dist"));

@@ -1,15 +1,20 @@
 // Installs the packed packages as a newcomer would, and serves what comes of it.
 
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { createReadStream, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 /** Where `make npm-test` packs to. */
 const PACKAGES = join(root, "target/npm-test/packages");
+/** Outside of the project, whose node_modules a bundler would find from within. Gone when the tests of a file are through. */
+const WORKSHOP = mkdtempSync(join(realpathSync(tmpdir()), "infinity-web-"));
+process.on("exit", () => rmSync(WORKSHOP, { recursive: true, force: true }));
 const FILE = /<!-- file: (\S+) -->\n```\w*\n([^]*?)```/g;
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -38,18 +43,48 @@ export function printed(recipe) {
 }
 
 /**
- * A new folder with the packages installed and some files beside them. Bundlers and React are found in the project's own node_modules.
+ * The content security policy that the package's README prints.
+ * @param {string} [other] the origin that everything comes from, if not the page's own
+ */
+export function policy(other) {
+  const [own, elsewhere] = Array.from(readFileSync(join(root, "npm/README.md"), "utf8").matchAll(/`(script-src [^`]+)`/g), ([, text]) => text);
+  if (!own || !elsewhere) throw new Error("the README does not print both policies");
+  return `default-src 'none'; ${other === undefined ? own : elsewhere.replaceAll("https://cdn.example", other)}`;
+}
+
+/**
+ * The lines of the project's README that put `make npm`'s tarballs on a page, run in a new folder as if that was the checkout.
+ * @returns {string} the folder of the page
+ */
+export function pasted() {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const [, lines] = /^((?: {4}.*\n)* {4}npm install [^]*?) {4}npx serve target\/try\n/m.exec(readme) ?? [];
+  if (!lines) throw new Error("the README does not say how to try the tarballs");
+  const checkout = join(WORKSHOP, "pasted");
+  mkdirSync(join(checkout, "target"), { recursive: true });
+  symlinkSync(PACKAGES, join(checkout, "target/npm"));
+  execFileSync("bash", ["-euc", lines.replace(/^ {4}/gm, "")], { cwd: checkout, env: { ...process.env, npm_config_offline: "true" } });
+  return join(checkout, "target/try");
+}
+
+/**
+ * A new folder with the packages installed and some files beside them.
  * @param {string} name
  * @param {Record<string, string>} files
+ * @param {string[]} [others] packages that the recipe needs besides, of those that this project has
  */
-export function install(name, files) {
-  const folder = join(root, "target/npm-test", name);
-  rmSync(folder, { recursive: true, force: true });
+export function install(name, files, others = []) {
+  const folder = join(WORKSHOP, name);
   for (const [path, text] of Object.entries({ "package.json": '{ "private": true, "type": "module" }\n', ...files })) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
   execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error", ...tarballs()], { cwd: folder });
+  for (const other of others) {
+    const link = join(folder, "node_modules", other);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, "node_modules", other), link);
+  }
   return folder;
 }
 
@@ -138,4 +173,25 @@ export function look(page, selector = "infinity-image") {
     const deviation = Math.sqrt(colours.reduce((a, b) => a + (b - mean) ** 2, 0) / colours.length);
     return { width: bitmap.width, height: bitmap.height, deviation, colours };
   });
+}
+
+/**
+ * What a load told of itself on the way: bytes of all that it asked for, in the documented form.
+ * @param {import("../../www/embed/engine.js").Progress[]} events
+ * @param {string} folder where the packages are installed
+ * @param {string[]} requests of that load
+ */
+export function progressed(events, folder, requests) {
+  const files = requests.filter((path) => /\.(wasm|safetensors)$|\/tokenizer\.json$/.test(path));
+  const bytes = files.reduce((sum, path) => sum + statSync(join(folder, path)).size, 0);
+  assert.ok(events.length > 1, `${events.length} events`);
+  for (const [i, event] of events.entries()) {
+    assert.deepEqual(Object.keys(event).sort(), ["loaded", "note", "phase", "speed", "total", "type"]);
+    const { type, phase, loaded, total, speed, note } = event;
+    assert.deepEqual([type, note], ["progress", ""]);
+    assert.equal(phase, loaded < total ? "download" : "build");
+    assert.ok(loaded >= (events[i - 1]?.loaded ?? 0) && speed >= 0, JSON.stringify(events));
+  }
+  const { phase, loaded, total } = events.at(-1) ?? {};
+  assert.deepEqual({ phase, loaded, total }, { phase: "build", loaded: bytes, total: bytes });
 }

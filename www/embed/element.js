@@ -185,7 +185,7 @@ export class InfinityImage extends Base {
    */
   async generate(options = {}) {
     const { signal, onStart, ...given } = options;
-    this.cancel();
+    this.#job?.ending.abort();
     /** @type {Job} */
     const job = { ending: new AbortController(), scales: [] };
     const stop = () => job.ending.abort(signal?.reason);
@@ -205,7 +205,7 @@ export class InfinityImage extends Base {
     }
   }
 
-  /** Ends what is going on within a layer. */
+  /** Ends what is going on: a drawing within a layer, a download at once. */
   cancel() {
     this.#job?.ending.abort();
   }
@@ -251,7 +251,7 @@ export class InfinityImage extends Base {
     if (before === now) return;
     if (name === "poster") this.#view.poster(now);
     if (name === "controls") this.#view.controls(this.controls);
-    if (name === "prompt") this.#view.describe(this.prompt);
+    if (name === "prompt") this.#view.prompt(this.prompt);
     if (name === "aspect" && this.#scales.length === 0) this.#view.shape(this.aspect);
     if (ENGINE.includes(name)) {
       this.cancel();
@@ -306,6 +306,7 @@ export class InfinityImage extends Base {
       const started = (/** @type {Started} */ event) => {
         this.#scales = scales;
         this.#shape = event.aspect.name;
+        this.#view.description = options.prompt;
         this.#view.shape(event.aspect.name);
         this.#view.steps(0, event.aspect.scales.length);
         this.#enter("drawing");
@@ -322,7 +323,6 @@ export class InfinityImage extends Base {
     }, signal);
     const { prompt, seed, aspect } = options;
     const drawn = { prompt, seed, aspect, bits: scales.map(({ bits }) => bits), ms: performance.now() - began };
-    this.#view.canvas.setAttribute("aria-label", prompt);
     this.#enter("done");
     this.#view.say(`Seed ${seed}, ${duration(scales.reduce((sum, { ms }) => sum + ms, 0))}`);
     this.#emit("generateend", drawn);
@@ -336,6 +336,8 @@ export class InfinityImage extends Base {
   #failed(error, job) {
     if (job.ending.signal.aborted) {
       if (this.#job === job) {
+        // What still comes would be for nobody.
+        if (!this.#lease?.loaded) this.#release();
         this.#enter("idle");
         this.#view.say("Stopped");
       }
@@ -379,7 +381,7 @@ export class InfinityImage extends Base {
     if (!blob) return;
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    link.download = `${this.prompt.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60) || "image"}.png`;
+    link.download = `${this.#view.description.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60) || "image"}.png`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   }

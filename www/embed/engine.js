@@ -13,6 +13,7 @@ export { EngineError };
 
 /** @typedef {import("../engine-error.js").ErrorCode} ErrorCode */
 /** @typedef {import("../protocol.js").Aspect} Aspect */
+/** @typedef {import("../protocol.js").BitAt} BitAt */
 /** @typedef {import("../protocol.js").Deviation} Deviation */
 /** @typedef {import("../protocol.js").DeviceChosen} DeviceChosen */
 /** @typedef {import("../protocol.js").EngineChoice} EngineChoice */

@@ -39,7 +39,7 @@ export class Lease {
     return this.#engine.dead;
   }
 
-  /** Once it is loaded. */
+  /** Whether nothing needs to be downloaded any more. */
   get loaded() {
     return this.#engine.loaded;
   }
@@ -61,10 +61,12 @@ export class Lease {
 
 class SharedEngine {
   #key;
+  #engine;
   #loading = new AbortController();
   #last = Promise.resolve();
 
   dead = false;
+  loaded = false;
   /** One of every lease. @type {Set<(progress: Progress) => void>} */
   listeners = new Set();
   /** The latest, for those who come late. @type {Progress | undefined} */
@@ -76,7 +78,7 @@ class SharedEngine {
    */
   constructor({ source, device, baseUrl }, key) {
     this.#key = key;
-    this.loaded = Engine.load(source, {
+    this.#engine = Engine.load(source, {
       device,
       ...(baseUrl !== undefined && { baseUrl }),
       signal: this.#loading.signal,
@@ -85,7 +87,8 @@ class SharedEngine {
         for (const hear of this.listeners) hear(progress);
       },
     });
-    this.loaded.catch(() => this.#bury()); // and told to whoever waits for it
+    // A failure is told to whoever waits for it, too.
+    this.#engine.then(() => (this.loaded = true), () => this.#bury());
   }
 
   /**
@@ -99,7 +102,7 @@ class SharedEngine {
     this.#last = turn.promise;
     try {
       await until(before, signal);
-      await job(await until(this.loaded, signal));
+      await job(await until(this.#engine, signal));
     } catch (error) {
       if (isCrash(error) || (error instanceof EngineError && error.code === "disposed")) this.end();
       throw error;
@@ -111,7 +114,7 @@ class SharedEngine {
   end() {
     this.#bury();
     this.#loading.abort();
-    this.loaded.then((engine) => engine.dispose(), () => {});
+    this.#engine.then((engine) => engine.dispose(), () => {});
   }
 
   #bury() {

@@ -32,6 +32,7 @@ export const style = /* css */ `
 .frame > * { grid-area: 1 / 1; min-inline-size: 0; min-block-size: 0; }
 canvas, .poster { inline-size: 100%; block-size: 100%; object-fit: cover; display: block; }
 .before { display: grid; place-items: center; overflow: hidden; text-align: center; }
+.before.fallback { place-items: start center; }
 ::slotted(*) { max-inline-size: 100%; max-block-size: 100%; }
 ::slotted(img), ::slotted(picture) { inline-size: 100%; block-size: 100%; object-fit: cover; }
 .mark { inline-size: 34%; max-inline-size: 72px; fill: none; stroke: var(--muted); stroke-width: 1.6; opacity: 0.55; }

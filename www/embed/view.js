@@ -89,9 +89,16 @@ export class View {
     this.#cover();
   }
 
-  /** @param {string} prompt */
-  describe(prompt) {
+  /** What the canvas shows, in words. */
+  get description() {
+    return this.canvas.getAttribute("aria-label") ?? "";
+  }
+  set description(prompt) {
     this.canvas.setAttribute("aria-label", prompt);
+  }
+
+  /** @param {string} prompt of the next image */
+  prompt(prompt) {
     this.#get("input", HTMLInputElement).value = prompt;
   }
 
@@ -108,12 +115,18 @@ export class View {
     else poster.src = address;
   }
 
-  /** The poster lies over what the element's own children show, unless those are needed: they are the fallback. */
+  /**
+   * The poster lies over what the element's own children show, unless those are needed: they are the fallback. Neither may shine
+   * through the image.
+   */
   #cover() {
     const fallback = this.#failed && this.#get("slot", HTMLSlotElement).assignedNodes().length > 0;
     const covered = this.#postered && !fallback;
     this.#get(".poster", HTMLElement).hidden = !covered;
-    this.#get(".before", HTMLElement).hidden = covered;
+    const before = this.#get(".before", HTMLElement);
+    before.hidden = covered || !this.canvas.hidden;
+    // It is read above the error.
+    before.classList.toggle("fallback", fallback);
   }
 
   /** @param {boolean} shown */
@@ -160,6 +173,7 @@ export class View {
     canvas.height = image.height;
     canvas.getContext("2d")?.putImageData(image, 0, 0);
     canvas.hidden = false;
+    this.#cover();
   }
 
   /** @param {string} text */
