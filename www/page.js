@@ -11,6 +11,7 @@ import { Gallery, thumbnail } from "./gallery.js";
 import { History } from "./history.js";
 import { Keeping } from "./keeping.js";
 import { Lab } from "./lab.js";
+import { prepare } from "./later.js";
 import { ModelsDialog, facts } from "./models.js";
 import { movieType, record } from "./movie.js";
 import { parts } from "./parts.js";
@@ -97,6 +98,8 @@ let client;
 let source = address.get("model") ?? BUILT_IN;
 /** @type {import("./protocol.js").ModelInfo | undefined} */
 let model;
+/** The last model that came from an address: one that was trained from it has its image tokenizer. */
+let lender = { codec: "", address: /** @type {string | null} */ (null) };
 /** The engine that runs, which an automatic choice may have picked. @type {"webgpu" | "cpu" | undefined} */
 let running;
 /** What the engine is at, so that something else can wait for its end. @type {Promise<void>} */
@@ -133,6 +136,7 @@ async function start(choice, news) {
     status.textContent = "";
     return work("failed");
   }
+  if (typeof source === "string") lender = { codec: model.codec, address: address.get("model") };
   element("model", HTMLElement).textContent = `${model.name}: ${facts(model)}`;
   models.fill(model);
   form.fill(model);
@@ -297,6 +301,7 @@ function finish(drawing, kept) {
       images.add({ time: Date.now(), origin, prompt, seed, options, aspect: aspect.name, bits, codec, model: name, thumbnail: small }),
     )
     .then(() => gallery.show());
+  if (typeof source === "string") prepare(source);
 }
 
 /**
@@ -490,14 +495,17 @@ element("share", HTMLButtonElement).addEventListener("click", async () => {
   const hash = SHARED + encodeShare({ aspect: aspect.name, bits, seed }, model);
   // Whoever opens it has other engines: of this page's parameters only the model belongs to the image.
   const link = new URL(location.pathname, location.href);
-  const own = address.get("model");
-  if (own !== null) link.searchParams.set("model", own);
+  const named = model.codec === lender.codec;
+  if (named && lender.address !== null) link.searchParams.set("model", lender.address);
   link.hash = hash;
   const copied = await navigator.clipboard?.writeText(link.href).then(() => true, () => false);
   window.history.replaceState(null, "", copied ? hash : link.href);
   status.textContent = copied
     ? `Link copied; its ${link.href.length} characters hold the whole image.`
     : "The page's address now holds the whole image; copy it from there.";
+  note.textContent = named
+    ? ""
+    : "The model is on your device alone, so the link cannot name it: whoever opens the link has to load the same files under Models.";
 });
 element("save", HTMLButtonElement).addEventListener("click", async () => {
   const png = await stage.png();
@@ -510,10 +518,17 @@ film.addEventListener("click", async () => {
   const { drawing } = stage;
   if (!drawing?.finished || !type) return;
   film.disabled = true;
-  const movie = await record(drawing, type, (part) => (film.textContent = `Film ${Math.round(100 * part)} %`));
-  film.textContent = "Film";
-  film.disabled = false;
-  save(movie, fileName(type.startsWith("video/mp4") ? ".mp4" : ".webm"));
+  form.clearErrors();
+  try {
+    const movie = await record(drawing, type, (part) => (film.textContent = `Film ${Math.round(100 * part)} %`));
+    save(movie, fileName(type.startsWith("video/mp4") ? ".mp4" : ".webm"));
+  } catch (error) {
+    const reason = sentence(error instanceof Error ? error.message : String(error)).slice(0, -1);
+    form.showError(null, `The film could not be recorded (${reason}); try again, or save the scales one by one with PNG.`);
+  } finally {
+    film.textContent = "Film";
+    film.disabled = !stage.drawing?.finished;
+  }
 });
 window.addEventListener("hashchange", () => {
   if (location.hash.startsWith(SHARED)) void interrupt(openLink);
@@ -523,7 +538,10 @@ const asked = address.get("engine");
 for (const input of document.querySelectorAll("input[name=engine]")) {
   if (!(input instanceof HTMLInputElement)) continue;
   input.checked = input.value === (asked === "cpu" || asked === "webgpu" ? asked : "auto");
-  input.addEventListener("change", () => start(choice()));
+  input.addEventListener("change", () => {
+    remember("engine", input.value === "auto" ? null : input.value);
+    void start(choice());
+  });
 }
 parts((part) => {
   lab.show(part === "lab");

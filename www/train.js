@@ -4,6 +4,8 @@ import { element, make, save } from "./dom.js";
 import { paint, picture } from "./drawing.js";
 import { EngineError, isCrash } from "./engine-error.js";
 import { count, duration, megabytes, sentence } from "./format.js";
+import { DRAWINGS } from "./later.js";
+import { persist } from "./storage.js";
 import { means, plot } from "./train-curves.js";
 import { DraftStore } from "./train-draft.js";
 import { SettingsError, TrainForm } from "./train-form.js";
@@ -26,8 +28,6 @@ import { zip } from "./zip.js";
 const RECENT = 12;
 /** Steps until ten pictures were learned, the measure of the page's own estimate. */
 const TEN = 200;
-/** What the composed data set is made of, beside the page. */
-const DRAWINGS = new URL("sprites.bin", document.baseURI).href;
 
 export class Trainer {
   #page;
@@ -165,6 +165,7 @@ export class Trainer {
     const asked = this.#asked();
     if (!asked) return;
     const { study, material, pace } = asked;
+    persist();
     await this.#work(async (client) => {
       this.#running = true;
       this.#refresh();
