@@ -215,6 +215,8 @@ export async function drop(page, selector, paths) {
  * @param {string} name
  */
 export async function screenshot(page, name) {
+  // What sticks to the window's edge would stand in the middle of the picture.
+  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
 }
 
