@@ -6,7 +6,7 @@ import { EngineClient } from "./engine-client.js";
 import { EngineError, isCrash } from "./engine-error.js";
 import { fitted } from "./fitted.js";
 import { OptionsForm } from "./form.js";
-import { duration, megabytes, sentence } from "./format.js";
+import { decibels, duration, megabytes, sentence } from "./format.js";
 import { Gallery, thumbnail } from "./gallery.js";
 import { History } from "./history.js";
 import { Keeping } from "./keeping.js";
@@ -64,7 +64,7 @@ const lab = new Lab({
   }),
   open: (file) => void interrupt(() => read(file)),
   draw: (prompt) => void interrupt(() => draw({ ...form.read(), prompt }, 1)),
-  stop: () => client?.cancel(),
+  stop: () => halt(),
 });
 const trainer = new Trainer({
   async work(act) {
@@ -74,7 +74,7 @@ const trainer = new Trainer({
       status.textContent = "Ready.";
     });
   },
-  pause: () => client?.cancel(),
+  pause: () => halt(),
   use(files) {
     source = files;
     remember("model", null);
@@ -176,7 +176,7 @@ function onLoading(event) {
  * @param {() => Promise<void>} act
  */
 async function interrupt(act) {
-  if (!stop.disabled) client?.cancel();
+  if (!stop.disabled) halt();
   await job;
   if (document.body.dataset.state !== "idle") return;
   form.clearErrors();
@@ -373,11 +373,6 @@ async function read(file) {
   status.textContent = `Read into ${tokens} tokens, rebuilt at ${decibels(end.psnr.at(-1) ?? 0)}`;
 }
 
-/** @param {number} psnr */
-function decibels(psnr) {
-  return Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "no loss";
-}
-
 /** What can be done from the shown scale. */
 function showTools() {
   const { drawing, shown } = stage;
@@ -397,6 +392,12 @@ function work(state) {
   element("reroll", HTMLButtonElement).disabled = state !== "idle";
   element("image-file", HTMLInputElement).disabled = state !== "idle";
   trainer.state(state);
+}
+
+/** Ends what the engine does, as the visitor wants it. */
+function halt() {
+  trainer.halt();
+  client?.cancel();
 }
 
 /** @returns {EngineChoice} */
@@ -466,9 +467,9 @@ element("prompt", HTMLTextAreaElement).addEventListener("keydown", (event) => {
   submit();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !stop.disabled && !document.querySelector("dialog[open]")) client?.cancel();
+  if (event.key === "Escape" && !stop.disabled && !document.querySelector("dialog[open]")) halt();
 });
-stop.addEventListener("click", () => client?.cancel());
+stop.addEventListener("click", halt);
 retry.addEventListener("click", () => start(choice()));
 lock.addEventListener("click", () => {
   const { drawing, shown } = stage;
@@ -519,14 +520,17 @@ film.addEventListener("click", async () => {
   if (!drawing?.finished || !type) return;
   film.disabled = true;
   form.clearErrors();
+  const recording = "Recording the film.";
+  status.textContent = recording;
   try {
-    const movie = await record(drawing, type, (part) => (film.textContent = `Film ${Math.round(100 * part)} %`));
+    const movie = await record(drawing, type, (part) => film.style.setProperty("--part", String(part)));
     save(movie, fileName(type.startsWith("video/mp4") ? ".mp4" : ".webm"));
+    if (status.textContent === recording) status.textContent = "The film is saved.";
   } catch (error) {
     const reason = sentence(error instanceof Error ? error.message : String(error)).slice(0, -1);
     form.showError(null, `The film could not be recorded (${reason}); try again, or save the scales one by one with PNG.`);
   } finally {
-    film.textContent = "Film";
+    film.style.removeProperty("--part");
     film.disabled = !stage.drawing?.finished;
   }
 });
