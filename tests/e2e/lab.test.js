@@ -175,6 +175,7 @@ test("a click or a key flips a single bit and shows what it moves", async () => 
 });
 
 test("the twin is loaded on demand, goes on by itself, and is forgotten", async () => {
+  stage.site.requests.length = 0;
   const { page, errors } = await visit(TINY, {}, FRUGAL);
   const fetched = () => stage.site.requests.filter(({ path }) => path.includes("/twin/")).map(({ path }) => path);
   assert.deepEqual(fetched(), []);

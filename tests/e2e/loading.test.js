@@ -5,7 +5,7 @@ import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serve } from "./site.js";
-import { FRUGAL, checkAllScales, draw, open, reach, setUp, shoot, watch } from "./visit.js";
+import { COUNTED, FRUGAL, checkAllScales, draw, open, reach, setUp, shoot, watch } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json&engine=cpu";
 const MODEL = fileURLToPath(new URL("../../target/tiny-model/", import.meta.url));
@@ -207,16 +207,6 @@ async function spied(spy, engine = "webgpu") {
   return page;
 }
 
-/** Counts the buffers of the graphics device. */
-const COUNTED = `
-  self.buffers = { made: 0, bytes: 0 };
-  const create = self.GPUDevice?.prototype.createBuffer;
-  if (create) GPUDevice.prototype.createBuffer = function (descriptor) {
-    self.buffers.made += 1;
-    self.buffers.bytes += descriptor.size;
-    return create.call(this, descriptor);
-  };`;
-
 /** Hands the engine's own device to the test, to destroy it. */
 const CAUGHT = `
   const request = GPUAdapter.prototype.requestDevice;
@@ -304,7 +294,7 @@ for (const engine of /** @type {const} */ (["cpu", "webgpu"])) {
     // The history has 45 entries more: a kilobyte of bits and an element each. The pixels of one image are 64 kB a scale.
     const grown = (await pageHeap(page)) - heap;
     console.log(`the page's heap on ${engine}: ${(heap / 1e6).toFixed(1)} MB, after 45 images more ${(grown / 1e6).toFixed(2)} MB above it`);
-    assert.ok(grown < 3e6, `the page's heap grew by ${grown} bytes`);
+    assert.ok(grown < 1.5e6, `the page's heap grew by ${grown} bytes`);
     await page.close();
   });
 }

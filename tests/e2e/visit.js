@@ -140,6 +140,8 @@ export async function inEveryWidth(page, look) {
   const before = page.viewportSize();
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: width < 500 ? 812 : 900 });
+    // What sticks to the window's edge would stand in the middle of a picture of the whole page.
+    await page.evaluate(() => scrollTo(0, 0));
     await look(width);
   }
   if (before) await page.setViewportSize(before);
@@ -169,6 +171,16 @@ export async function accessible(page, state) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(overflow <= 0, `${state}: ${overflow} px too wide`);
 }
+
+/** For the worker: counts the buffers of the graphics device. */
+export const COUNTED = `
+  self.buffers = { made: 0, bytes: 0 };
+  const create = self.GPUDevice?.prototype.createBuffer;
+  if (create) GPUDevice.prototype.createBuffer = function (descriptor) {
+    self.buffers.made += 1;
+    self.buffers.bytes += descriptor.size;
+    return create.call(this, descriptor);
+  };`;
 
 /** For `addInitScript`: a visitor who saves data, to whom nothing comes unasked. */
 export const FRUGAL = `Object.defineProperty(navigator, "connection", { value: { saveData: true } });`;
@@ -215,8 +227,6 @@ export async function drop(page, selector, paths) {
  * @param {string} name
  */
 export async function screenshot(page, name) {
-  // What sticks to the window's edge would stand in the middle of the picture.
-  await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
 }
 
