@@ -2,7 +2,7 @@
 // it is full.
 //
 // A file is called STEP-BYTES: one that is shorter than its name says was cut off while it was written, and the one before it,
-// which is only deleted afterwards, counts. A worker's thread only.
+// which is only deleted afterwards, counts. One tab has a training at a time (turn.js). A worker's thread only.
 
 import { TRAINING, folder } from "./storage.js";
 
@@ -34,14 +34,11 @@ export class Checkpoints {
   async newest() {
     if (this.#held) return this.#held.bytes;
     try {
-      const kept = await folder(TRAINING);
-      const byStep = (await names(kept)).sort((a, b) => parseInt(b) - parseInt(a));
-      for (const name of byStep) {
-        const file = await (await kept.getFileHandle(name)).getFile();
-        if (file.size === Number(name.split("-")[1])) return new Uint8Array(await file.arrayBuffer());
-      }
-    } catch {} // nothing is kept where nothing can be
-    return undefined;
+      const file = await newestFile();
+      return file && new Uint8Array(await file.arrayBuffer());
+    } catch {
+      return undefined; // nothing is kept where nothing can be
+    }
   }
 
   async clear() {
@@ -51,6 +48,23 @@ export class Checkpoints {
       for (const name of await names(kept)) await kept.removeEntry(name);
     } catch {} // nothing is kept where nothing can be
   }
+}
+
+/** The step of the newest whole checkpoint, if one is kept; on any thread. */
+export async function keptStep() {
+  const file = await newestFile().catch(() => undefined); // nothing is kept where nothing can be
+  return file && parseInt(file.name);
+}
+
+/** The newest that is whole. */
+async function newestFile() {
+  const kept = await folder(TRAINING);
+  const byStep = (await names(kept)).sort((a, b) => parseInt(b) - parseInt(a));
+  for (const name of byStep) {
+    const file = await (await kept.getFileHandle(name)).getFile();
+    if (file.size === Number(name.split("-")[1])) return file;
+  }
+  return undefined;
 }
 
 /**

@@ -58,6 +58,15 @@ export class EngineClient {
   }
 
   /**
+   * Fetches what drawing did not need of a model and keeps it for later visits, its twin included.
+   * @param {import("./protocol.js").Source} source
+   * @returns {Promise<import("./protocol.js").Kept>}
+   */
+  async keepRest(source) {
+    return this.#run({ type: "keepRest", source: resolve(source) }, () => {});
+  }
+
+  /**
    * Draws one image. Resolves when it is finished or cancelled.
    * @param {import("./protocol.js").Options} options
    * @param {Listener} listen gets `started` and one `scale` event per scale
@@ -195,6 +204,7 @@ export class EngineClient {
         break;
       case "loaded":
       case "inspected":
+      case "kept":
       case "finished":
       case "decoded":
       case "encoded":

@@ -9,7 +9,7 @@
  * | `options` | another option is out of range or unknown; `field` names it |
  * | `bits` | given bits, or what is to be kept of them, are of another model or shape |
  * | `picture` | the picture cannot be read, or has another size than its shape |
- * | `busy` | the engine is at work; it does one thing at a time |
+ * | `busy` | the engine is at work, as it does one thing at a time; or another tab has a training open |
  * | `not-loaded` | the model is not there yet |
  * | `source` | the name or the address of the model leads nowhere |
  * | `download`, `engine-download` | the model, or the engine itself, could not be downloaded |

@@ -27,7 +27,10 @@ export class Filmstrip {
       if (event.buttons !== 1) return;
       const under = document.elementFromPoint(event.clientX, event.clientY)?.closest("button");
       const at = under ? this.#buttons.indexOf(under) : -1;
-      if (under && at >= 0 && !under.disabled && under.getAttribute("aria-pressed") !== "true") choose(at + 1);
+      if (!under || at < 0 || under.disabled || under.getAttribute("aria-pressed") === "true") return;
+      choose(at + 1);
+      // Of a strip that is wider than the screen the next frames come up.
+      under.scrollIntoView({ block: "nearest", inline: "nearest" });
     });
   }
 

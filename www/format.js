@@ -26,3 +26,8 @@ export function sentence(text) {
 export function count(n) {
   return n.toLocaleString("en");
 }
+
+/** Likeness of two pictures. @param {number} psnr infinite where they are the same */
+export function decibels(psnr) {
+  return Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "no loss";
+}

@@ -3,6 +3,7 @@
 import { planes } from "./bits.js";
 import { element, make } from "./dom.js";
 import { paint, picture } from "./drawing.js";
+import { decibels } from "./format.js";
 
 /** @typedef {import("./protocol.js").Scale} Scale */
 /** @typedef {import("./protocol.js").Path} Path */
@@ -156,6 +157,7 @@ export class Paths {
         frame,
         make("span", { class: "unseen" }, `${row.name}, scale ${i + 1}`),
         make("span", { class: "lab-differs number", "aria-hidden": "true" }, `${h}×${w}`),
+        make("span", { class: "lab-psnr number", "aria-hidden": "true" }, "\u00a0"),
       );
       cell.addEventListener("click", () => this.choose(id, i + 1));
       return cell;
@@ -182,10 +184,11 @@ export class Paths {
     const cell = this.#cells.get(id)?.[k - 1];
     const canvas = cell?.querySelector("canvas");
     const caption = cell?.querySelector(".lab-differs");
+    const likeness = cell?.querySelector(".lab-psnr");
     const said = cell?.querySelector(".unseen");
     const step = this.#steps.get(id)?.[k - 1];
     const row = ROWS.find((row) => row.id === id);
-    if (!cell || !canvas || !caption || !said || !step || !row) return;
+    if (!cell || !canvas || !caption || !likeness || !said || !step || !row) return;
     const clean = this.#steps.get(row.against)?.[k - 1];
     const differing = clean ? countDiffering(step.bits, clean.bits) : 0;
     const total = step.height * step.width * this.#d;
@@ -196,7 +199,9 @@ export class Paths {
     caption.classList.toggle("is-flipped", differing > 0 && (step.deviation?.flipped ?? 0) > 0);
     caption.classList.toggle("is-answer", differing > 0 && !step.deviation?.flipped);
     const words = differing ? `${differing} of ${total} bits differ, ${percent(differing / total)}` : "no bit differs";
-    const error = step.deviation ? `, distance ${step.deviation.error.toFixed(3)}` : "";
+    const { deviation } = step;
+    const error = deviation ? `, distance ${deviation.error.toFixed(3)}, ${deviation.psnr === Infinity ? "" : "PSNR "}${decibels(deviation.psnr)}` : "";
+    likeness.textContent = deviation ? decibels(deviation.psnr) : "\u00a0";
     said.textContent = `${row.name}, scale ${k}: ${words}${error}`;
     cell.title = words + error;
     cell.disabled = false;

@@ -3,9 +3,10 @@
 import { element, make } from "./dom.js";
 import { paint, picture } from "./drawing.js";
 import { EngineError, isCrash } from "./engine-error.js";
-import { megabytes, sentence } from "./format.js";
+import { decibels, megabytes, sentence } from "./format.js";
 import { TokenMap } from "./lab-bits.js";
 import { Curves, figures } from "./lab-curves.js";
+import { showExperiment } from "./lab-experiment.js";
 import { Paths, ROWS } from "./lab-paths.js";
 
 /** @typedef {import("./drawing.js").Drawing} Drawing */
@@ -23,6 +24,9 @@ import { Paths, ROWS } from "./lab-paths.js";
  * @property {() => void} stop
  */
 
+/** A composed scene, for whoever has no picture at hand, and what it shows. */
+const SAMPLE = "sample.png";
+const SAMPLE_SHOWS = "a guitar to the right of a horse in a desert";
 const MAX_SEED = 2 ** 53 - 1;
 
 export class Lab {
@@ -50,6 +54,7 @@ export class Lab {
   #taken;
   #twinLoaded = false;
   #example = 0;
+  #told = false;
   #state = "loading";
   /** The flips that are shown. @type {Flips | undefined} */
   #flips;
@@ -78,6 +83,13 @@ export class Lab {
       const prompt = examples[this.#example++ % Math.max(1, examples.length)] ?? "a red apple";
       this.#said.textContent = `Drawing “${prompt}”.`;
       page.draw(prompt);
+    });
+    element("lab-sample", HTMLButtonElement).addEventListener("click", async () => {
+      const response = await fetch(SAMPLE).catch(() => undefined);
+      if (response?.ok) {
+        page.open(new File([await response.blob()], SAMPLE));
+        this.#prompt.value = SAMPLE_SHOWS;
+      } else this.fail("The sample could not be downloaded; check the connection and try again.");
     });
     this.#twin.addEventListener("change", () => {
       if (!this.#twin.checked) void this.#forgetTwin();
@@ -131,8 +143,11 @@ export class Lab {
 
   /** The lab comes into sight, or goes. @param {boolean} shown */
   show(shown) {
-    if (shown) this.#take();
-    else if (this.#twin.checked || this.#twinLoaded) {
+    if (shown) {
+      this.#take();
+      if (!this.#told) void showExperiment();
+      this.#told = true;
+    } else if (this.#twin.checked || this.#twinLoaded) {
       this.#twin.checked = false;
       void this.#forgetTwin();
     }
@@ -142,7 +157,7 @@ export class Lab {
     const ready = ["idle", "drawing"].includes(this.#state);
     this.#flip.disabled = !ready || !this.#drawing;
     element("lab-stop", HTMLButtonElement).disabled = this.#state !== "drawing";
-    element("lab-example", HTMLButtonElement).disabled = !ready;
+    for (const id of ["lab-example", "lab-sample"]) element(id, HTMLButtonElement).disabled = !ready;
     element("lab-file", HTMLInputElement).disabled = !ready;
   }
 
@@ -354,9 +369,4 @@ export class Lab {
       }),
     );
   }
-}
-
-/** @param {number} psnr */
-function decibels(psnr) {
-  return Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "no loss";
 }

@@ -3,9 +3,10 @@
 // src/web/files.rs asks for them in its own order and checks every one again.
 
 import { download } from "./download.js";
-import { StoredFile } from "./storage.js";
+import { Meter } from "./meter.js";
+import { keptLength, openFile, room } from "./storage.js";
 
-/** @typedef {import("./meter.js").Meter} Meter */
+
 /** @typedef {{ file: string, bytes: number, sha256: string }} Entry */
 
 /** So many files are under way, or wait for the engine, at a time. */
@@ -13,6 +14,8 @@ const AHEAD = 4;
 /** What the manifest may ask for at most, as the engine has it. */
 const MAX_BYTES = 2 ** 30;
 const MANIFESTS = "manifests";
+/** More is not fetched unasked. */
+const UNASKED = 64e6;
 
 /** A model on the network: each file where the model says it is, or beside the manifest. */
 export class RemoteFiles {
@@ -129,6 +132,31 @@ export class LocalFiles {
 }
 
 /**
+ * Keeps what a visit has not asked for of a model, its twin included, so that the next one can do without a connection: nothing
+ * where that is much, or the browser has no room for it.
+ * @param {import("./protocol.js").Model} model
+ */
+export async function keepRest({ manifest, files }) {
+  const bytes = await manifestBytes(manifest, true);
+  const { twin } = JSON.parse(new TextDecoder().decode(bytes));
+  /** @type {[string, Entry][]} */
+  const wanted = entries(bytes).all.map((entry) => [files[entry.file] ?? new URL(entry.file, manifest).href, entry]);
+  if (typeof twin === "string") {
+    const beside = new URL(twin, manifest).href;
+    const { needed } = entries(await manifestBytes(beside, true), "twin");
+    for (const entry of needed) wanted.push([new URL(entry.file, beside).href, entry]);
+  }
+  const lengths = await Promise.all(wanted.map(([, { sha256 }]) => keptLength(sha256)));
+  // Drawing has kept some if anything can be kept.
+  if (!lengths.some(Boolean)) return;
+  const missing = wanted.filter(([, { bytes }], i) => lengths[i] !== bytes);
+  const size = missing.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+  if (size > Math.min(UNASKED, await room())) return;
+  const silent = new Meter(() => {});
+  for (const [url, entry] of missing) await fetchEntry(url, entry, silent, true);
+}
+
+/**
  * From the network, or the copy of the last visit when there is none.
  * @param {string} address
  * @param {boolean} cache
@@ -199,7 +227,8 @@ function describe(bytes) {
  */
 async function fetchEntry(url, { bytes, sha256 }, meter, cache) {
   const buffer = new Uint8Array(bytes);
-  let stored = cache ? await StoredFile.open(sha256) : undefined;
+  let stored = cache ? await openFile(sha256) : undefined;
+  if (cache && !stored) meter.warn("This browser keeps nothing of the model here, so every visit downloads it again; a private window may be why.");
   try {
     for (let retried = false; ; retried = true) {
       let have = stored && !retried ? Math.min(stored.size, stored.read(buffer), bytes) : 0;

@@ -2,9 +2,10 @@
 
 import { survey } from "./device.js";
 import { element } from "./dom.js";
+import { dropped, unpacked } from "./dropped.js";
 import { EngineClient } from "./engine-client.js";
 import { count, megabytes, sentence } from "./format.js";
-import { TRAINING, WEIGHTS, clearStorage, storedBytes } from "./storage.js";
+import { TRAINING, WEIGHTS, clearStorage, persist, room, storedBytes } from "./storage.js";
 
 /** @typedef {import("./protocol.js").Source} Source */
 
@@ -54,15 +55,16 @@ export class ModelsDialog {
     });
     // Files that are dropped on the page are images, on the dialog a model.
     this.#dialog.addEventListener("dragover", (event) => event.preventDefault());
-    this.#dialog.addEventListener("drop", (event) => {
+    this.#dialog.addEventListener("drop", async (event) => {
       event.preventDefault();
       event.stopPropagation();
       document.body.classList.remove("dropping");
-      const dropped = [...(event.dataTransfer?.files ?? [])];
-      if (dropped.length) this.#look(dropped);
+      const given = event.dataTransfer ? await dropped(event.dataTransfer).catch(() => []) : [];
+      if (given.length) this.#look(given);
     });
     this.#use.addEventListener("click", () => {
       if (!this.#source) return;
+      persist();
       this.#dialog.close();
       this.#load(this.#source);
     });
@@ -105,13 +107,25 @@ export class ModelsDialog {
     }
     const client = new EngineClient();
     try {
-      const found = await client.inspect(source);
-      this.#show(source, `${found.name}: ${facts(found)}`);
+      const plain = Array.isArray(source) ? await unpacked(source) : source;
+      const found = await client.inspect(plain);
+      this.#show(plain, `${found.name}: ${facts(found)}${await this.#fit(plain, found.bytes)}`);
     } catch (error) {
       this.#error.textContent = sentence(error instanceof Error ? error.message : String(error));
     } finally {
       client.dispose();
     }
+  }
+
+  /**
+   * Whether the browser can keep so much, where that is in doubt.
+   * @param {Source} source
+   * @param {number} bytes
+   */
+  async #fit(source, bytes) {
+    const free = await room();
+    if (Array.isArray(source) || bytes <= free) return "";
+    return ` This browser keeps ${megabytes(free)} MB more at most: delete what is kept, or part of the model is downloaded at every visit.`;
   }
 
   /**

@@ -6,11 +6,12 @@ import { EngineClient } from "./engine-client.js";
 import { EngineError, isCrash } from "./engine-error.js";
 import { fitted } from "./fitted.js";
 import { OptionsForm } from "./form.js";
-import { duration, megabytes, sentence } from "./format.js";
+import { decibels, duration, megabytes, sentence } from "./format.js";
 import { Gallery, thumbnail } from "./gallery.js";
 import { History } from "./history.js";
 import { Keeping } from "./keeping.js";
 import { Lab } from "./lab.js";
+import { prepare } from "./later.js";
 import { ModelsDialog, facts } from "./models.js";
 import { movieType, record } from "./movie.js";
 import { parts } from "./parts.js";
@@ -63,7 +64,7 @@ const lab = new Lab({
   }),
   open: (file) => void interrupt(() => read(file)),
   draw: (prompt) => void interrupt(() => draw({ ...form.read(), prompt }, 1)),
-  stop: () => client?.cancel(),
+  stop: () => halt(),
 });
 const trainer = new Trainer({
   async work(act) {
@@ -73,7 +74,7 @@ const trainer = new Trainer({
       status.textContent = "Ready.";
     });
   },
-  pause: () => client?.cancel(),
+  pause: () => halt(),
   use(files) {
     source = files;
     remember("model", null);
@@ -97,6 +98,8 @@ let client;
 let source = address.get("model") ?? BUILT_IN;
 /** @type {import("./protocol.js").ModelInfo | undefined} */
 let model;
+/** The last model that came from an address: one that was trained from it has its image tokenizer. */
+let lender = { codec: "", address: /** @type {string | null} */ (null) };
 /** The engine that runs, which an automatic choice may have picked. @type {"webgpu" | "cpu" | undefined} */
 let running;
 /** What the engine is at, so that something else can wait for its end. @type {Promise<void>} */
@@ -133,6 +136,7 @@ async function start(choice, news) {
     status.textContent = "";
     return work("failed");
   }
+  if (typeof source === "string") lender = { codec: model.codec, address: address.get("model") };
   element("model", HTMLElement).textContent = `${model.name}: ${facts(model)}`;
   models.fill(model);
   form.fill(model);
@@ -172,7 +176,7 @@ function onLoading(event) {
  * @param {() => Promise<void>} act
  */
 async function interrupt(act) {
-  if (!stop.disabled) client?.cancel();
+  if (!stop.disabled) halt();
   await job;
   if (document.body.dataset.state !== "idle") return;
   form.clearErrors();
@@ -297,6 +301,7 @@ function finish(drawing, kept) {
       images.add({ time: Date.now(), origin, prompt, seed, options, aspect: aspect.name, bits, codec, model: name, thumbnail: small }),
     )
     .then(() => gallery.show());
+  if (typeof source === "string") prepare(source);
 }
 
 /**
@@ -368,11 +373,6 @@ async function read(file) {
   status.textContent = `Read into ${tokens} tokens, rebuilt at ${decibels(end.psnr.at(-1) ?? 0)}`;
 }
 
-/** @param {number} psnr */
-function decibels(psnr) {
-  return Number.isFinite(psnr) ? `${psnr.toFixed(1)} dB` : "no loss";
-}
-
 /** What can be done from the shown scale. */
 function showTools() {
   const { drawing, shown } = stage;
@@ -392,6 +392,12 @@ function work(state) {
   element("reroll", HTMLButtonElement).disabled = state !== "idle";
   element("image-file", HTMLInputElement).disabled = state !== "idle";
   trainer.state(state);
+}
+
+/** Ends what the engine does, as the visitor wants it. */
+function halt() {
+  trainer.halt();
+  client?.cancel();
 }
 
 /** @returns {EngineChoice} */
@@ -461,9 +467,9 @@ element("prompt", HTMLTextAreaElement).addEventListener("keydown", (event) => {
   submit();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !stop.disabled && !document.querySelector("dialog[open]")) client?.cancel();
+  if (event.key === "Escape" && !stop.disabled && !document.querySelector("dialog[open]")) halt();
 });
-stop.addEventListener("click", () => client?.cancel());
+stop.addEventListener("click", halt);
 retry.addEventListener("click", () => start(choice()));
 lock.addEventListener("click", () => {
   const { drawing, shown } = stage;
@@ -490,14 +496,17 @@ element("share", HTMLButtonElement).addEventListener("click", async () => {
   const hash = SHARED + encodeShare({ aspect: aspect.name, bits, seed }, model);
   // Whoever opens it has other engines: of this page's parameters only the model belongs to the image.
   const link = new URL(location.pathname, location.href);
-  const own = address.get("model");
-  if (own !== null) link.searchParams.set("model", own);
+  const named = model.codec === lender.codec;
+  if (named && lender.address !== null) link.searchParams.set("model", lender.address);
   link.hash = hash;
   const copied = await navigator.clipboard?.writeText(link.href).then(() => true, () => false);
   window.history.replaceState(null, "", copied ? hash : link.href);
   status.textContent = copied
     ? `Link copied; its ${link.href.length} characters hold the whole image.`
     : "The page's address now holds the whole image; copy it from there.";
+  note.textContent = named
+    ? ""
+    : "The model is on your device alone, so the link cannot name it: whoever opens the link has to load the same files under Models.";
 });
 element("save", HTMLButtonElement).addEventListener("click", async () => {
   const png = await stage.png();
@@ -510,10 +519,20 @@ film.addEventListener("click", async () => {
   const { drawing } = stage;
   if (!drawing?.finished || !type) return;
   film.disabled = true;
-  const movie = await record(drawing, type, (part) => (film.textContent = `Film ${Math.round(100 * part)} %`));
-  film.textContent = "Film";
-  film.disabled = false;
-  save(movie, fileName(type.startsWith("video/mp4") ? ".mp4" : ".webm"));
+  form.clearErrors();
+  const recording = "Recording the film.";
+  status.textContent = recording;
+  try {
+    const movie = await record(drawing, type, (part) => film.style.setProperty("--part", String(part)));
+    save(movie, fileName(type.startsWith("video/mp4") ? ".mp4" : ".webm"));
+    if (status.textContent === recording) status.textContent = "The film is saved.";
+  } catch (error) {
+    const reason = sentence(error instanceof Error ? error.message : String(error)).slice(0, -1);
+    form.showError(null, `The film could not be recorded (${reason}); try again, or save the scales one by one with PNG.`);
+  } finally {
+    film.style.removeProperty("--part");
+    film.disabled = !stage.drawing?.finished;
+  }
 });
 window.addEventListener("hashchange", () => {
   if (location.hash.startsWith(SHARED)) void interrupt(openLink);
@@ -523,7 +542,10 @@ const asked = address.get("engine");
 for (const input of document.querySelectorAll("input[name=engine]")) {
   if (!(input instanceof HTMLInputElement)) continue;
   input.checked = input.value === (asked === "cpu" || asked === "webgpu" ? asked : "auto");
-  input.addEventListener("change", () => start(choice()));
+  input.addEventListener("change", () => {
+    remember("engine", input.value === "auto" ? null : input.value);
+    void start(choice());
+  });
 }
 parts((part) => {
   lab.show(part === "lab");

@@ -122,11 +122,12 @@ export const PROTOCOL = 4;
  */
 /** @typedef {{ type: "loaded", model: ModelInfo }} Loaded */
 /** @typedef {{ type: "inspected", name: string, licence: string, bytes: number, parameters: number }} Inspected */
+/** What the browser can keep of the model is kept. @typedef {{ type: "kept" }} Kept */
 /** Size of the wasm heap, which never shrinks. @typedef {{ type: "memory", bytes: number }} Memory */
 /** @typedef {{ type: "crashed", message: string }} Crashed */
 
 /**
- * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Memory | Started | Scale | Path | Finished | Decoded | Encoded
+ * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Kept | Memory | Started | Scale | Path | Finished | Decoded | Encoded
  *   | Compared | Cancelled | Studying | Step | Sampled | Unkept | Saved | Paused | Packed | Forgotten | Failure | Crashed} EngineEvent
  */
 
@@ -144,6 +145,7 @@ export const PROTOCOL = 4;
 
 /** @typedef {{ type: "load", source: Source, engine: EngineChoice, cache: boolean }} LoadCommand */
 /** @typedef {{ type: "inspect", source: Source }} InspectCommand */
+/** Fetches what drawing did not need, for visits without a connection. @typedef {{ type: "keepRest", source: Source }} KeepRestCommand */
 /** @typedef {{ type: "loadTwin", path: string }} LoadTwinCommand */
 /** @typedef {{ type: "freeTwin" }} FreeTwinCommand */
 /** @typedef {"model" | "twin"} Drawer */
@@ -157,6 +159,6 @@ export const PROTOCOL = 4;
 /** @typedef {{ type: "pack", name: string }} PackCommand */
 /** Deletes the kept training. @typedef {{ type: "forget" }} ForgetCommand */
 /**
- * @typedef {LoadCommand | LoadTwinCommand | FreeTwinCommand | InspectCommand | GenerateCommand | DecodeCommand | EncodeCommand
+ * @typedef {LoadCommand | LoadTwinCommand | FreeTwinCommand | InspectCommand | KeepRestCommand | GenerateCommand | DecodeCommand | EncodeCommand
  *   | FlipCommand | BeginCommand | TrainCommand | PackCommand | ForgetCommand | CancelCommand} Command
  */

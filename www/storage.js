@@ -13,27 +13,68 @@ export async function folder(name) {
   return root.getDirectoryHandle(name, { create: true });
 }
 
-/** One file, open for reading and writing; a worker's thread only. */
-export class StoredFile {
+/**
+ * A file of the models, for reading and writing; a worker's thread only.
+ * @param {string} sha256
+ * @returns {Promise<StoredFile | TakenFile | undefined>} none where the browser keeps nothing, as private windows of some
+ */
+export async function openFile(sha256) {
+  try {
+    const handle = await (await folder(WEIGHTS)).getFileHandle(sha256, { create: true });
+    try {
+      return new StoredFile(await handle.createSyncAccessHandle());
+    } catch (error) {
+      if (!(error instanceof DOMException) || error.name !== "NoModificationAllowedError") return undefined;
+      return new TakenFile(new Uint8Array(await (await handle.getFile()).arrayBuffer()));
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** Length of a file of the models, 0 if there is none. @param {string} sha256 */
+export async function keptLength(sha256) {
+  try {
+    const handle = await (await folder(WEIGHTS)).getFileHandle(sha256);
+    return (await handle.getFile()).size;
+  } catch {
+    return 0;
+  }
+}
+
+/** What there is of a file that another tab has open: to read, not to write. */
+class TakenFile {
+  #bytes;
+
+  /** @param {Uint8Array} bytes */
+  constructor(bytes) {
+    this.#bytes = bytes;
+  }
+
+  get size() {
+    return this.#bytes.byteLength;
+  }
+
+  /** @param {Uint8Array} buffer is filled from the file's start */
+  read(buffer) {
+    const part = this.#bytes.subarray(0, buffer.byteLength);
+    buffer.set(part);
+    return part.byteLength;
+  }
+
+  // The other tab keeps what comes.
+  write() {}
+  clear() {}
+  close() {}
+}
+
+/** A file of which no other tab can open more than `TakenFile` meanwhile. */
+class StoredFile {
   #access;
 
   /** @param {FileSystemSyncAccessHandle} access */
   constructor(access) {
     this.#access = access;
-  }
-
-  /**
-   * @param {string} sha256
-   * @returns {Promise<StoredFile | undefined>} none where the browser keeps nothing (private windows of some), or where
-   *   another tab is writing the very file
-   */
-  static async open(sha256) {
-    try {
-      const handle = await (await folder(WEIGHTS)).getFileHandle(sha256, { create: true });
-      return new StoredFile(await handle.createSyncAccessHandle());
-    } catch {
-      return undefined;
-    }
   }
 
   get size() {
@@ -76,6 +117,20 @@ export async function storedBytes(names = [WEIGHTS, TRAINING]) {
     return 0;
   }
   return bytes;
+}
+
+/**
+ * Asks the browser not to clear what is kept when its disk runs full. Some ask the visitor, so it is called where something is
+ * chosen to stay.
+ */
+export function persist() {
+  void navigator.storage?.persist?.().catch(() => {}); // not every window can; what is kept may go then
+}
+
+/** Bytes that the browser would keep besides; unlimited where it does not say. */
+export async function room() {
+  const { quota, usage = 0 } = (await navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
+  return quota === undefined ? Infinity : Math.max(0, quota - usage);
 }
 
 /** Deletes every file that no tab has open. */

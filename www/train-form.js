@@ -9,6 +9,7 @@ export class SettingsError extends Error {}
 
 /** Steps between two checkpoints. */
 const SAVE_EVERY = 50;
+const USUAL_BATCH = 4;
 
 export class TrainForm {
   #study = element("train-study", HTMLFieldSetElement);
@@ -79,6 +80,12 @@ export class TrainForm {
   lock({ begun, running }) {
     this.#study.disabled = begun;
     this.#pace.disabled = running;
+  }
+
+  /** Pictures of a step; the usual number while what stands there is none. */
+  get batch() {
+    const value = Number(this.#fields.batch.value);
+    return Number.isSafeInteger(value) && value >= 1 ? value : USUAL_BATCH;
   }
 
   /** @returns {import("./protocol.js").Study} */

@@ -1,9 +1,12 @@
 // The part of the page that trains: what its controls say goes to the engine, what the engine says to curves and samples.
 
+import { keptStep } from "./checkpoints.js";
 import { element, make, save } from "./dom.js";
 import { paint, picture } from "./drawing.js";
 import { EngineError, isCrash } from "./engine-error.js";
 import { count, duration, megabytes, sentence } from "./format.js";
+import { DRAWINGS } from "./later.js";
+import { persist } from "./storage.js";
 import { means, plot } from "./train-curves.js";
 import { DraftStore } from "./train-draft.js";
 import { SettingsError, TrainForm } from "./train-form.js";
@@ -22,12 +25,12 @@ import { zip } from "./zip.js";
  * @property {(files: File[]) => void} use loads a model and goes on to draw with it
  */
 
+/** A page that goes away loses no more than this of a training, in milliseconds. */
+const SAVE_WITHIN = 30_000;
 /** Steps whose mean is the speed. */
 const RECENT = 12;
-/** Steps until ten pictures were learned, the measure of the page's own estimate. */
-const TEN = 200;
-/** What the composed data set is made of, beside the page. */
-const DRAWINGS = new URL("sprites.bin", document.baseURI).href;
+/** Pictures that were looked at until ten were learned, in steps of four: the measure of the page's own estimate. */
+const TEN = 200 * 4;
 
 export class Trainer {
   #page;
@@ -52,6 +55,12 @@ export class Trainer {
   /** Whether the visitor knows that this training ends with the page. */
   #warned = false;
   #running = false;
+  /** When the newest checkpoint was kept, by the page's clock; none of a training that has just begun. */
+  #savedAt = -Infinity;
+  /** Whether the engine pauses only to keep a checkpoint. */
+  #saving = false;
+  /** Whether the visitor has ended what it does. */
+  #halted = false;
   /** What the engine is at. */
   #state = "loading";
   /** @type {Step[]} */
@@ -81,7 +90,15 @@ export class Trainer {
       const files = await this.#pack();
       if (files) save(zip(files), `${this.#name.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.zip`);
     });
+    // A tab that is left may not come back.
+    document.addEventListener("visibilitychange", () => document.hidden && this.#leave());
+    window.addEventListener("pagehide", () => this.#leave());
     this.#restored = this.#restore();
+  }
+
+  /** What the engine does is ended by the visitor. */
+  halt() {
+    this.#halted = true;
   }
 
   /** The model that is loaded, to be trained further. @param {import("./protocol.js").ModelInfo} model */
@@ -127,15 +144,17 @@ export class Trainer {
     this.#form.settings = draft.settings;
     this.#album.pictures = draft.pictures;
     this.kept = draft.pictures.length;
-    this.#open = draft.open;
-    this.#curve = draft.curve;
-    if (this.#open) this.#status.textContent = `Kept from the last visit after step ${this.#curve.at(-1)?.step ?? 0}.`;
+    const kept = draft.open ? await keptStep() : undefined;
+    this.#open = kept !== undefined;
+    this.#curve = draft.curve.filter(({ step }) => step <= (kept ?? 0));
+    if (this.#open) this.#status.textContent = `Kept from the last visit after step ${count(kept ?? 0)}.`;
     this.#refresh();
     this.#draw();
   }
 
   #changed() {
     this.#tell("");
+    this.#draw();
     void this.#keep();
   }
 
@@ -165,11 +184,17 @@ export class Trainer {
     const asked = this.#asked();
     if (!asked) return;
     const { study, material, pace } = asked;
+    persist();
     await this.#work(async (client) => {
       this.#running = true;
+      this.#halted = false;
       this.#refresh();
       if (!this.#open || this.#holder !== client) await this.#begin(client, study, material);
-      const end = await client.train(pace, (event) => this.#listen(client, event));
+      let end;
+      do {
+        this.#saving = false;
+        end = await client.train(pace, (event) => this.#listen(client, event, pace));
+      } while (this.#saving && !this.#halted && !end.finished);
       this.#status.textContent = end.finished
         ? `All ${count(end.step)} steps are done; more can be asked for.`
         : `Paused after step ${count(end.step)}; ${this.#warned ? "this browser does not keep it, so download it before you leave" : "a reload goes on from here"}.`;
@@ -185,6 +210,7 @@ export class Trainer {
     this.#status.textContent = "Setting up.";
     const { step, parameters, newWords } = await client.begin(study, material, this.#open);
     this.#holder = client;
+    this.#savedAt = this.#open ? performance.now() : -Infinity;
     if (!this.#open) this.#warned = false;
     this.#curve = this.#curve.filter((done) => this.#open && done.step <= step);
     if (!this.#open) this.#samples.replaceChildren();
@@ -236,13 +262,15 @@ export class Trainer {
   /**
    * @param {EngineClient} client
    * @param {EngineEvent} event
+   * @param {import("./protocol.js").Pace} pace
    */
-  #listen(client, event) {
+  #listen(client, event, pace) {
     if (event.type === "step") {
       this.#curve.push(event);
       this.#memory = client.memory;
       this.#status.textContent = event.step <= 1 ? this.#status.textContent : "Training.";
       this.#draw();
+      if (this.#due(event, pace)) this.#save();
     } else if (event.type === "sampled") {
       this.#sample(event);
     } else if (event.type === "unkept") {
@@ -252,8 +280,33 @@ export class Trainer {
       this.#open = true;
       this.#lasts = !this.#unkept;
       this.#unkept = false;
+      this.#savedAt = performance.now();
       void this.#keep();
     }
+  }
+
+  /**
+   * Whether a checkpoint is due by time. Samples that are being drawn when it is made would be lost; the last step has its own.
+   * @param {Step} done
+   * @param {import("./protocol.js").Pace} pace
+   */
+  #due({ step }, { sampleEvery, steps }) {
+    const samples = [step, step + 1].some((step) => step % sampleEvery === 0);
+    return performance.now() - this.#savedAt > SAVE_WITHIN && (!samples || sampleEvery <= 2) && step + 1 < steps;
+  }
+
+  /** Has the engine keep a checkpoint and go on. */
+  #save() {
+    if (!this.#running || !this.#holder || this.#saving || this.#halted) return;
+    this.#saving = true;
+    this.#holder.cancel();
+  }
+
+  /** The page is left: the checkpoint may still come in time, its curve is only needed up to there. */
+  #leave() {
+    if (!this.#running) return;
+    this.#save();
+    if (this.#open) void this.#keep();
   }
 
   /** Ends the training for good; what it has learned can be used until another is begun. */
@@ -332,6 +385,7 @@ export class Trainer {
     const recent = this.#curve.slice(-RECENT);
     const ms = recent.reduce((sum, step) => sum + step.ms, 0) / Math.max(1, recent.length);
     const say = (/** @type {string} */ id, /** @type {string} */ text) => (element(`train-${id}`, HTMLElement).textContent = text);
+    say("estimate", this.#estimate(last && ms));
     if (!last) {
       for (const id of ["step", "loss", "accuracy", "speed", "left", "memory"]) say(id, "–");
       return;
@@ -343,7 +397,17 @@ export class Trainer {
     say("speed", (1000 / ms).toPrecision(2));
     say("left", minutes((last.of - last.step) * ms));
     say("memory", this.#memory ? `${megabytes(this.#memory)} MB` : "–");
-    say("estimate", `On this device a step takes ${duration(ms)} now, so ten pictures would take about ${minutes(TEN * ms)}.`);
+  }
+
+  /** How long ten pictures take. @param {number | undefined} ms of a step here, once one is done */
+  #estimate(ms) {
+    const batch = this.#form.batch;
+    const steps = Math.ceil(TEN / batch);
+    const size = batch === 1 ? "one picture" : `${count(batch)} pictures`;
+    if (ms !== undefined) {
+      return `On this device a step of ${size} takes ${duration(ms)} now, so ten pictures would take about ${minutes(steps * ms)}.`;
+    }
+    return `How long a step of ${size} takes on this device shows as soon as one is done; ten pictures took about ${count(steps)} of them.`;
   }
 
   #curves() {

@@ -1,6 +1,7 @@
 // A visitor's image, dropped, pasted or chosen; and whatever else is dropped.
 
 import { element } from "./dom.js";
+import { dropped, ofModel } from "./dropped.js";
 
 export class VisitorImage {
   /**
@@ -32,15 +33,15 @@ export class VisitorImage {
         if (event.type === "drop" || /** @type {DragEvent} */ (event).relatedTarget === null) zone.classList.remove("dropping");
       });
     }
-    zone.addEventListener("drop", (event) => {
+    zone.addEventListener("drop", async (event) => {
       // Text may be dropped on the prompt.
       if (!event.dataTransfer?.types.includes("Files")) return;
       // Otherwise the browser would open the file in place of the page.
       event.preventDefault();
-      const files = [...event.dataTransfer.files];
+      const files = await dropped(event.dataTransfer).catch(() => []);
       const image = files.find(isImage);
       if (image) take(image);
-      else if (files.some(({ name }) => /\.(json|safetensors)$/i.test(name))) model(files);
+      else if (ofModel(files)) model(files);
       else refuse();
     });
   }

@@ -3,9 +3,10 @@
 import init, { WebEngine, protocol } from "./infinity-web.js";
 import { chooseDevice } from "./device.js";
 import { Meter } from "./meter.js";
-import { LocalFiles, RemoteFiles } from "./model-files.js";
+import { LocalFiles, RemoteFiles, keepRest } from "./model-files.js";
 import { PROTOCOL } from "./protocol.js";
 import { Checkpoints } from "./checkpoints.js";
+import { Turn } from "./turn.js";
 
 /** @typedef {import("./protocol.js").Command} Command */
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
@@ -51,6 +52,9 @@ const checkpoints = new Checkpoints((reason) => {
   emit({ type: "unkept", message: reason instanceof Error ? reason.message : String(reason) });
 });
 
+const turn = new Turn();
+const TAKEN = "another tab of this browser has a training open; go on there, or close it and try again";
+
 /** @type {import("./infinity-web.js").Host} */
 const host = {
   emit,
@@ -65,6 +69,7 @@ const host = {
 async function obey(command) {
   if (command.type === "load") return load(command);
   if (command.type === "inspect") return inspect(command.source);
+  if (command.type === "keepRest") return keep(command.source);
   if (!engine) return command.type === "cancel" ? undefined : fail("not-loaded", "the model is not loaded yet; wait for it");
   switch (command.type) {
     case "generate":
@@ -90,7 +95,9 @@ async function obey(command) {
     case "pack":
       return engine.pack(command.name, host);
     case "forget":
+      if (!(await turn.take())) return fail("busy", TAKEN);
       await checkpoints.clear();
+      turn.leave();
       return emit({ type: "forgotten" });
     case "cancel":
       twin?.cancel();
@@ -128,6 +135,7 @@ function freeTwin() {
  * @param {import("./protocol.js").BeginCommand} command
  */
 async function begin(engine, { study, material, resume }) {
+  if (!(await turn.take())) return fail("busy", TAKEN);
   const checkpoint = resume ? await checkpoints.newest() : undefined;
   if (resume && !checkpoint) return fail("checkpoint", "no training is kept in this browser any more; start a new one");
   if (!("part" in material)) return engine.begin(study, undefined, material.captions, material.rgba, checkpoint, host);
@@ -147,6 +155,16 @@ async function inspect(source) {
   const files = filesOf(source, new Meter(() => {}), true);
   try {
     emit({ type: "inspected", ...(await files.inspect()) });
+  } catch (error) {
+    fail("download", unreachable(error));
+  }
+}
+
+/** @param {import("./protocol.js").Source} source */
+async function keep(source) {
+  try {
+    if (!Array.isArray(source)) await keepRest(typeof source === "string" ? { manifest: source, files: {} } : source);
+    emit({ type: "kept" });
   } catch (error) {
     fail("download", unreachable(error));
   }

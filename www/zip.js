@@ -1,4 +1,4 @@
-// Several files as one: a zip archive without compression, which weights would not gain from.
+// Several files as one and back: zip archives. Ours are without compression, which weights would not gain from.
 
 const LOCAL = 0x04034b50;
 const ENTRY = 0x02014b50;
@@ -59,6 +59,62 @@ export function zip(files) {
     view.setUint32(16, offset, true);
   });
   return new Blob([...parts, ...entries, end], { type: "application/zip" });
+}
+
+/** The end of an archive is at most this long, its comment included. */
+const TAIL = 22 + 0xffff;
+const STORED = 0;
+const DEFLATED = 8;
+
+/**
+ * The files of an archive by their names, without those of folders; a stored one is read only when it is asked for.
+ * @param {Blob} archive
+ * @returns {Promise<Map<string, Blob>>}
+ * @throws {Error} a sentence for the visitor
+ */
+export async function unzip(archive) {
+  const broken = new Error("The archive is cut off or none; download it again.");
+  const from = Math.max(0, archive.size - TAIL);
+  const tail = await viewOf(archive.slice(from));
+  let at = tail.byteLength - 22;
+  while (at >= 0 && tail.getUint32(at, true) !== END) at--;
+  if (at < 0) throw broken;
+  const entries = await viewOf(archive.slice(tail.getUint32(at + 16, true), tail.getUint32(at + 16, true) + tail.getUint32(at + 12, true)));
+  /** @type {Map<string, Blob>} */
+  const files = new Map();
+  try {
+    for (let at = 0; at < entries.byteLength; ) {
+      if (entries.getUint32(at, true) !== ENTRY) throw broken;
+      const [method, packed] = [entries.getUint16(at + 10, true), entries.getUint32(at + 20, true)];
+      const [title, extra, comment] = [28, 30, 32].map((field) => entries.getUint16(at + field, true));
+      const name = new TextDecoder().decode(new Uint8Array(entries.buffer, at + 46, title));
+      const local = entries.getUint32(at + 42, true);
+      // The local header may have another extra field than the entry.
+      const head = await viewOf(archive.slice(local, local + 30));
+      const start = local + 30 + head.getUint16(26, true) + head.getUint16(28, true);
+      if (!name.endsWith("/")) files.set(name, await plain(archive.slice(start, start + packed), method, name));
+      at += 46 + (title ?? 0) + (extra ?? 0) + (comment ?? 0);
+    }
+  } catch (error) {
+    throw error instanceof RangeError ? broken : error;
+  }
+  return files;
+}
+
+/**
+ * @param {Blob} blob
+ * @param {number} method
+ * @param {string} name
+ */
+async function plain(blob, method, name) {
+  if (method === STORED) return blob;
+  if (method !== DEFLATED) throw new Error(`${name} is packed in a way that the browser cannot read; unpack the archive and choose its files.`);
+  return new Response(blob.stream().pipeThrough(new DecompressionStream("deflate-raw"))).blob();
+}
+
+/** @param {Blob} blob */
+async function viewOf(blob) {
+  return new DataView(await blob.arrayBuffer());
 }
 
 /**

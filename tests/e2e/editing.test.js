@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { checkAllScales, draw, open, pixels, reach, screenshot, setUp } from "./visit.js";
+import { checkAllScales, draw, open, pixels, reach, setUp, shoot } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json&engine=cpu";
 
@@ -67,7 +67,7 @@ test("kept scales stay under a new prompt, until they are released", async () =>
   assert.deepEqual(second.slice(0, 2), first.slice(0, 2));
   assert.notDeepEqual(second.at(-1), first.at(-1));
   assert.equal(await page.locator("#strip .kept").count(), 2, "still kept");
-  await screenshot(page, "kept");
+  await shoot(page, "kept");
   await page.getByRole("button", { name: "Release" }).click();
   await draw(page, "a green pear");
   assert.notDeepEqual((await frames(page))[1], first[1]);
@@ -106,7 +106,7 @@ test("a painted mask redraws its cells alone, by pointer and by keyboard", async
   await page.keyboard.press("Space");
   assert.match((await page.locator("#mask-said").textContent()) ?? "", /^Row 6, column 5: drawn anew\.$/);
   assert.match((await page.locator("#keeping-text").textContent()) ?? "", /3 painted cells/);
-  await screenshot(page, "mask");
+  await shoot(page, "mask");
   await page.getByRole("radio", { name: "Bits" }).check();
   const before = await tokens(page);
   await draw(page, "a green pear");
@@ -143,7 +143,7 @@ test("an image of the visitor is read, rebuilt, measured, and kept from", async 
   const original = await pixels(page, "#canvas");
   const right = original.colours.slice(-3);
   assert.deepEqual(right, [255, 255, 255], "what is transparent becomes white");
-  await screenshot(page, "read");
+  await shoot(page, "read");
   const first = await frames(page);
   await page.getByLabel("Keep the first scales").fill("2");
   await draw(page, "a red apple");
@@ -212,7 +212,7 @@ test("four images are drawn one after the other, and each can be brought up", as
   const cells = page.locator("#sheet button");
   assert.equal(await cells.count(), 4);
   const third = (await pixels(page, "#sheet button:nth-child(3) canvas")).colours;
-  await screenshot(page, "four");
+  await shoot(page, "four");
   await cells.nth(2).click();
   assert.deepEqual((await pixels(page, "#canvas")).colours, third);
   assert.equal(await page.locator("#status").textContent(), "Seed 7");
@@ -242,7 +242,7 @@ test("earlier images survive a reload and decode to the same pixels", async () =
   assert.equal(await page.getByLabel("Prompt").inputValue(), "a red apple");
   assert.equal(await page.getByLabel("Seed", { exact: true }).inputValue(), "11");
   assert.match((await page.locator("#aspect-value").textContent()) ?? "", /^3:2 /);
-  await screenshot(page, "history");
+  await shoot(page, "history");
   await page.getByRole("button", { name: "Delete a red apple, seed 11" }).click();
   await page.waitForFunction(() => document.querySelectorAll("#gallery li").length === 1);
   const clear = page.locator("#history-clear");
@@ -277,6 +277,7 @@ test("a link carries the image to another visitor, and a broken one says what is
   await reach(other.page, "idle");
   assert.deepEqual((await pixels(other.page, "#canvas")).colours, expected);
   assert.match((await other.page.locator("#aspect-value").textContent()) ?? "", /^4:3 /);
+  await shoot(other.page, "shared");
   await other.page.goto(`${link.slice(0, -5)}AAAAA`);
   await other.page.locator("#alert").filter({ hasText: "cut off or changed" }).waitFor();
   assert.deepEqual((await pixels(other.page, "#canvas")).colours, expected, "what was there stays");
@@ -299,6 +300,22 @@ test("the image and its growth can be saved", async () => {
   const bytes = readFileSync(await film.path());
   assert.deepEqual([...bytes.subarray(0, 4)], [0x1a, 0x45, 0xdf, 0xa3], "EBML, as WebM begins");
   assert.ok(bytes.length > 10_000, `${bytes.length} bytes`);
+
+  const button = page.locator("#film");
+  const again = page.waitForEvent("download", { timeout: 60_000 });
+  await button.click();
+  await page.locator("#status").filter({ hasText: "Recording the film." }).waitFor();
+  await shoot(page, "film");
+  await again;
+  await page.locator("#status").filter({ hasText: "The film is saved." }).waitFor();
+  await page.evaluate(() => {
+    MediaRecorder.prototype.start = () => {
+      throw new Error("a test records nothing");
+    };
+  });
+  await button.click();
+  await page.locator("#alert").filter({ hasText: "The film could not be recorded (A test records nothing); try again" }).waitFor();
+  assert.ok(await button.isEnabled());
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -317,7 +334,7 @@ test("the views show the picture, what a scale added, and its bits", async () =>
   const bits = await pixels(page, "#canvas");
   assert.ok(bits.width === bits.height && bits.width % 11 === 0, `${bits.width} x ${bits.height}`);
   assert.match((await page.locator("#canvas").getAttribute("aria-label")) ?? "", /scale 2 of 5, its bits/);
-  await screenshot(page, "bits");
+  await shoot(page, "bits");
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -333,6 +350,31 @@ test("chips write prompts of words that the model knows", async () => {
   assert.equal(await page.getByRole("group", { name: "Colour" }).getByRole("button").count(), 3, "red, green, blue");
   await page.getByRole("button", { name: "Surprise me" }).click();
   assert.match(await prompt.inputValue(), /^a (red|green|blue) (apple|pear on a (red|green|blue) background)$/);
+  assert.ok(await page.getByRole("group", { name: "Style" }).isHidden(), "this model knows no style");
   assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("chips of styles and places, for a model that was trained on free text", async () => {
+  const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
+  await page.route("**/tiny/manifest.json", async (route) => {
+    const response = await route.fetch();
+    const manifest = await response.json();
+    manifest.words = [];
+    await route.fulfill({ response, json: manifest });
+  });
+  await page.goto(stage.site.url + TINY);
+  await reach(page, "idle");
+  const prompt = page.getByLabel("Prompt");
+  await prompt.fill("a red apple");
+  const chip = (/** @type {string} */ group, /** @type {string} */ name) => page.getByRole("group", { name: group }).getByRole("button", { name }).click();
+  await chip("Style", "glossy");
+  assert.equal(await prompt.inputValue(), "a glossy red apple");
+  await chip("Place", "in a meadow");
+  assert.equal(await prompt.inputValue(), "a glossy red apple in a meadow");
+  await chip("Style", "pixel art of");
+  assert.equal(await prompt.inputValue(), "pixel art of a red apple in a meadow");
+  await chip("Style", "pixel art of");
+  assert.equal(await prompt.inputValue(), "a red apple in a meadow");
   await page.close();
 });

@@ -2,13 +2,17 @@
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { after, before } from "node:test";
 import { chromium } from "playwright-core";
+import { check } from "./axe.js";
 import { serve } from "./site.js";
 
 /** @typedef {import("playwright-core").Page} Page */
 
 const SCREENSHOTS = "target/screenshots";
+/** A phone, a small laptop, a wide screen. */
+export const WIDTHS = [375, 1024, 1600];
 mkdirSync(SCREENSHOTS, { recursive: true });
 
 /** WebGPU on the software adapter, the only one that every machine has. */
@@ -63,7 +67,11 @@ export function watch(page) {
     if (["error", "warning"].includes(message.type())) errors.push(message.text());
   });
   page.on("pageerror", (error) => errors.push(error.message));
-  page.on("requestfailed", (request) => errors.push(`${request.url()}: ${request.failure()?.errorText}`));
+  page.on("requestfailed", (request) => {
+    // Those that a reload or the end of a thread breaks off have not failed.
+    const reason = request.failure()?.errorText;
+    if (reason !== "net::ERR_ABORTED") errors.push(`${request.url()}: ${reason}`);
+  });
   return errors;
 }
 
@@ -77,6 +85,18 @@ export async function reach(page, state) {
   await reached.waitFor({ state: "attached", timeout: 240_000 });
   if ((await page.locator("body").getAttribute("data-state")) === "failed" && state !== "failed") {
     throw new Error((await page.locator("#alert").textContent()) ?? "failed");
+  }
+}
+
+/**
+ * Asks again and again, which `waitForFunction` does not where the answer is a promise.
+ * @param {() => Promise<boolean>} check
+ * @param {string} what is waited for
+ */
+export async function eventually(check, what) {
+  for (const end = Date.now() + 60_000; !(await check()); ) {
+    assert.ok(Date.now() < end, `waited too long for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
@@ -108,6 +128,92 @@ export function pixels(page, selector) {
     const variance = colours.reduce((a, b) => a + (b - mean) ** 2, 0) / colours.length;
     return { width: canvas.width, height: canvas.height, mean, deviation: Math.sqrt(variance), colours };
   });
+}
+
+/**
+ * Looks at the page in every width.
+ * @param {Page} page
+ * @param {(width: number) => Promise<void>} look
+ */
+export async function inEveryWidth(page, look) {
+  const before = page.viewportSize();
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: width < 500 ? 812 : 900 });
+    // What sticks to the window's edge would stand in the middle of a picture of the whole page.
+    await page.evaluate(() => scrollTo(0, 0));
+    await look(width);
+  }
+  if (before) await page.setViewportSize(before);
+}
+
+/**
+ * The state that the page is in, as pictures to look at: one for every width.
+ * @param {Page} page
+ * @param {string} state
+ */
+export function shoot(page, state) {
+  return inEveryWidth(page, (width) => screenshot(page, `${state}-${width}`));
+}
+
+/**
+ * axe-core finds nothing, and nothing is wider than the screen.
+ * @param {Page} page
+ * @param {string} state
+ */
+export async function accessible(page, state) {
+  await check(page, state);
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(overflow <= 0, `${state}: ${overflow} px too wide`);
+}
+
+/** For the worker: counts the buffers of the graphics device. */
+export const COUNTED = `
+  self.buffers = { made: 0, bytes: 0 };
+  const create = self.GPUDevice?.prototype.createBuffer;
+  if (create) GPUDevice.prototype.createBuffer = function (descriptor) {
+    self.buffers.made += 1;
+    self.buffers.bytes += descriptor.size;
+    return create.call(this, descriptor);
+  };`;
+
+/** For `addInitScript`: a visitor who saves data, to whom nothing comes unasked. */
+export const FRUGAL = `Object.defineProperty(navigator, "connection", { value: { saveData: true } });`;
+
+/**
+ * A browser that keeps no files and no records, on the page and in its workers.
+ * @param {import("playwright-core").Browser} browser
+ * @param {string} url
+ */
+export async function openForgetful(browser, url) {
+  const { page, errors } = await open(browser, "about:blank", { serviceWorkers: "block" });
+  const broken = "StorageManager.prototype.getDirectory = () => Promise.reject(new Error('this window keeps nothing'));";
+  await page.addInitScript(`${broken} Object.defineProperty(self, "indexedDB", { get() { throw new Error("none"); } });`);
+  await page.route("**/worker.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: (await response.text()) + broken });
+  });
+  await page.goto(url);
+  return { page, errors };
+}
+
+/**
+ * Drops files or folders of this machine on an element, as a hand does.
+ * @param {Page} page
+ * @param {string} selector
+ * @param {string[]} paths
+ */
+export async function drop(page, selector, paths) {
+  const box = await page.locator(selector).boundingBox();
+  assert.ok(box);
+  const [x, y] = [box.x + box.width / 2, box.y + Math.min(box.height / 2, 40)];
+  const tab = await page.context().newCDPSession(page);
+  const data = { items: [], files: paths.map((path) => resolve(path)), dragOperationsMask: 1 };
+  // The browser drops only where the last move was answered, which it hears of with the next.
+  for (const type of /** @type {const} */ (["dragEnter", "dragOver", "dragOver", "dragOver", "drop"])) {
+    await tab.send("Input.dispatchDragEvent", { type, x, y, data });
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+  }
+  await tab.detach();
 }
 
 /**
