@@ -14,6 +14,7 @@ mod error;
 pub mod features;
 pub mod frechet;
 pub mod identity;
+pub mod jackknife;
 pub mod judge;
 pub mod measure;
 pub mod prompts;
