@@ -18,6 +18,7 @@ pub mod jackknife;
 pub mod judge;
 pub mod measure;
 pub mod prompts;
+pub mod recovery;
 pub mod regions;
 pub mod report;
 pub mod score;
