@@ -24,6 +24,7 @@ pub mod report;
 pub mod score;
 pub mod similarity;
 pub mod subject;
+pub mod synonyms;
 pub mod tables;
 pub mod tokenizer;
 
