@@ -137,6 +137,7 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
             top_p: 1.0,
         },
         twin: None,
+        training: None,
         shards: Vec::new(),
     })
 }

@@ -96,6 +96,12 @@ fn a_decoder_that_was_trained_on_takes_the_place_of_the_old_one() {
     );
     let manifest = std::fs::read_to_string(folder.join("with-twin/manifest.json")).unwrap();
     assert!(manifest.contains("twin/manifest.json"), "{manifest}");
+    // How it was trained came through both packings, and a twin is packed again with the tokenizer that it shares.
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let training = serde_json::json!({"flips": 0.3, "inputs_only": false, "steps": 2, "batch": 2});
+    assert_eq!(manifest["training"], training);
+    succeed(folder, &pack("first", "with-twin/twin", "of-twin"));
+    assert_eq!(tensors(&folder.join("of-twin")), old);
 
     // Other bits are another matter.
     train(folder, "tokenizer", "third", "--seed 9");

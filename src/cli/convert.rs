@@ -123,6 +123,7 @@ impl Convert {
             scales: MAX_SCALES,
             sampling: Sampling::default(),
             twin: None,
+            training: None,
             shards: Vec::new(),
         };
         let inputs = [

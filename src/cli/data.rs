@@ -11,6 +11,7 @@ use crate::data::{DataError, Source};
 use crate::train::picture::grid;
 use crate::weights::shards::sha256;
 use clap::{Args, Subcommand};
+use image::RgbImage;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -123,23 +124,33 @@ impl Preview {
         let [height, width] = self.size;
         let samples = (0..self.count).map(|index| source.sample(self.seed, index, height, width));
         let samples = samples.collect::<Result<Vec<_>, _>>()?;
-        let mut captions = String::new();
-        for (i, sample) in samples.iter().enumerate() {
-            let (row, column) = (i / Self::COLUMNS + 1, i % Self::COLUMNS + 1);
-            // Writing to a string cannot fail.
-            let _ = writeln!(captions, "row {row}, column {column}: {}", sample.caption);
-        }
-        let images: Vec<_> = samples.into_iter().map(|sample| sample.image).collect();
-        save(&self.out, &grid(&images, Self::COLUMNS.min(images.len())))?;
-        let beside = self.out.with_extension("txt");
-        std::fs::write(&beside, captions).map_err(DataError::io(&beside))?;
-        println!("wrote {} and {}", self.out.display(), beside.display());
-        Ok(())
+        let tiles = samples.into_iter().map(|sample| (sample.image, sample.caption));
+        sheet(&self.out, tiles, Self::COLUMNS)
     }
 }
 
+/// Writes pictures as one, `columns` in a row, and what stands for each in a text file beside it.
+pub(super) fn sheet(
+    out: &Path,
+    tiles: impl IntoIterator<Item = (RgbImage, String)>,
+    columns: usize,
+) -> Result<(), CliError> {
+    let (images, texts): (Vec<_>, Vec<_>) = tiles.into_iter().unzip();
+    let mut captions = String::new();
+    for (i, text) in texts.iter().enumerate() {
+        let (row, column) = (i / columns + 1, i % columns + 1);
+        // Writing to a string cannot fail.
+        let _ = writeln!(captions, "row {row}, column {column}: {text}");
+    }
+    save(out, &grid(&images, columns.min(images.len())))?;
+    let beside = out.with_extension("txt");
+    std::fs::write(&beside, captions).map_err(DataError::io(&beside))?;
+    println!("wrote {} and {}", out.display(), beside.display());
+    Ok(())
+}
+
 /// Writes a picture, in the format its name ends in.
-pub(super) fn save(path: &Path, image: &image::RgbImage) -> Result<(), CliError> {
+fn save(path: &Path, image: &RgbImage) -> Result<(), CliError> {
     image.save(path).map_err(|source| CliError::Picture {
         path: path.to_owned(),
         source,

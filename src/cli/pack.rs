@@ -8,8 +8,8 @@ use crate::model::{t5, transformer};
 use crate::train::finished::fingerprint;
 use crate::train::run::CHECKPOINT;
 use crate::train::settings::{TokenizerSettings, TransformerSettings};
-use crate::weights::directory::{MANIFEST_FILE, load_directory, write_model};
-use crate::weights::manifest::{FORMAT, FloatType, Manifest, Sampling};
+use crate::weights::directory::{MANIFEST_FILE, load_whole, write_model};
+use crate::weights::manifest::{FORMAT, FloatType, Manifest, Sampling, Training};
 use crate::weights::official::Component;
 use crate::weights::shards::{PackOptions, take_component};
 use crate::weights::{Tensors, export_module};
@@ -24,7 +24,7 @@ pub struct Pack {
     /// Folder of the tokenizer's run
     #[arg(long, value_name = "DIR")]
     tokenizer: PathBuf,
-    /// Folder of the transformer's run, trained on that tokenizer, or of a packed model whose transformer was
+    /// Folder of the transformer's run, trained on that tokenizer, or of a packed model (or its twin) whose transformer was
     #[arg(long, value_name = "DIR")]
     transformer: PathBuf,
     /// The T5 tokenizer
@@ -103,6 +103,7 @@ impl Pack {
                 top_p: self.top_p,
             },
             twin: None,
+            training: drawing.training,
             shards: Vec::new(),
         };
         let options = PackOptions {
@@ -144,13 +145,14 @@ struct Drawing {
     pieces: Vec<u32>,
     words: Vec<String>,
     scales: usize,
+    training: Option<Training>,
     networks: BTreeMap<Component, Tensors>,
 }
 
 impl Drawing {
     /// Of a run; `None` if it was trained on the bits of another tokenizer than `vae`.
     fn trained(run: &Path, vae: &Vae) -> Result<Option<Self>, CliError> {
-        let (settings, model) = TransformerSettings::load(&run.join(CHECKPOINT), &Device::flex())?;
+        let (settings, model, steps) = TransformerSettings::load(&run.join(CHECKPOINT), &Device::flex())?;
         if settings.tokenizer != fingerprint(vae) {
             return Ok(None);
         }
@@ -162,6 +164,12 @@ impl Drawing {
             pieces: settings.pieces,
             words: settings.words,
             scales: settings.data.scales.min(MAX_SCALES),
+            training: Some(Training {
+                flips: settings.flips,
+                inputs_only: settings.inputs_only,
+                steps,
+                batch: settings.data.batch,
+            }),
             networks: BTreeMap::from([
                 (Component::Transformer, transformer.into_iter().collect()),
                 (Component::TextEncoder, text_encoder.into_iter().collect()),
@@ -173,7 +181,7 @@ impl Drawing {
     fn packed(folder: &Path, vae: &Vae) -> Result<Option<Self>, CliError> {
         /// bfloat16 has eight significant bits.
         const ROUNDING: f32 = 1.0 / 256.0;
-        let (manifest, mut tensors) = load_directory(folder)?;
+        let (manifest, mut tensors, _) = load_whole(folder)?;
         let (Some(transformer), Some(text_encoder), Some(pieces)) =
             (manifest.transformer, manifest.text_encoder, manifest.vocabulary)
         else {
@@ -196,6 +204,7 @@ impl Drawing {
             pieces,
             words: manifest.words,
             scales: manifest.scales,
+            training: manifest.training,
             networks,
         }))
     }

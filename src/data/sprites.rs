@@ -9,6 +9,7 @@ use flate2::bufread::ZlibDecoder;
 use image::{ImageFormat, RgbaImage};
 use serde::{Deserialize, Serialize};
 
+use super::captions::article;
 use super::colour::Colour;
 use super::error::DataError;
 use super::recolour::Region;
@@ -31,6 +32,22 @@ pub struct Entry {
     pub plural: String,
     /// Other nouns captions use for it.
     pub synonyms: Vec<Synonym>,
+}
+
+impl Entry {
+    /// The same object under one of its synonyms.
+    pub fn called(&self, synonym: &Synonym) -> Self {
+        let article = match self.article.as_str() {
+            "" => "",
+            _ => article(&synonym.noun),
+        };
+        Self {
+            noun: synonym.noun.clone(),
+            article: article.to_owned(),
+            plural: synonym.plural.clone(),
+            synonyms: Vec::new(),
+        }
+    }
 }
 
 /// Another noun for the same thing.
@@ -315,6 +332,34 @@ mod tests {
             "run `infinity data build` and commit data/sprites.bin"
         );
         assert!(file.len() <= 4_000_000);
+    }
+
+    #[test]
+    fn a_synonym_brings_its_own_article() {
+        let bank = SpriteBank::bundled().unwrap();
+        let called = |noun: &str, synonym: &str| {
+            let entry = &bank.subjects[bank.find(noun).unwrap()].entry;
+            let synonym = Synonym {
+                noun: synonym.to_owned(),
+                plural: format!("{synonym}s"),
+            };
+            let Entry {
+                noun, article, plural, ..
+            } = entry.called(&synonym);
+            [article, noun, plural].join(" ")
+        };
+        assert_eq!(called("umbrella", "parasol"), "a parasol parasols");
+        assert_eq!(called("car", "automobile"), "an automobile automobiles");
+        assert_eq!(called("grapes", "vine fruit"), " vine fruit vine fruits");
+    }
+
+    #[test]
+    fn the_same_packages_give_the_same_hash() {
+        // What `infinity data build` prints for the packages whose hashes `Style::package` tells.
+        assert_eq!(
+            crate::weights::shards::sha256(include_bytes!("../../data/sprites.bin")),
+            "7e8977efb64dd26093d215f3a9644d990ad50f39d262c7156c02c5604a0d9fdd"
+        );
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Does a model draw, or does it recall? The distance of what it drew to the nearest training render.
 //!
 //! Training renders are drawn anew without end, so the check is against a pool of them: random ones, and several of
-//! each seen prompt. The yardstick are fresh real renders of the same prompts. They are no copies, so a model that
-//! draws pictures closer to the pool than nearly all of them are has learned pictures by heart.
+//! each seen prompt. The yardstick are real renders of held-out prompts. They are no copies, so a model that draws held-out
+//! prompts closer to the pool than nearly all of them are has learned pictures by heart. For seen prompts fresh renders
+//! stand beside the model's pictures: where a scene has only one render, that is the training render itself.
 
 use super::features::{Extractor, cosine};
 use super::judge::Judge;
 use super::measure::{Mean, table};
 use super::prompts::Question;
-use super::report::{Pictures, percent, side};
+use super::report::{INTERVAL, Pictures, percent, side};
 use super::score::Rate;
 use super::similarity::psnr;
 use super::{EvalError, SEED};
@@ -22,7 +23,7 @@ use std::fmt;
 
 /// Renders of each seen prompt in the pool.
 const RENDERS: u64 = 4;
-/// A real render in so many is nearer to the pool than what is called too near.
+/// A real render of a held-out prompt in so many is nearer to the pool than what is called too near.
 const ONE_IN: usize = 100;
 
 /// Training renders with their features.
@@ -52,6 +53,23 @@ impl Pool {
         }
         let features = extractor.features(&images)?;
         Ok(Self { images, features })
+    }
+
+    /// The distance to the pool that 99 % of fresh real renders of `questions`, prompts held out of training, exceed.
+    pub fn threshold(
+        &self,
+        (questions, seeds): (&[Question], u64),
+        world: &EmojiWorld,
+        extractor: &Extractor,
+    ) -> Result<f64, EvalError> {
+        let Some(image) = self.images.first() else {
+            return Ok(0.0);
+        };
+        let size = [image.height() as usize, image.width() as usize];
+        let real = self.nearest(&fresh(questions, seeds, world, size)?, extractor)?;
+        let mut distances: Vec<f64> = real.iter().map(|nearest| nearest.distance).collect();
+        distances.sort_by(f64::total_cmp);
+        Ok(distances.get(distances.len() / ONE_IN).copied().unwrap_or_default())
     }
 
     /// Of each image the distance `1 - cos` to the nearest features of the pool, and the best PSNR with any of it.
@@ -92,7 +110,7 @@ pub struct CopiesRow {
     pub distance: Mean,
     /// Best PSNR in dB with any render of the pool.
     pub psnr: Mean,
-    /// Pictures nearer to the pool than 99 % of the real renders are.
+    /// Pictures nearer to the pool than 99 % of the real renders of held-out prompts are.
     pub too_near: Rate,
 }
 
@@ -102,19 +120,23 @@ pub struct CopiesReport {
     pub model: String,
     /// Training renders compared with.
     pub pool: usize,
+    /// Distance below which a picture is too near.
+    pub threshold: f64,
     pub rows: Vec<CopiesRow>,
 }
 
 impl CopiesReport {
-    pub fn new(model: String, pool: &Pool) -> Self {
+    /// `threshold` is the pool's.
+    pub fn new(model: String, pool: &Pool, threshold: f64) -> Self {
         Self {
             model,
             pool: pool.images.len(),
+            threshold,
             rows: Vec::new(),
         }
     }
 
-    /// Adds the rows of one side of the split: pictures of `questions`, `drawn[i]` those of the i-th.
+    /// Adds the rows of one side of the split: pictures of `questions`, `drawn[i]` those of the i-th, equally many of each.
     pub fn add(
         &mut self,
         (split, questions): (Split, &[Question]),
@@ -123,19 +145,12 @@ impl CopiesReport {
         world: &EmojiWorld,
         judge: &Judge,
     ) -> Result<(), EvalError> {
-        let mut real = Vec::new();
-        for (index, (question, images)) in questions.iter().zip(drawn).enumerate() {
-            for (seed, image) in images.iter().enumerate() {
-                let size = [image.height() as usize, image.width() as usize];
-                let rng = &mut Rng::new(SEED - 1 - seed as u64, index as u64);
-                real.push(world.draw(&question.scene, size, rng)?.0);
-            }
-        }
-        let real = pool.nearest(&real, judge.extractor)?;
-        let model = pool.nearest(&drawn.concat(), judge.extractor)?;
-        let mut distances: Vec<f64> = real.iter().map(|nearest| nearest.distance).collect();
-        distances.sort_by(f64::total_cmp);
-        let threshold = distances.get(distances.len() / ONE_IN).copied().unwrap_or_default();
+        let images = drawn.concat();
+        let Some(image) = images.first() else { return Ok(()) };
+        let size = [image.height() as usize, image.width() as usize];
+        let seeds = (images.len() / questions.len()) as u64;
+        let real = pool.nearest(&fresh(questions, seeds, world, size)?, judge.extractor)?;
+        let model = pool.nearest(&images, judge.extractor)?;
         for (pictures, nearest) in [(Pictures::Model, model), (Pictures::Real, real)] {
             let all = |value: fn(&Nearest) -> f64| Mean::of(&nearest.iter().map(value).collect::<Vec<_>>());
             self.rows.push(CopiesRow {
@@ -143,14 +158,28 @@ impl CopiesReport {
                 pictures,
                 distance: all(|nearest| nearest.distance),
                 psnr: all(|nearest| nearest.psnr),
-                too_near: Rate {
-                    right: nearest.iter().filter(|nearest| nearest.distance < threshold).count(),
-                    of: nearest.len(),
-                },
+                too_near: (nearest.iter().enumerate())
+                    .map(|(i, nearest)| {
+                        let prompt = questions[i / seeds as usize].text.as_str();
+                        (prompt, nearest.distance < self.threshold)
+                    })
+                    .collect(),
             });
         }
         Ok(())
     }
+}
+
+/// Real renders of prompts, `seeds` of each, that are in no pool.
+fn fresh(questions: &[Question], seeds: u64, world: &EmojiWorld, size: [usize; 2]) -> Result<Vec<RgbImage>, EvalError> {
+    let mut images = Vec::new();
+    for (index, question) in questions.iter().enumerate() {
+        for seed in 0..seeds {
+            let rng = &mut Rng::new(SEED - 1 - seed, index as u64);
+            images.push(world.draw(&question.scene, size, rng)?.0);
+        }
+    }
+    Ok(images)
 }
 
 impl fmt::Display for CopiesReport {
@@ -173,9 +202,9 @@ impl fmt::Display for CopiesReport {
         writeln!(f, "{}", table(&header, 2, &rows))?;
         write!(
             f,
-            "\nTo the nearest of {} training renders, with 95 % intervals. \
-             Too near: nearer than 99 % of the fresh renders.",
-            self.pool
+            "\nTo the nearest of {} training renders, with 95 % intervals of pictures for the means, in brackets \
+             {INTERVAL}. Too near: nearer than 99 % of the fresh renders of held-out prompts, which is below {:.4}.",
+            self.pool, self.threshold
         )
     }
 }
@@ -191,7 +220,8 @@ mod tests {
 
     #[test]
     fn copies_are_found_out() {
-        let world = EmojiWorld::bundled(Split::Train).unwrap();
+        // Every scene has only one render.
+        let world = EmojiWorld::composed("emoji:flat,plain,still", Split::Train).unwrap();
         let mut bank = world.bank().clone();
         bank.subjects.truncate(4);
         let (extractor, folder) = (features::tests::random(), tempfile::tempdir().unwrap());
@@ -203,34 +233,33 @@ mod tests {
             oracle: &oracle,
         };
         let asked = questions(&world, Task::Colours, Split::Train, 6);
+        let unseen = questions(&world, Task::Colours, Split::HeldOut, 6);
         let pool = Pool::new(&world, &asked, 5, [48, 48], &extractor).unwrap();
         assert_eq!(pool.images.len(), 5 + 6 * RENDERS as usize);
-        // One that recalls renders of the pool, and one that draws anew.
+        // One that recalls renders of the pool, whatever it is asked for, and one that draws what is asked for.
         let recalled: Vec<Vec<RgbImage>> = pool.images[5..11].iter().map(|image| vec![image.clone()]).collect();
-        let fresh: Vec<Vec<RgbImage>> = (asked.iter().enumerate())
-            .map(|(i, question)| {
-                vec![
-                    world
-                        .draw(&question.scene, [48, 48], &mut Rng::new(99, i as u64))
-                        .unwrap()
-                        .0,
-                ]
-            })
+        let drawn: Vec<Vec<RgbImage>> = (unseen.iter())
+            .map(|question| vec![world.draw(&question.scene, [48, 48], &mut Rng::new(99, 0)).unwrap().0])
             .collect();
-        let mut report = CopiesReport::new("recall".into(), &pool);
-        for drawn in [&recalled, &fresh] {
-            report
-                .add((Split::Train, &asked), drawn, &pool, &world, &judge)
-                .unwrap();
+        let threshold = pool.threshold((&unseen, 1), &world, &extractor).unwrap();
+        assert!(threshold > 1e-4, "{threshold}");
+        let mut report = CopiesReport::new("recall".into(), &pool, threshold);
+        for (side, pictures) in [
+            ((Split::HeldOut, unseen.as_slice()), &recalled),
+            ((Split::HeldOut, unseen.as_slice()), &drawn),
+            ((Split::Train, asked.as_slice()), &recalled),
+        ] {
+            report.add(side, pictures, &pool, &world, &judge).unwrap();
         }
-        let [copies, real, anew, _] = &report.rows[..] else {
+        let [copies, real, anew, _, _, seen] = &report.rows[..] else {
             panic!("{report}")
         };
         assert!(
             copies.distance.mean < 1e-5 && copies.psnr.mean == f64::INFINITY,
             "{report}"
         );
-        assert_eq!((copies.too_near.right, real.too_near.right), (6, 0));
+        let near = [copies, real, anew, seen].map(|row| row.too_near.right);
+        assert_eq!(near, [6, 0, 0, 6], "a render of a seen scene is in the pool: {report}");
         assert!(anew.distance.mean > 1e-4, "{report}");
     }
 }

@@ -1,8 +1,9 @@
 //! What a flipped bit costs (Sec. 3.4): the distance of the running sums `F_k` from the features `F`, scale by scale,
 //! of clean bits, of bits flipped while later residuals stay those of the clean image, and of flipped bits whose later
-//! residuals are taken from the damaged sum.
+//! residuals are taken from the damaged sum; then, with [`recovery`], what transformers make of flips while they draw.
 
-use super::measure::{Mean, table};
+use super::measure::{Mean, cell, table};
+use super::recovery::{Answer, Lead, Recovery, RecoveryRow, recovery};
 use super::subject::Subject;
 use super::{EvalError, SEED, read};
 use crate::data::Source;
@@ -31,17 +32,20 @@ pub struct CorrectionRow {
     pub psnr: Mean,
 }
 
-/// What flips cost a tokenizer.
+/// What flips cost a tokenizer, and what the transformer makes of them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CorrectionReport {
     pub model: String,
     pub images: usize,
     pub rows: Vec<CorrectionRow>,
+    pub recovery: Recovery,
 }
 
-/// Measures on `images` square scenes of `source`, for clean bits and both treatments at each of `rates`.
+/// Measures on `images` square scenes of `source`, for clean bits and both treatments at each of `rates`, and for `subject`
+/// and its twin as they draw.
 pub fn report(
     subject: &Subject,
+    twin: Option<&Subject>,
     source: &dyn Source,
     rates: &[f64],
     images: usize,
@@ -76,6 +80,7 @@ pub fn report(
         model: subject.name.clone(),
         images,
         rows: tallies.into_iter().map(|tally| tally.row(images)).collect(),
+        recovery: recovery(subject, twin, (source, SEED), rates, images, bar)?,
     })
 }
 
@@ -117,19 +122,12 @@ impl Tally {
             self.treatment.flips(),
         )
         .sums;
-        let lengths = read(squares(features.clone()))?;
         self.errors.resize(grids.len(), Vec::new());
-        for (sum, errors) in sums.iter().zip(&mut self.errors) {
-            let distances = read(squares(features.clone() - sum.clone()))?;
-            let relative = |(error, length): (&f32, &f32)| f64::from(error / length.max(f32::MIN_POSITIVE)).sqrt();
-            errors.extend(distances.iter().zip(&lengths).map(relative));
+        for (errors, found) in self.errors.iter_mut().zip(deviations(features, &sums)?) {
+            errors.extend(found);
         }
         let rebuilt = subject.vae.decode(sums[sums.len() - 1].clone());
-        let values = rebuilt.dims().iter().skip(1).product::<usize>() as f64;
-        let mses = read(squares(rebuilt - pixels.clone()))?;
-        // Values lie in [-1, 1]: a range of 2.
-        self.psnrs
-            .extend(mses.iter().map(|&sum| 10.0 * (4.0 * values / f64::from(sum)).log10()));
+        self.psnrs.extend(psnrs(rebuilt, pixels.clone())?);
         Ok(())
     }
 
@@ -142,6 +140,25 @@ impl Tally {
             psnr: Mean::of(&self.psnrs[..images]),
         }
     }
+}
+
+/// `|F - F_k| / |F|` of every sum and sample.
+pub(super) fn deviations(features: &Tensor<4>, sums: &[Tensor<4>]) -> Result<Vec<Vec<f64>>, EvalError> {
+    let lengths = read(squares(features.clone()))?;
+    let relative = |(error, length): (&f32, &f32)| f64::from(error / length.max(f32::MIN_POSITIVE)).sqrt();
+    let of_sum = |sum: &Tensor<4>| {
+        let distances = read(squares(features.clone() - sum.clone()))?;
+        Ok(distances.iter().zip(&lengths).map(relative).collect())
+    };
+    sums.iter().map(of_sum).collect()
+}
+
+/// PSNR in dB of every sample; values lie in [-1, 1], a range of 2.
+pub(super) fn psnrs(images: Tensor<4>, others: Tensor<4>) -> Result<Vec<f64>, EvalError> {
+    let values = images.dims().iter().skip(1).product::<usize>() as f64;
+    let errors = read(squares(images - others))?;
+    let psnr = |&sum: &f32| 10.0 * (4.0 * values / f64::from(sum)).log10();
+    Ok(errors.iter().map(psnr).collect())
 }
 
 /// Sum of squares of every sample: `[B]`.
@@ -158,6 +175,14 @@ fn masks(rate: f64, seed: u64, grids: &[Grid], batch: usize, d: usize, device: &
     grids.iter().enumerate().map(mask).collect()
 }
 
+/// A line of either table.
+fn cells(name: String, rate: f64, errors: &[Mean], psnr: Option<Mean>) -> Vec<String> {
+    let mut cells = vec![name, format!("{:.0}", 100.0 * rate)];
+    cells.extend(errors.iter().map(|error| format!("{error:.3}")));
+    cells.push(cell(psnr.map(|psnr| format!("{psnr:.2}"))));
+    cells
+}
+
 impl fmt::Display for CorrectionReport {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let scales = self.rows.first().map_or(0, |row| row.errors.len());
@@ -171,17 +196,46 @@ impl fmt::Display for CorrectionReport {
                 Treatment::Flipped => "flipped, old residuals",
                 Treatment::Requantised => "flipped, re-quantised",
             };
-            let mut cells = vec![bits.to_string(), format!("{:.0}", 100.0 * row.rate)];
-            cells.extend(row.errors.iter().map(|error| format!("{error:.3}")));
-            cells.push(format!("{:.2}", row.psnr));
-            cells
+            cells(bits.to_string(), row.rate, &row.errors, Some(row.psnr))
         };
         let rows: Vec<_> = self.rows.iter().map(line).collect();
         writeln!(f, "{}", table(&header, 1, &rows))?;
+        writeln!(
+            f,
+            "\n|F - F_k| / |F| after scale k over {} held-out images, with the 95 % interval of the mean.\n",
+            self.images
+        )?;
+        let Recovery {
+            flipped_scales,
+            rows,
+            leads,
+        } = &self.recovery;
+        let line = |row: &RecoveryRow| {
+            let network = match row.twin {
+                true => "transformer, teacher forcing (twin)",
+                false if leads.is_empty() => "transformer",
+                false => "transformer, self-corrected",
+            };
+            let answer = match row.answer {
+                Answer::Unflipped => ": unflipped",
+                Answer::Kept => ": later bits kept",
+                Answer::Drawn => "",
+            };
+            cells(format!("{network}{answer}"), row.rate, &row.errors, row.psnr)
+        };
+        let mut lines: Vec<_> = rows.iter().map(line).collect();
+        let lead = |lead: &Lead| {
+            let what = "self-corrected less twin".to_string();
+            cells(what, lead.rate, &lead.errors, Some(lead.psnr))
+        };
+        lines.extend(leads.iter().map(lead));
+        header[0] = "Drawn by";
+        writeln!(f, "{}", table(&header, 1, &lines))?;
         write!(
             f,
-            "\n|F - F_k| / |F| after scale k over {} held-out images, with the 95 % interval of the mean.",
-            self.images
+            "\nThe same over images drawn from the captions of those scenes, each seed once with flips at the first \
+             {flipped_scales} scales and once without: F and PSNR are against the network's own unflipped image. Later bits kept: \
+             those of the unflipped image follow the flips; in the other rows the transformer draws them."
         )
     }
 }
@@ -199,7 +253,7 @@ mod tests {
         // The first four scales: two would leave nothing between the flips and the last scale.
         subject.scales = 4;
         let world = EmojiWorld::bundled(Split::HeldOut).unwrap();
-        let report = report(&subject, &world, &[0.3], 9, &ProgressBar::hidden()).unwrap();
+        let report = report(&subject, None, &world, &[0.3], 9, &ProgressBar::hidden()).unwrap();
         let [clean, flipped, requantised] = &report.rows[..] else {
             panic!("{report:?}")
         };
@@ -209,6 +263,9 @@ mod tests {
         // Before the first flip is answered, both have the same sum.
         assert_eq!(flipped.errors[0], requantised.errors[0]);
         assert_ne!(clean.errors[0], flipped.errors[0]);
+        assert_eq!(report.recovery.rows.len(), 3);
+        let text = report.to_string();
+        assert!(text.contains("| transformer: later bits kept | 30 |"), "{text}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::data::oracle::Oracle;
 use crate::data::scene::Relation;
 use image::{Rgb, RgbImage};
 use serde::Serialize;
+use std::fmt;
 
 /// Most regions looked at one by one; a picture with more shows nothing that was asked for.
 const MOST_REGIONS: usize = 10;
@@ -75,9 +76,39 @@ impl Judge<'_> {
     }
 }
 
+impl fmt::Display for Sight {
+    /// `red apple, green leaf (together: red apple) on white`.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let list = |things: &[Thing]| {
+            let words = things
+                .iter()
+                .map(|thing| format!("{} {}", thing.colour.name(), thing.noun));
+            words.collect::<Vec<_>>().join(", ")
+        };
+        match self.regions.as_slice() {
+            [] => f.write_str("nothing")?,
+            regions => f.write_str(&list(regions))?,
+        }
+        if !self.groups.is_empty() {
+            write!(f, " (together: {})", list(&self.groups))?;
+        }
+        write!(f, " on {}", self.background.name())
+    }
+}
+
 impl Sight {
     fn things(&self) -> impl Iterator<Item = &Thing> + Clone {
         self.regions.iter().chain(&self.groups)
+    }
+
+    /// Is the `i`-th object that was asked for there, in whatever colour?
+    pub fn shows(&self, question: &Question, i: usize) -> bool {
+        self.things().any(|thing| thing.noun == question.nouns[i])
+    }
+
+    /// Has anything this colour?
+    pub fn has(&self, colour: Colour) -> bool {
+        self.things().any(|thing| thing.colour == colour)
     }
 
     /// Does it show what was asked for?
@@ -167,6 +198,17 @@ pub(super) mod tests {
         );
         assert!(!sight(&[cat(Colour::Blue), dog(Colour::Red)], &[]).answers(&asked));
         assert!(!sight(&[cat(Colour::Red)], &[]).answers(&asked));
+    }
+
+    #[test]
+    fn what_is_seen_can_be_read() {
+        let cat = thing("cat", Colour::Red, [0.0; 2]);
+        let dog = thing("dog", Colour::Blue, [9.0; 2]);
+        assert_eq!(sight(&[], &[]).to_string(), "nothing on white");
+        assert_eq!(
+            sight(&[cat.clone(), dog], &[cat]).to_string(),
+            "red cat, blue dog (together: red cat) on white"
+        );
     }
 
     #[test]

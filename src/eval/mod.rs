@@ -14,14 +14,17 @@ mod error;
 pub mod features;
 pub mod frechet;
 pub mod identity;
+pub mod jackknife;
 pub mod judge;
 pub mod measure;
 pub mod prompts;
+pub mod recovery;
 pub mod regions;
 pub mod report;
 pub mod score;
 pub mod similarity;
 pub mod subject;
+pub mod synonyms;
 pub mod tables;
 pub mod tokenizer;
 

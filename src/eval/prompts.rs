@@ -101,6 +101,22 @@ pub fn questions(world: &EmojiWorld, task: Task, split: Split, count: usize) -> 
     found
 }
 
+/// `count` questions in the order of [`Task::ALL`], as evenly of all tasks as there are some of each.
+pub fn assortment(world: &EmojiWorld, split: Split, count: usize) -> Vec<Question> {
+    let mut tasks = Task::ALL.map(|task| questions(world, task, split, count).into_iter());
+    let mut found: Vec<Question> = Vec::new();
+    loop {
+        let before = found.len();
+        for task in &mut tasks {
+            found.extend(task.next().filter(|_| found.len() < count));
+        }
+        if found.len() == before {
+            found.sort_by_key(|question| question.task as usize);
+            return found;
+        }
+    }
+}
+
 /// A random scene of a task; none if the objects drawn cannot be had.
 fn scene(world: &EmojiWorld, task: Task, rng: &mut Rng) -> Option<(Scene, Colour)> {
     let bank = world.bank();
@@ -219,6 +235,18 @@ mod tests {
         let world = world();
         let ask = |count| questions(&world, Task::Position, Split::HeldOut, count);
         assert_eq!(ask(12)[..5], ask(5));
+    }
+
+    #[test]
+    fn an_assortment_has_as_many_of_each_as_can_be() {
+        let flat = EmojiWorld::composed("emoji:flat", Split::Train).unwrap();
+        let found = assortment(&flat, Split::HeldOut, 100);
+        // An object in no colour and in the only style is never held out.
+        let counts = Task::ALL.map(|task| found.iter().filter(|question| question.task == task).count());
+        assert_eq!(counts, [0, 20, 20, 20, 20, 20]);
+        assert!(found.is_sorted_by_key(|question| question.task as usize));
+        assert_eq!(found[20..40], questions(&flat, Task::Counting, Split::HeldOut, 20));
+        assert_eq!(assortment(&world(), Split::HeldOut, 7).len(), 7);
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl Report {
     }
 
     /// Has the questions of one side of the split drawn, all seeds of one by one call of `draw`, and judges the
-    /// pictures; adds the model's row, the ceiling's and the floor's. Gives the pictures of the first seed.
+    /// pictures; adds the model's row, the ceiling's and the floor's. Gives the pictures, in the order of those of the
+    /// report.
     pub fn ask(
         &mut self,
         (split, questions): (Split, &[Question]),
@@ -82,7 +83,7 @@ impl Report {
         world: &EmojiWorld,
         mut draw: impl FnMut(&Question) -> Result<Vec<RgbImage>, EvalError>,
     ) -> Result<Vec<RgbImage>, EvalError> {
-        let (mut seen, mut real, mut first) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut seen, mut real, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
         for (index, question) in questions.iter().enumerate() {
             let images = draw(question)?;
             for (seed, image) in (1..=self.seeds).zip(&images) {
@@ -101,7 +102,7 @@ impl Report {
                 });
                 seen.push((sight, index));
             }
-            first.extend(images.into_iter().next());
+            drawn.extend(images);
         }
         let others = others(questions);
         let score = |sights: &[(Sight, usize)], of: &dyn Fn(usize) -> usize| -> Score {
@@ -117,7 +118,7 @@ impl Report {
         ];
         let row = |(pictures, score)| Row { split, pictures, score };
         self.rows.extend(rows.into_iter().map(row));
-        Ok(first)
+        Ok(drawn)
     }
 }
 
@@ -138,7 +139,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let mut header = vec!["Combinations", "Pictures", "Count", "Overall"];
         header.extend(Task::ALL.map(Task::title));
-        header.push("Background");
+        header.extend(["Identity", "Colour", "Relation", "Background"]);
         let line = |row: &Row| {
             let pictures = match row.pictures {
                 Pictures::Model => self.model.as_str(),
@@ -148,20 +149,33 @@ impl fmt::Display for Report {
             let mut cells = vec![side(row.split).to_string(), pictures.to_string()];
             cells.push(row.score.background.of.to_string());
             cells.push(format!("{:.1}", 100.0 * row.score.overall));
-            cells.extend(row.score.tasks.iter().map(|&rate| percent(rate)));
-            cells.push(percent(row.score.background));
+            let Score {
+                tasks,
+                identity,
+                colour,
+                relation,
+                background,
+                ..
+            } = row.score;
+            let rates = tasks.into_iter().chain([identity, colour, relation, background]);
+            cells.extend(rates.map(percent));
             cells
         };
         let rows: Vec<_> = self.rows.iter().map(line).collect();
         writeln!(f, "{}", table(&header, 2, &rows))?;
         write!(
             f,
-            "\nPercent right over {} seeds a prompt, in brackets the 95 % interval (Wilson); \
-             overall is the mean of the tasks.",
+            "\nPercent right over {} seeds a prompt, in brackets {INTERVAL}; overall is the mean of the tasks. \
+             Identity: where one object is asked for (Single object and Colours), it is there, in whatever colour. \
+             Colour: where it is asked for in a colour, something has it. \
+             Relation: where the two objects of Position are both there, they stand as asked.",
             self.seeds
         )
     }
 }
+
+/// What brackets behind a rate hold.
+pub const INTERVAL: &str = "the 95 % interval (Wilson, of as many trials as there are prompts)";
 
 /// `93.1 [88.0, 96.2]`; a dash where nothing was asked.
 pub fn percent(rate: Rate) -> String {
@@ -183,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_share_of_nothing_is_a_dash() {
-        assert_eq!(percent(Rate { right: 1, of: 1 }), "100.0 [20.7, 100.0]");
-        assert_eq!(percent(Rate { right: 0, of: 0 }), "-");
+        assert_eq!(percent([("cat", true)].into_iter().collect()), "100.0 [20.7, 100.0]");
+        assert_eq!(percent(Rate::default()), "-");
     }
 
     #[test]
@@ -217,8 +231,8 @@ mod tests {
             index += 1;
             images
         };
-        let first = report.ask((Split::Train, &asked), &judge, &world, draw).unwrap();
-        assert_eq!((first.len(), report.pictures.len(), report.rows.len()), (18, 36, 3));
+        let drawn = report.ask((Split::Train, &asked), &judge, &world, draw).unwrap();
+        assert_eq!((drawn.len(), report.pictures.len(), report.rows.len()), (36, 36, 3));
         assert_eq!(report.rows[0].score, report.rows[1].score);
         assert!(report.rows[0].score.background.share() > 0.9, "{report}");
         assert!(report.rows[2].score.background.share() < 0.5, "{report}");
@@ -229,7 +243,7 @@ mod tests {
         );
         let text = report.to_string();
         assert!(
-            text.lines().take(5).all(|line| line.matches('|').count() == 12),
+            text.lines().take(5).all(|line| line.matches('|').count() == 15),
             "{text}"
         );
     }
@@ -286,8 +300,13 @@ mod tests {
 
     #[test]
     fn rates_are_percent_with_their_interval() {
-        assert_eq!(percent(Rate { right: 10, of: 20 }), "50.0 [29.9, 70.1]");
-        let json = serde_json::to_value(Rate { right: 20, of: 20 }).unwrap();
-        assert_eq!((&json["right"], &json["interval95"][1]), (&20.into(), &1.0.into()));
+        let rate = |right| Rate {
+            right,
+            of: 40,
+            prompts: 20,
+        };
+        assert_eq!(percent(rate(20)), "50.0 [29.9, 70.1]");
+        let json = serde_json::to_value(rate(40)).unwrap();
+        assert_eq!((&json["right"], &json["interval95"][1]), (&40.into(), &1.0.into()));
     }
 }

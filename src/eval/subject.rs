@@ -10,13 +10,14 @@ use crate::model::text_features::TextFeatures;
 use crate::model::transformer::{self, Transformer};
 use crate::model::vae::Vae;
 use crate::train::picture::pictures;
-use crate::weights::directory::{load_directory, load_tokenizer};
+use crate::weights::directory::{MANIFEST_FILE, load_whole};
 use crate::weights::load_module;
+use crate::weights::manifest::Training;
 use crate::weights::official::Component;
 use crate::weights::shards::take_component;
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A packed model on a device.
 pub struct Subject {
@@ -29,18 +30,22 @@ pub struct Subject {
     pub scales: usize,
     /// The model's own guidance and temperature.
     pub sampling: SamplingOptions,
+    /// How the transformer was trained, where the manifest tells.
+    pub training: Option<Training>,
+    /// Folder of its teacher-forcing twin, if it has one.
+    pub twin: Option<PathBuf>,
     pub device: Device,
 }
 
 impl Subject {
-    /// Loads a folder that `infinity pack` wrote.
+    /// Loads a folder that `infinity pack` wrote, or the folder of a twin within one.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, EvalError> {
-        let (manifest, mut tensors) = load_directory(folder)?;
+        let (manifest, mut tensors, tokenizer) = load_whole(folder)?;
         let missing = |what| EvalError::Incomplete {
             path: folder.to_path_buf(),
             what,
         };
-        let tokenizer = load_tokenizer(folder, &manifest)?.ok_or_else(|| missing("tokenizer.json"))?;
+        let tokenizer = tokenizer.ok_or_else(|| missing("tokenizer.json"))?;
         let vae = manifest.vae.as_ref().ok_or_else(|| missing("VAE"))?;
         let text_encoder = manifest.text_encoder.as_ref().ok_or_else(|| missing("text encoder"))?;
         let transformer = manifest.transformer.as_ref().ok_or_else(|| missing("transformer"))?;
@@ -66,6 +71,11 @@ impl Subject {
             prompts,
             scales: manifest.scales,
             sampling: SamplingOptions::from(&manifest.sampling),
+            training: manifest.training,
+            twin: (manifest.twin.as_ref())
+                .map(|twin| folder.join(twin))
+                .filter(|twin| twin.ends_with(MANIFEST_FILE))
+                .and_then(|twin| Some(twin.parent()?.to_path_buf())),
             name: manifest.name,
             device: device.clone(),
         })
@@ -175,6 +185,8 @@ pub(super) mod tests {
             prompts: PromptEncoder::with_vocabulary(&json, 32, &words, &pieces).unwrap(),
             scales: 2,
             sampling: SamplingOptions::default(),
+            training: None,
+            twin: None,
             device,
         }
     }

@@ -90,7 +90,9 @@ mod tests {
     use super::*;
     use crate::data::compose::EmojiWorld;
     use crate::data::heldout::Split;
+    use crate::data::pictures::Pictures;
     use crate::golden;
+    use std::collections::BTreeMap;
 
     #[test]
     fn pixels_come_out_as_they_went_in() {
@@ -113,5 +115,67 @@ mod tests {
                 .fold(0.0, f32::max);
             assert!(found.len() == expected.len() && off < 1e-6, "{name}: {off}");
         }
+    }
+
+    fn source() -> Pictures {
+        Pictures::new(vec![(RgbImage::new(8, 8), "nothing".into())])
+    }
+
+    /// How often each image size comes up in 1,000 batches.
+    fn sizes(square_share: f64) -> BTreeMap<(usize, usize), usize> {
+        let source = source();
+        let batches = Batches {
+            source: &source,
+            size: 1,
+            seed: 3,
+            scales: 5,
+            square_share,
+        };
+        let mut sizes = BTreeMap::new();
+        for step in 0..1000 {
+            let batch = batches.get(step).unwrap();
+            let size = batch.schedule.image_size();
+            let image = &batch.samples[0].image;
+            assert_eq!((image.height() as usize, image.width() as usize), size);
+            *sizes.entry(size).or_default() += 1;
+        }
+        sizes
+    }
+
+    #[test]
+    fn all_fifteen_aspect_ratios_are_trained() {
+        let found = sizes(0.6);
+        let mut expected: Vec<_> = (TEMPLATES.iter())
+            .map(|template| template.schedule(5).unwrap().image_size())
+            .collect();
+        expected.sort_unstable();
+        assert_eq!((TEMPLATES.len(), expected.contains(&(128, 128))), (15, true));
+        assert_eq!(found.keys().copied().collect::<Vec<_>>(), expected);
+        // 600 and 29 expected, 15 and 5 deviations.
+        assert!((540..660).contains(&found[&(128, 128)]), "{found:?}");
+        let others = found.iter().filter(|(size, _)| **size != (128, 128));
+        assert!(
+            others.into_iter().all(|(_, count)| (10..50).contains(count)),
+            "{found:?}"
+        );
+        assert_eq!(sizes(1.0).len(), 1);
+    }
+
+    #[test]
+    fn a_batch_is_that_of_its_step() {
+        let source = source();
+        let batches = Batches {
+            source: &source,
+            size: 2,
+            seed: 3,
+            scales: 2,
+            square_share: 0.5,
+        };
+        let (first, again) = (batches.get(7).unwrap(), batches.get(7).unwrap());
+        let images = |batch: &Batch| batch.images(&Device::flex()).into_data();
+        assert_eq!(images(&first), images(&again));
+        assert_eq!((first.samples.len(), first.captions()), (2, vec!["nothing"; 2]));
+        let (height, width) = first.schedule.image_size();
+        assert_eq!(images(&first).shape().to_vec(), [2, 3, height, width]);
     }
 }

@@ -27,11 +27,12 @@ impl TokenizerSettings {
 }
 
 impl TransformerSettings {
-    /// The networks of a run's checkpoint, with averaged weights.
-    pub fn load(path: &Path, device: &Device) -> Result<(Self, TextToBits), TrainError> {
+    /// The networks of a run's checkpoint, with averaged weights, and the steps it took.
+    pub fn load(path: &Path, device: &Device) -> Result<(Self, TextToBits, usize), TrainError> {
         let (settings, checkpoint) = read::<Self>(path)?;
+        let steps = checkpoint.step;
         let model = averaged(checkpoint, settings.module(device)?)?;
-        Ok((settings, model))
+        Ok((settings, model, steps))
     }
 }
 

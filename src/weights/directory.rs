@@ -56,6 +56,43 @@ pub fn load_directory(directory: &Path) -> Result<(Manifest, Tensors), WeightsEr
     Ok((manifest, tensors))
 }
 
+/// Reads a model folder as [`load_directory`] does; a twin's with what it leaves to the model that names it as its own:
+/// the image tokenizer and the text tokenizer. Gives the bytes of the text tokenizer's file as well.
+pub fn load_whole(directory: &Path) -> Result<(Manifest, Tensors, Option<Vec<u8>>), WeightsError> {
+    let (mut manifest, mut tensors) = load_directory(directory)?;
+    let mut tokenizer = load_tokenizer(directory, &manifest)?;
+    if (manifest.vae.is_none() || tokenizer.is_none())
+        && let Some(folder) = twin_of(directory)?
+    {
+        let (model, mut shared) = load_directory(&folder)?;
+        if manifest.vae.is_none() {
+            shared.retain(|name, _| name.starts_with(Component::Vae.prefix()));
+            tensors.extend(shared);
+            manifest.vae = model.vae.clone();
+            // What one of them holds need not fit the other.
+            manifest.check_networks()?;
+        }
+        if tokenizer.is_none() {
+            tokenizer = load_tokenizer(&folder, &model)?;
+            manifest.tokenizer = model.tokenizer;
+        }
+    }
+    Ok((manifest, tensors, tokenizer))
+}
+
+/// The folder around this one, if the model there names this one's manifest as its twin.
+fn twin_of(directory: &Path) -> Result<Option<PathBuf>, WeightsError> {
+    let directory = directory.canonicalize().map_err(io("read", directory))?;
+    let Some(parent) = directory.parent() else {
+        return Ok(None);
+    };
+    if !parent.join(MANIFEST_FILE).exists() {
+        return Ok(None);
+    }
+    let twin = load_manifest(parent)?.twin.map(|twin| parent.join(twin));
+    Ok((twin == Some(directory.join(MANIFEST_FILE))).then(|| parent.to_path_buf()))
+}
+
 /// Reads and checks the manifest of a folder, and the tokenizer's file if it has one.
 pub fn load_manifest(directory: &Path) -> Result<Manifest, WeightsError> {
     let path = directory.join(MANIFEST_FILE);
@@ -192,6 +229,7 @@ mod tests {
             scales: 5,
             sampling: Sampling::default(),
             twin: None,
+            training: None,
             shards: Vec::new(),
         }
     }

@@ -11,6 +11,7 @@ use burn::tensor::DType;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
@@ -117,7 +118,36 @@ pub struct Manifest {
     /// tokenizer, text tokenizer and vocabulary, so it needs no more than a transformer and a text encoder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twin: Option<String>,
+    /// How the transformer was trained, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Training>,
     pub shards: Vec<Shard>,
+}
+
+/// What tells models of the paper's Tables 7 and 8 apart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Largest flip probability p; 0 is teacher forcing.
+    pub flips: f64,
+    /// The flips were in the inputs only and targets stayed those of the clean image: random flips in place of
+    /// self-correction.
+    pub inputs_only: bool,
+    /// Steps of the last run; it may have started from another run's weights.
+    pub steps: usize,
+    /// Images of a step.
+    pub batch: usize,
+}
+
+impl fmt::Display for Training {
+    /// In the words of the paper's Table 7.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match (self.flips > 0.0, self.inputs_only) {
+            (false, _) => f.write_str("teacher forcing"),
+            (true, true) => write!(f, "random flip, p = {}", self.flips),
+            (true, false) => write!(f, "self-correction, p = {}", self.flips),
+        }
+    }
 }
 
 /// The tokenizer's file beside the manifest.
@@ -281,6 +311,7 @@ impl Manifest {
         self.check_vocabulary()?;
         self.check_sampling()?;
         self.twin.as_deref().map_or(Ok(()), check_twin)?;
+        self.training.as_ref().map_or(Ok(()), check_training)?;
         self.tokenizer.as_ref().map_or(Ok(()), |tokenizer| {
             check_file_name(&tokenizer.file)?;
             check_hash(&tokenizer.sha256)
@@ -395,6 +426,17 @@ impl Manifest {
             Component::Transformer => self.transformer.is_some(),
             Component::Vae => self.vae.is_some(),
         }
+    }
+}
+
+fn check_training(training: &Training) -> Result<(), ManifestError> {
+    match (0.0..=1.0).contains(&training.flips) {
+        true => Ok(()),
+        false => Err(ManifestError::Size {
+            field: "training.flips",
+            value: training.flips.to_string(),
+            rule: "a probability between 0 and 1",
+        }),
     }
 }
 

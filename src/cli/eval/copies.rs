@@ -40,7 +40,8 @@ impl EvalCopies {
         )?;
         let count: usize = asked.iter().map(|(_, questions)| questions.len()).sum();
         let bar = progress("drawing", count * self.seeds as usize);
-        let mut report = CopiesReport::new(subject.name.clone(), &pool);
+        let threshold = pool.threshold((&asked[0].1, self.seeds), world, &judging.extractor)?;
+        let mut report = CopiesReport::new(subject.name.clone(), &pool, threshold);
         for (split, questions) in &asked {
             let mut drawn = Vec::with_capacity(questions.len());
             for question in questions {

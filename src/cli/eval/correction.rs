@@ -4,14 +4,16 @@ use super::{Common, progress};
 use crate::cli::CliError;
 use crate::data::heldout::Split;
 use crate::eval::correction::report;
+use crate::eval::subject::Subject;
 use clap::Args;
 
-/// What flipped bits cost, scale by scale, with old residuals and with re-quantised ones.
+/// What flipped bits cost, scale by scale, with old residuals and with re-quantised ones; and how the transformer and its
+/// teacher-forcing twin, if the model has one, recover from flips while they draw.
 #[derive(Args, Debug)]
 pub(super) struct EvalCorrection {
     #[command(flatten)]
     common: Common,
-    /// Held-out scenes
+    /// Held-out scenes, and images drawn from their captions
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(2..))]
     images: u32,
     /// Flip probabilities in percent
@@ -25,8 +27,14 @@ impl EvalCorrection {
         let subject = self.common.subject()?;
         let world = self.common.asked.world(Split::HeldOut)?;
         let rates: Vec<f64> = self.flips.iter().map(|&percent| f64::from(percent) / 100.0).collect();
-        let bar = progress("flipping bits", self.images as usize);
-        let report = report(&subject, &world, &rates, self.images as usize, &bar)?;
+        let twin = (subject.twin.as_deref())
+            .map(|twin| Subject::load(twin, &subject.device))
+            .transpose()?;
+        let images = self.images as usize;
+        // Once through the tokenizer; then each network draws every image without flips and with those of each rate.
+        let drawn = (1 + rates.len()) * if twin.is_some() { 2 } else { 1 };
+        let bar = progress("flipping bits", (1 + drawn) * images);
+        let report = report(&subject, twin.as_ref(), &world, &rates, images, &bar)?;
         bar.finish_and_clear();
         self.common.publish(&report)
     }

@@ -4,6 +4,7 @@ mod bits;
 mod copies;
 mod correction;
 mod prompts;
+mod synonyms;
 mod tables;
 mod tokenizer;
 
@@ -37,6 +38,7 @@ enum Score {
     Tokenizer(tokenizer::EvalTokenizer),
     Bits(bits::EvalBits),
     Prompts(prompts::EvalPrompts),
+    Synonyms(synonyms::EvalSynonyms),
     Copies(copies::EvalCopies),
     Tables(tables::EvalTables),
     SelfCorrection(correction::EvalCorrection),
@@ -48,6 +50,7 @@ impl Eval {
             Score::Tokenizer(score) => score.run(),
             Score::Bits(score) => score.run(),
             Score::Prompts(score) => score.run(),
+            Score::Synonyms(score) => score.run(),
             Score::Copies(score) => score.run(),
             Score::Tables(score) => score.run(),
             Score::SelfCorrection(score) => score.run(),

@@ -2,13 +2,14 @@
 
 use super::{Common, Features, Judging, ask_all, progress};
 use crate::cli::CliError;
-use crate::cli::data::save;
+use crate::cli::data::sheet;
 use crate::cli::generate::per_scale;
 use crate::data::heldout::Split;
-use crate::eval::report::Report;
+use crate::eval::prompts::{Task, assortment};
+use crate::eval::report::{Judged, Report};
 use crate::model::sampling::SamplingOptions;
-use crate::train::picture::grid;
 use clap::Args;
+use image::RgbImage;
 use std::path::PathBuf;
 
 /// Six kinds of prompts, as in GenEval: one and two objects, counting, colours, position, colour attribution.
@@ -33,14 +34,19 @@ pub(super) struct EvalPrompts {
     /// Temperature, one value or one per scale [default: the model's own]
     #[arg(long, value_delimiter = ',', allow_negative_numbers = true)]
     tau: Vec<f64>,
-    /// PNG file for the first seed's picture of every held-out prompt, a row or more for each kind
+    /// PNG file for the first seed's pictures of 100 held-out prompts of all kinds, not picked; the prompts get the same name
+    /// with .txt
     #[arg(long, value_name = "FILE")]
     grid: Option<PathBuf>,
+    /// PNG file for the first ten held-out pictures of each kind that were judged wrong; prompts and what was seen get the
+    /// same name with .txt
+    #[arg(long, value_name = "FILE")]
+    failures: Option<PathBuf>,
 }
 
 impl EvalPrompts {
-    /// Pictures in a row of the grid.
-    const COLUMNS: usize = 8;
+    /// Pictures in a row and in a column of the grid, and failures of a kind.
+    const SIDE: usize = 10;
 
     pub(super) fn run(self) -> Result<(), CliError> {
         let subject = self.common.subject()?;
@@ -56,15 +62,38 @@ impl EvalPrompts {
         let bar = progress("drawing", count * self.seeds as usize);
         let mut report = Report::new(subject.name.clone(), self.seeds);
         for (split, questions) in &asked {
-            let first = report.ask((*split, questions), &judging.judge(), &judging.world, |question| {
+            let drawn = report.ask((*split, questions), &judging.judge(), &judging.world, |question| {
                 bar.inc(self.seeds);
                 subject.draw(&question.text, 1, self.seeds as usize, &options)
             })?;
-            if let (Split::HeldOut, Some(path)) = (split, &self.grid) {
-                save(path, &grid(&first, Self::COLUMNS))?;
+            if let (Split::HeldOut, Some(path)) = (split, &self.failures) {
+                // Held-out questions are asked first, so theirs are the first pictures of the report.
+                let judged: Vec<_> = report.pictures.iter().zip(drawn).collect();
+                let wrong = Task::ALL.into_iter().flat_map(|task| {
+                    let failed = judged
+                        .iter()
+                        .filter(move |(judged, _)| judged.task == task && !judged.right);
+                    failed.take(Self::SIDE)
+                });
+                let tile = |(Judged { prompt, sight, .. }, image): &(&Judged, RgbImage)| {
+                    (image.clone(), format!("{prompt} | seen: {sight}"))
+                };
+                sheet(path, wrong.map(tile), Self::SIDE)?;
             }
         }
         bar.finish_and_clear();
+        if let Some(path) = &self.grid {
+            let asked = assortment(&judging.world, Split::HeldOut, Self::SIDE * Self::SIDE);
+            let bar = progress("drawing the grid", asked.len());
+            let mut tiles = Vec::with_capacity(asked.len());
+            for question in asked {
+                let image = subject.draw(&question.text, 1, 1, &options)?;
+                tiles.extend(image.into_iter().map(|image| (image, question.text.clone())));
+                bar.inc(1);
+            }
+            bar.finish_and_clear();
+            sheet(path, tiles, Self::SIDE)?;
+        }
         self.common.publish(&report)
     }
 }

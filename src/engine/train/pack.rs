@@ -58,6 +58,8 @@ impl Session {
             shards,
             // The base model's twin was trained on other pictures.
             twin: None,
+            // Nor is the record of its training that of what came after.
+            training: None,
             ..self.base.clone()
         };
         put(MANIFEST, manifest.to_json().map_err(WeightsError::from)?);
