@@ -40,8 +40,9 @@ def draw(axes, rows, rates, style):
             axis.plot(scales, means, marker="o", markersize=3, label=label, **look)
             axis.fill_between(scales, low, high, color=look["color"], alpha=0.25, linewidth=0)
         axis.set_xticks(list(scales))
-        axis.set_ylim(0, None)
         axis.grid(alpha=0.3)
+    # The panels of a row share their axis: only now is it as high as the highest needs.
+    axes[0].set_ylim(bottom=0)
     axes[0].set_ylabel("|F - F_k| / |F|")
     axes[0].legend(frameon=False, fontsize="x-small")
 

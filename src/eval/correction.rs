@@ -235,7 +235,8 @@ impl fmt::Display for CorrectionReport {
             f,
             "\nThe same over images drawn from the captions of those scenes, each seed once with flips at the first \
              {flipped_scales} scales and once without: F and PSNR are against the network's own unflipped image. Later bits kept: \
-             those of the unflipped image follow the flips; in the other rows the transformer draws them."
+             those of the unflipped image follow the flips, which takes knowing that image; in the other rows the transformer \
+             draws them, and knows only the caption and the damage."
         )
     }
 }

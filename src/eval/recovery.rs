@@ -27,7 +27,7 @@ const BATCH: usize = 8;
 pub enum Answer {
     /// Nothing is flipped.
     Unflipped,
-    /// They are those of the unflipped image, as if nobody had seen the damage.
+    /// They are those of the unflipped image, as if nobody had seen the damage. No transformer could know them.
     Kept,
     /// The transformer draws them, with the noise that the unflipped image had.
     Drawn,

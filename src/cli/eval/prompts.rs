@@ -38,8 +38,8 @@ pub(super) struct EvalPrompts {
     /// with .txt
     #[arg(long, value_name = "FILE")]
     grid: Option<PathBuf>,
-    /// PNG file for the first ten held-out pictures of each kind that were judged wrong; prompts and what was seen get the
-    /// same name with .txt
+    /// PNG file for the first ten held-out prompts of each kind whose first seed's picture was judged wrong; prompts and what
+    /// was seen get the same name with .txt
     #[arg(long, value_name = "FILE")]
     failures: Option<PathBuf>,
 }
@@ -72,7 +72,7 @@ impl EvalPrompts {
                 let wrong = Task::ALL.into_iter().flat_map(|task| {
                     let failed = judged
                         .iter()
-                        .filter(move |(judged, _)| judged.task == task && !judged.right);
+                        .filter(move |(judged, _)| judged.task == task && judged.seed == 1 && !judged.right);
                     failed.take(Self::SIDE)
                 });
                 let tile = |(Judged { prompt, sight, .. }, image): &(&Judged, RgbImage)| {
