@@ -23,6 +23,8 @@ export function launch() {
       "--no-sandbox",
       "--enable-unsafe-webgpu",
       "--use-webgpu-adapter=swiftshader",
+      // Buffers that nothing refers to any more are gone once garbage is collected, which a test can then ask for.
+      "--js-flags=--expose-gc",
       "--disable-background-networking",
       "--no-first-run",
     ],
