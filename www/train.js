@@ -31,6 +31,8 @@ const SAVE_WITHIN = 30_000;
 const RECENT = 12;
 /** Pictures that were looked at until ten were learned, in steps of four: the measure of the page's own estimate. */
 const TEN = 200 * 4;
+/** Milliseconds that a picture of a step takes the CPU engine with the default model on two cores (docs/performance.md). */
+const MEASURED = 480;
 
 export class Trainer {
   #page;
@@ -407,7 +409,8 @@ export class Trainer {
     if (ms !== undefined) {
       return `On this device a step of ${size} takes ${duration(ms)} now, so ten pictures would take about ${minutes(steps * ms)}.`;
     }
-    return `How long a step of ${size} takes on this device shows as soon as one is done; ten pictures took about ${count(steps)} of them.`;
+    const before = MEASURED * batch;
+    return `Without a graphics card a step of ${size} took the built-in model about ${duration(before)}, so ten pictures would take about ${minutes(steps * before)}; how long it is here shows after the first step.`;
   }
 
   #curves() {

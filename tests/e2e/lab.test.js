@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { FRUGAL, accessible, draw, drop, inEveryWidth, open, pixels, reach, screenshot, setUp } from "./visit.js";
+import { FRUGAL, accessible, draw, drop, inEveryWidth, open, pixels, reach, screenshot, setUp, shoot } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json&engine=cpu";
 const SCALES = 5;
@@ -400,7 +400,7 @@ test("with the shipped model and its twin, flips of a tenth of the bits cost les
   for (const { psnr } of [kept, paid, model, twin]) assert.match(psnr, /^[\d.]+ dB$/);
   // What both draw is still the apple and not noise.
   for (const { name, psnr } of [model, twin]) assert.ok(parseFloat(psnr) > 12, `${name}: ${psnr}`);
-  await screenshot(page, "lab-default");
+  await shoot(page, "lab-default");
   assert.deepEqual(errors, []);
   await page.close();
 });
