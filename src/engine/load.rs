@@ -2,6 +2,7 @@
 
 use super::protocol::{Defaults, Event, ModelInfo, Phase};
 use super::{Engine, EngineError, Files, Host, aspect};
+use crate::kernels::packed::Form;
 use crate::model::config::{T5Config, TransformerConfig};
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::{self, T5Encoder};
@@ -9,7 +10,7 @@ use crate::model::text::PromptEncoder;
 use crate::model::transformer::{self, Transformer};
 use crate::model::vae::{Decoder, Encoder};
 use crate::weights::manifest::{Shard, TokenizerFile};
-use crate::weights::{Manifest, Tensors, WeightsError, load_module, shards};
+use crate::weights::{Manifest, Tensors, WeightsError, load_module, load_module_as, shards};
 use burn::tensor::Device;
 use std::cell::OnceCell;
 
@@ -31,6 +32,19 @@ impl Engine {
         device: &Device,
         host: &impl Host,
     ) -> Result<Self, EngineError> {
+        Self::load_as(Form::F32, manifest, files, device, host).await
+    }
+
+    /// As [`load`](Self::load); the weights of the transformer's and the text encoder's layers are kept in `form` on graphics
+    /// devices, as f32 on the CPU.
+    pub async fn load_as(
+        form: Form,
+        manifest: &str,
+        files: &impl Files,
+        device: &Device,
+        host: &impl Host,
+    ) -> Result<Self, EngineError> {
+        let form = if *device == Device::flex() { Form::F32 } else { form };
         let json = files.read(manifest, &mut |_| {}).await?;
         let manifest = Manifest::parse(&json).map_err(WeightsError::from)?;
         let missing = EngineError::Incomplete;
@@ -48,12 +62,15 @@ impl Engine {
             Some(pieces) => PromptEncoder::with_vocabulary(&tokenizer, limit, &manifest.words, pieces)?,
             None => PromptEncoder::new(&tokenizer, limit)?,
         };
-        let (text_encoder, transformer) = download.drawing(&manifest, text_encoder, transformer, device).await?;
+        let (text_encoder, transformer) = download
+            .drawing(form, &manifest, text_encoder, transformer, device)
+            .await?;
         let tensors = &mut download.tensors(&manifest, DECODER).await?;
         let decoder = load_module(Decoder::new(vae, device)?, tensors, str::to_string)?;
 
         let engine = Self {
             device: device.clone(),
+            weights: form,
             prompts,
             text_encoder,
             transformer,
@@ -97,10 +114,11 @@ impl Engine {
         }
         let shards = needed(&manifest, &[TEXT_ENCODER, TRANSFORMER]);
         let mut download = Loader::new(files, host, shards.iter().map(|shard| shard.bytes).sum());
-        let drawing = download.drawing(&manifest, text_encoder, transformer, &self.device);
+        let drawing = download.drawing(self.weights, &manifest, text_encoder, transformer, &self.device);
         let (text_encoder, transformer) = drawing.await?;
         let twin = Self {
             device: self.device.clone(),
+            weights: self.weights,
             prompts: self.prompts.clone(),
             text_encoder,
             transformer,
@@ -229,18 +247,20 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
     /// The two networks that turn a prompt into bits.
     async fn drawing(
         &mut self,
+        form: Form,
         manifest: &Manifest,
         text_encoder: &T5Config,
         transformer: &TransformerConfig,
         device: &Device,
     ) -> Result<(T5Encoder, Transformer), EngineError> {
         let tensors = &mut self.tensors(manifest, TEXT_ENCODER).await?;
-        let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, t5::official_name)?;
+        let text_encoder = T5Encoder::new(text_encoder, device)?;
+        let text_encoder = load_module_as(form, text_encoder, tensors, t5::official_name)?;
         let tensors = &mut self.tensors(manifest, TRANSFORMER).await?;
         let transformer = Transformer::new(transformer, device)?;
         Ok((
             text_encoder,
-            load_module(transformer, tensors, transformer::official_name)?,
+            load_module_as(form, transformer, tensors, transformer::official_name)?,
         ))
     }
 

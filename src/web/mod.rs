@@ -6,7 +6,8 @@ mod keep;
 
 use crate::engine::protocol::{Bits, Event, Flips, Options, PROTOCOL, Pace, Picture, Study};
 use crate::engine::train::{Material, Session};
-use crate::engine::{Engine, EngineError, Gpu, Host};
+use crate::engine::{Engine, EngineError, Gpu, Host, tuned};
+use crate::kernels::{self, packed::Form};
 use burn::tensor::Device;
 use files::{JsFiles, WebFiles};
 use host::{JsHost, WorkerHost};
@@ -36,6 +37,18 @@ pub fn protocol() -> u32 {
     PROTOCOL
 }
 
+/// How products are computed since a model was loaded on WebGPU, to be kept under the graphics card's name.
+#[wasm_bindgen]
+pub fn tuning() -> String {
+    tuned()
+}
+
+/// Has WebGPU run burn's operations instead of the shaders of this project, to measure both in one page (bench/page.js).
+#[wasm_bindgen(js_name = useShaders)]
+pub fn use_shaders(on: bool) {
+    kernels::use_shaders(on);
+}
+
 /// A loaded model on one device. Errors go to the host as events, never as exceptions.
 #[wasm_bindgen]
 pub struct WebEngine {
@@ -48,12 +61,24 @@ pub struct WebEngine {
 
 #[wasm_bindgen]
 impl WebEngine {
-    /// Builds the model that the file `manifest` describes, on `"webgpu"` or `"cpu"`.
-    pub async fn load(manifest: String, files: JsFiles, device: String, host: JsHost) -> Option<WebEngine> {
+    /// Builds the model that the file `manifest` describes, on `"webgpu"` or `"cpu"`. `weights` says how a graphics card keeps
+    /// those of layers: `"f32"`, `"f16"`, `"q8"` or `"q4"`. `tuning` is what [`tuning`] told on the same
+    /// card before, or `software`; left out, it is found out, which takes a second.
+    pub async fn load(
+        manifest: String,
+        files: JsFiles,
+        device: String,
+        weights: String,
+        tuning: Option<String>,
+        host: JsHost,
+    ) -> Option<WebEngine> {
         console_error_panic_hook::set_once();
         let cancelled = Rc::new(Cell::new(false));
         let (files, host) = (WebFiles::new(files), WorkerHost::new(host, cancelled.clone()));
-        let engine = told(load(&manifest, &files, &device, &host).await, &host)?;
+        let form = Form::named(&weights).unwrap_or_default();
+        let device = told(open(&device, tuning.as_deref(), &host).await, &host)?;
+        let loading = Engine::load_as(form, &manifest, &files, &device, &host);
+        let engine = told(loading.await, &host)?;
         Some(Self {
             engine,
             files,
@@ -202,10 +227,11 @@ fn read<T: DeserializeOwned>(value: JsValue) -> Result<T, EngineError> {
     serde_wasm_bindgen::from_value(value).map_err(|error| EngineError::Options(error.to_string()))
 }
 
-async fn load(manifest: &str, files: &WebFiles, device: &str, host: &WorkerHost) -> Result<Engine, EngineError> {
-    let device = match device {
-        "webgpu" => Gpu::open().await?.device,
-        _ => Device::flex(),
-    };
-    Engine::load(manifest, files, &device, host).await
+async fn open(device: &str, tuning: Option<&str>, host: &WorkerHost) -> Result<Device, EngineError> {
+    if device != "webgpu" {
+        return Ok(Device::flex());
+    }
+    let gpu = Gpu::open().await?;
+    gpu.tune(tuning, &|| host.now()).await;
+    Ok(gpu.device)
 }

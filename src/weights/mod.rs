@@ -28,7 +28,7 @@ mod tests;
 
 pub use error::WeightsError;
 pub use manifest::Manifest;
-pub use module::{export_module, load_module, parameter_shapes};
+pub use module::{export_module, load_module, load_module_as, parameter_shapes};
 
 #[cfg(not(target_family = "wasm"))]
 pub use directory::{load_directory, write_model};

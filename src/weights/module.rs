@@ -4,6 +4,8 @@
 //! that names in code and names in official checkpoints agree by construction.
 
 use super::{Tensors, WeightsError};
+use crate::kernels::packed::Form;
+use crate::model::nn;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{DType, Tensor, TensorData};
 
@@ -16,8 +18,20 @@ pub fn load_module<M: Module>(
     tensors: &mut Tensors,
     rename: impl Fn(&str) -> String,
 ) -> Result<M, WeightsError> {
+    load_module_as(Form::F32, module, tensors, rename)
+}
+
+/// As [`load_module`]; the weights of layers are kept in `form`.
+pub fn load_module_as<M: Module>(
+    form: Form,
+    module: M,
+    tensors: &mut Tensors,
+    rename: impl Fn(&str) -> String,
+) -> Result<M, WeightsError> {
     let mut loader = Loader {
+        form,
         path: Vec::new(),
+        containers: Vec::new(),
         tensors,
         rename,
         missing: Vec::new(),
@@ -34,7 +48,9 @@ pub fn load_module<M: Module>(
 }
 
 struct Loader<'a, F> {
+    form: Form,
     path: Vec<String>,
+    containers: Vec<String>,
     tensors: &'a mut Tensors,
     rename: F,
     missing: Vec<String>,
@@ -42,12 +58,14 @@ struct Loader<'a, F> {
 }
 
 impl<F: Fn(&str) -> String> ModuleMapper for Loader<'_, F> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_string());
+        self.containers.push(container_type.to_string());
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
         self.path.pop();
+        self.containers.pop();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -72,7 +90,10 @@ impl<F: Fn(&str) -> String> ModuleMapper for Loader<'_, F> {
             });
             return param;
         }
-        let tensor = Tensor::from_data(data.convert::<f32>(), &param.lazy_device());
+        let container = self.containers.last().map_or("", String::as_str);
+        let field = self.path.last().map_or("", String::as_str);
+        let data = nn::kept_as(self.form, container, field).pack(data);
+        let tensor = Tensor::from_data(data, &param.lazy_device());
         let id = param.id;
         param.transform_for_load(tensor, id)
     }
