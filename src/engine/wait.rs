@@ -161,10 +161,13 @@ mod tests {
     fn few_layers_are_under_way() {
         for (name, device) in crate::golden::devices() {
             let mut ahead = Ahead::new(&device);
+            let mut most = 0;
             for _ in 0..9 {
                 pollster::block_on(ahead.layer()).unwrap();
-                assert!(ahead.reads.len() <= LAYERS_AHEAD, "{name}");
+                most = most.max(ahead.reads.len());
             }
+            // Without a queue there is nothing to wait for.
+            assert_eq!(most, if name == "flex" { 0 } else { LAYERS_AHEAD }, "{name}");
             pollster::block_on(ahead.all()).unwrap();
             assert_eq!(ahead.reads.len(), 0, "{name}");
         }

@@ -331,7 +331,7 @@ test("the views show the picture, what a scale added, and its bits", async () =>
   assert.ok(residual.width === residual.height && residual.width % 35 === 0, `${residual.width} x ${residual.height}`);
   assert.notDeepEqual(residual.colours, picture.colours);
   assert.match((await page.locator("#canvas").getAttribute("aria-label")) ?? "", /scale 2 of 5, its residual in the latent/);
-  await screenshot(page, "residual");
+  await shoot(page, "residual");
   // The last scale is as fine as the latent, so its codes are added as they are: two colours, those of its bits.
   await page.locator("#strip button").nth(4).click();
   const last = await pixels(page, "#canvas");
