@@ -23,6 +23,10 @@ use std::path::Path;
 const WORDS: &str = "a red green blue apple pear car on background";
 const SCALES: usize = 5;
 const TWIN: &str = "twin/manifest.json";
+/// Where the model of many shards lies, below the tiny one.
+const MANY: &str = "many";
+/// Largest shard of all models here.
+const SHARD: u64 = 256 << 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let target = std::env::args().nth(1).ok_or("say which folder to write")?;
@@ -31,7 +35,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::fs::remove_dir_all(target)?;
     }
     let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
-    write(target, &std::fs::read(tokenizer)?)
+    let tokenizer = std::fs::read(tokenizer)?;
+    write(target, &tokenizer)?;
+    write_many(&target.join(MANY), &tokenizer)
+}
+
+/// Writes a model that is far larger than what the page's heap may grow to while it loads one onto a graphics device, in shards
+/// of a few megabytes.
+fn write_many(target: &Path, tokenizer: &[u8]) -> Result<(), Box<dyn Error>> {
+    let mut manifest = manifest(tokenizer)?;
+    manifest.name = "Random model of many shards".to_string();
+    if let Some(transformer) = &mut manifest.transformer {
+        transformer.embed_dim = 512;
+        transformer.num_heads = 8;
+        transformer.ffn_hidden = 2048;
+        transformer.depth = 10;
+    }
+    write_model(target, manifest, 3, Some(tokenizer), 16 * SHARD)
 }
 
 /// Writes the folder `target`, which must not exist, with the T5 tokenizer's JSON and a twin that draws other noise.
@@ -52,8 +72,8 @@ pub fn write(target: &Path, tokenizer: &[u8]) -> Result<(), Box<dyn Error>> {
         .parent()
         .ok_or("the twin has a folder of its own")?
         .to_path_buf();
-    write_model(target, whole, 1, Some(tokenizer))?;
-    write_model(&folder, twin, 2, None)
+    write_model(target, whole, 1, Some(tokenizer), SHARD)?;
+    write_model(&folder, twin, 2, None, SHARD)
 }
 
 fn write_model(
@@ -61,6 +81,7 @@ fn write_model(
     mut manifest: Manifest,
     seed: u64,
     tokenizer: Option<&[u8]>,
+    max_bytes: u64,
 ) -> Result<(), Box<dyn Error>> {
     let tensors = tensors(&manifest, seed)?;
     let writer = DirectoryWriter::create(target)?;
@@ -68,7 +89,7 @@ fn write_model(
         writer.write("tokenizer.json", tokenizer)?;
     }
     let options = PackOptions {
-        max_bytes: 256 << 10,
+        max_bytes,
         dtype: Some(FloatType::F16),
     };
     for (shard, bytes) in shards::pack(&tensors, &options)? {

@@ -14,7 +14,7 @@ import { minify } from "terser";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const www = join(root, "www");
 /** Made by the build of the page. */
-const BUILT = ["infinity-web.js", "infinity-web_bg.wasm"];
+const BUILT = ["infinity-web.js", "infinity-web_bg.wasm", "engine-size.js"];
 /** This project's own, by what a manifest calls them. */
 const LICENCES = [["MIT", "LICENSE-MIT"], ["Apache-2.0", "LICENSE-APACHE"]];
 const ENTRIES = ["embed/element.js", "embed/engine.js", "worker.js"];

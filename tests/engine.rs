@@ -202,6 +202,7 @@ fn loading_tells_how_far_it_is_and_what_the_model_is() {
     let ModelInfo {
         name,
         bytes,
+        shard,
         bits,
         aspects,
         words,
@@ -212,7 +213,68 @@ fn loading_tells_how_far_it_is_and_what_the_model_is() {
     // All that is downloaded but the manifest. The twin's files are its own.
     let ours = |name: &str| (name.ends_with(".safetensors") || name == "tokenizer.json") && !name.contains('/');
     let files = files.0.iter().filter(|(name, _)| ours(name));
-    assert_eq!(*bytes, files.map(|(_, bytes)| bytes.len() as u64).sum::<u64>());
+    let sizes = files.map(|(name, bytes)| (name, bytes.len() as u64));
+    assert_eq!(*bytes, sizes.clone().map(|(_, bytes)| bytes).sum::<u64>());
+    let shards = sizes.filter(|(name, _)| name.ends_with(".safetensors"));
+    assert_eq!(Some(*shard), shards.map(|(_, bytes)| bytes).max());
+}
+
+#[test]
+fn tensors_that_no_network_takes_are_refused_by_name() {
+    let files = Memory::tiny().with_manifest(|manifest| {
+        let shards = manifest["shards"].as_array_mut().unwrap();
+        let shard = shards.iter_mut().find(|shard| holds(shard, "vae.decoder.")).unwrap();
+        let tensors = shard["tensors"].as_object_mut().unwrap();
+        let ours = |name: &&String| name.starts_with("vae.decoder.");
+        let name = tensors.keys().find(ours).unwrap().clone();
+        let tensor = tensors.remove(&name).unwrap();
+        tensors.insert("vae.decoder.extra.weight".to_string(), tensor);
+    });
+    let error = load(&files, &Device::flex()).err().unwrap();
+    assert_eq!(error.code(), "weights");
+    assert!(error.to_string().contains("`extra.weight`"), "{error}");
+}
+
+#[test]
+fn residuals_are_what_the_codes_add_to_the_latent() {
+    const D: usize = 16;
+    for device in [Device::flex(), wgpu()] {
+        let mut scales = 0;
+        for event in draw(&tiny(&device), apple(1.0)).unwrap() {
+            let Event::Scale {
+                k,
+                of,
+                height,
+                width,
+                bits,
+                residual,
+                ..
+            } = event
+            else {
+                continue;
+            };
+            scales += 1;
+            assert_eq!((residual.height, residual.width), (8, 8));
+            let levels: Vec<i8> = residual.levels.iter().map(|&level| level as i8).collect();
+            assert_eq!(levels.len(), D * 64);
+            // Scales of one token and of the latent's own size are added as they are, those between resized.
+            let (rows, columns) = (8 / height, 8 / width);
+            let code = |i: usize| {
+                let (channel, y, x) = (i / 64, i / 8 % 8, i % 8);
+                let token = y / rows * width + x / columns;
+                if bits[token] >> channel & 1 == 1 { 127 } else { -127 }
+            };
+            if k == 1 || k == of {
+                assert!(
+                    levels.iter().enumerate().all(|(i, &level)| level == code(i)),
+                    "scale {k}"
+                );
+            } else {
+                assert!(levels.iter().any(|level| level.abs() < 127), "scale {k}");
+            }
+        }
+        assert_eq!(scales, SCALES);
+    }
 }
 
 #[test]

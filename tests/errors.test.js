@@ -25,6 +25,11 @@ test("what browsers say when memory runs out has a code and a sentence of its ow
     "RangeError: Array buffer allocation failed",
     "RangeError: WebAssembly.Memory.grow(): Maximum memory size exceeded",
     "Uncaught InternalError: out of memory",
+    // src/web/memory.rs, then the texts of panics that it leaves.
+    "Uncaught Error: out of memory: the engine's heap cannot grow any further",
+    "panicked at cubecl-wgpu/src/compute/device_poison.rs:42:17:\nwgpu error: Out of Memory",
+    "panicked at burn-cubecl/src/lib.rs:1:1:\nout of device memory allocating 268435456 bytes",
+    "panicked at burn-cubecl/src/lib.rs:1:1:\ncan't allocate buffer of size: 5000000000",
   ]) {
     const { code, message } = crash(reason);
     assert.equal(code, "out-of-memory", reason);

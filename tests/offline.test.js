@@ -14,6 +14,6 @@ test("every script is built into the page and kept for visits without a connecti
   const lists = [...read("../www/sw.js").matchAll(/const (?:FILES|LATER) = \[([^\]]*)\]/g)].map(([, list]) => list);
   assert.equal(lists.length, 2);
   const kept = [...lists.join().matchAll(/"([^"]+)"/g)].map(([, name]) => name);
-  const made = ["./", "infinity-web.js", "infinity-web_bg.wasm"];
+  const made = ["./", "infinity-web.js", "infinity-web_bg.wasm", "engine-size.js"];
   assert.deepEqual(kept.sort(), [...copied.filter((name) => name !== "sw.js").map((name) => name?.split("/").at(-1)), ...made].sort());
 });

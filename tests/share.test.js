@@ -19,7 +19,7 @@ const SCALES = [[1, 1], [2, 2], [4, 4], [6, 6], [8, 8]];
 /** @param {number} bits @returns {import("../www/protocol.js").ModelInfo} */
 function model(bits) {
   return {
-    name: "test", licence: "", bytes: 0, parameters: 0, bits, codec: "0badcafe", examples: [], words: [],
+    name: "test", licence: "", bytes: 0, shard: 0, parameters: 0, bits, codec: "0badcafe", examples: [], words: [],
     aspects: [
       { name: "1:1", width: 128, height: 128, scales: SCALES },
       { name: "3:1", width: 192, height: 64, scales: SCALES.map(([h, w]) => [h, 3 * w]) },

@@ -60,23 +60,33 @@ export function fromBytes(bytes, tokens, d) {
 }
 
 /**
- * The `d` bit planes of one scale side by side, as level 0 or 1 of a sheet of cells: `columns` planes a row, one empty cell
- * between them.
+ * `d` planes side by side as one sheet of cells: `columns` planes a row, one empty cell between them, which is -1.
+ * @param {number} height of a plane
+ * @param {number} width of a plane
+ * @param {number} d
+ * @param {(p: number, y: number, x: number) => number} value of plane `p`, from 0 to 1
+ */
+export function arrange(height, width, d, value) {
+  const columns = Math.max(1, Math.round(Math.sqrt((d * (height + 1)) / (width + 1))));
+  const rows = Math.ceil(d / columns);
+  const size = { width: columns * (width + 1) - 1, height: rows * (height + 1) - 1 };
+  const cells = new Float32Array(size.width * size.height).fill(-1);
+  for (let p = 0; p < d; p++) {
+    const [left, top] = [(p % columns) * (width + 1), Math.floor(p / columns) * (height + 1)];
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) cells[(top + y) * size.width + left + x] = value(p, y, x);
+    }
+  }
+  return { ...size, cells };
+}
+
+/**
+ * The `d` bit planes of one scale, as level 0 or 1 of a sheet.
  * @param {Words} words
  * @param {number} height in tokens
  * @param {number} width in tokens
  * @param {number} d
  */
 export function planes(words, height, width, d) {
-  const columns = Math.max(1, Math.round(Math.sqrt((d * (height + 1)) / (width + 1))));
-  const rows = Math.ceil(d / columns);
-  const sheet = { width: columns * (width + 1) - 1, height: rows * (height + 1) - 1 };
-  const cells = new Int8Array(sheet.width * sheet.height).fill(-1);
-  for (let p = 0; p < d; p++) {
-    const [left, top] = [(p % columns) * (width + 1), Math.floor(p / columns) * (height + 1)];
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) cells[(top + y) * sheet.width + left + x] = bitAt(words, y * width + x, p, d);
-    }
-  }
-  return { ...sheet, cells };
+  return arrange(height, width, d, (p, y, x) => bitAt(words, y * width + x, p, d));
 }

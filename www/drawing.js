@@ -1,6 +1,6 @@
 // One image with all its scales, as far as they have arrived, and the pictures that can be made of it.
 
-import { planes } from "./bits.js";
+import { arrange, planes } from "./bits.js";
 
 /** @typedef {import("./protocol.js").Scale} Scale */
 /** @typedef {import("./protocol.js").Aspect} Aspect */
@@ -63,7 +63,7 @@ export function picture({ image }) {
 }
 
 /**
- * One scale of a drawing as its picture so far, as what it added to the picture, or as its bits; or what it was
+ * One scale of a drawing as its picture so far, as the residual that it added to the latent, or as its bits; or what it was
  * read from.
  * @param {Drawing} drawing
  * @param {number} k from 1
@@ -73,40 +73,43 @@ export function render(drawing, k, view) {
   const scale = drawing.scales[k - 1];
   if (!scale) throw new Error(`scale ${k} was not drawn`);
   if (view === "original" && drawing.original) return drawing.original;
-  if (view === "bits") return bitSheet(scale, drawing.bitsPerToken);
-  return view === "residual" ? residual(scale, drawing.scales[k - 2]) : picture(scale);
+  if (view === "residual") return residualSheet(scale);
+  return view === "bits" ? bitSheet(scale, drawing.bitsPerToken) : picture(scale);
 }
 
-/**
- * What a scale changed, around a middle gray.
- * @param {Scale} scale
- * @param {Scale | undefined} before
- */
-function residual({ image }, before) {
-  const pixels = new ImageData(image.width, image.height);
-  const earlier = before?.image.rgba;
-  image.rgba.forEach((level, i) => {
-    pixels.data[i] = i % 4 === 3 ? 255 : 128 + level - (earlier?.[i] ?? 128);
-  });
-  return pixels;
-}
+const LIT = [236, 179, 64];
+const DARK = [42, 46, 68];
 
-const LIT = [236, 179, 64, 255];
-const DARK = [42, 46, 68, 255];
-
-/**
- * @param {Scale} scale
- * @param {number} d
- */
+/** @param {Scale} scale @param {number} d */
 function bitSheet({ bits, height, width }, d) {
-  const sheet = planes(bits, height, width, d);
+  return coloured(planes(bits, height, width, d));
+}
+
+/**
+ * R_k in the size of the latent, channel by channel: between the colours of its bits, which it has where the scale is as fine as the
+ * latent.
+ * @param {Scale} scale
+ */
+function residualSheet({ residual: { height, width, levels } }) {
+  const signed = new Int8Array(levels.buffer);
+  const size = height * width;
+  return coloured(arrange(height, width, signed.length / size, (p, y, x) => ((signed[p * size + y * width + x] ?? 0) / 127 + 1) / 2));
+}
+
+/**
+ * A sheet of cells from 0 to 1 as a picture.
+ * @param {ReturnType<typeof arrange>} sheet
+ */
+function coloured({ width, height, cells }) {
   // Large enough that a canvas shows sharp cells at any size.
-  const zoom = Math.max(1, Math.floor(1024 / Math.max(sheet.width, sheet.height)));
-  const pixels = new ImageData(sheet.width * zoom, sheet.height * zoom);
+  const zoom = Math.max(1, Math.floor(1024 / Math.max(width, height)));
+  const pixels = new ImageData(width * zoom, height * zoom);
   for (let y = 0; y < pixels.height; y++) {
     for (let x = 0; x < pixels.width; x++) {
-      const cell = sheet.cells[Math.floor(y / zoom) * sheet.width + Math.floor(x / zoom)] ?? -1;
-      if (cell >= 0) pixels.data.set(cell ? LIT : DARK, 4 * (y * pixels.width + x));
+      const cell = cells[Math.floor(y / zoom) * width + Math.floor(x / zoom)] ?? -1;
+      if (cell < 0) continue;
+      const colour = DARK.map((dark, i) => dark + cell * ((LIT[i] ?? 0) - dark));
+      pixels.data.set([...colour, 255], 4 * (y * pixels.width + x));
     }
   }
   return pixels;

@@ -32,8 +32,10 @@ export class EngineClient {
     });
   }
 
-  /** Size of the engine's wasm heap in bytes. */
+  /** The most that the engine's wasm heap has been, in bytes: it never shrinks. */
   memory = 0;
+  /** Bytes that the engine holds on a graphics device. */
+  deviceMemory = 0;
 
   /**
    * Fetches and builds the model. Resolves with what the model says of itself.
@@ -160,7 +162,7 @@ export class EngineClient {
     return this.#run({ type: "forget" }, () => {});
   }
 
-  /** Ends the work within one layer, a training within one step; its promise resolves with `cancelled`. */
+  /** Ends the work at once, a training within one step; its promise resolves with `cancelled`. */
   cancel() {
     // Never ahead of the command that it is to end.
     this.#ready.promise.then(() => this.#send({ type: "cancel" }), () => {});
@@ -221,6 +223,7 @@ export class EngineClient {
         break;
       case "memory":
         this.memory = event.bytes;
+        this.deviceMemory = event.device ?? this.deviceMemory;
         break;
       case "crashed":
         this.#fail(crash(event.message));

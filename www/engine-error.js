@@ -35,7 +35,8 @@
 /** What ends the engine by itself: only another one helps. @type {ErrorCode[]} */
 const CRASHES = ["crashed", "out-of-memory", "device-lost"];
 /** How browsers say that memory ran out: of the wasm's heap, of the page, of the graphics card. */
-const MEMORY = /out of memory|out of bounds memory access|memory access out of bounds|RangeError.*(?:alloc|memory|array buffer)/i;
+const MEMORY =
+  /out of (?:device )?memory|can't allocate buffer|out of bounds memory access|memory access out of bounds|RangeError.*(?:alloc|memory|array buffer)/i;
 
 /**
  * What has ended the engine's thread, as an error.

@@ -3,7 +3,8 @@ import type { EngineEvent, Flips, Options, Pace, Study, Words } from "./protocol
 
 /** What the engine needs from its thread. */
 export interface Host {
-  emit(event: EngineEvent): void;
+  /** `device` are the bytes that the engine holds on a graphics device. */
+  emit(event: EngineEvent, device?: number): void;
   /** Resolves after messages that wait, such as a cancel, have been delivered. */
   breathe(): Promise<void>;
 }

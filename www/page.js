@@ -129,11 +129,12 @@ async function start(choice, news) {
     if (broken && running === "webgpu" && choice === "auto") {
       return start("cpu", "WebGPU failed while loading, so the CPU engine took over.");
     }
+    const stopped = error instanceof EngineError && error.code === "disposed";
     stage.veil("The model is not loaded");
     retry.hidden = false;
-    form.showError(null, explain(error));
-    lab.fail(explain(error));
-    status.textContent = "";
+    if (!stopped) form.showError(null, explain(error));
+    lab.fail(stopped ? "Loading was stopped." : explain(error));
+    status.textContent = stopped ? "Loading was stopped." : "";
     return work("failed");
   }
   if (typeof source === "string") lender = { codec: model.codec, address: address.get("model") };
@@ -144,11 +145,7 @@ async function start(choice, news) {
   trainer.fill(model);
   stage.veil("Type a prompt and press Generate");
   status.textContent = news ?? "Ready.";
-  Object.assign(performanceDialog.figures, {
-    model: model.name,
-    loadMs: performance.now() - began,
-    wasmHeapBytes: mine.memory,
-  });
+  performanceDialog.loaded(model, mine, running, performance.now() - began);
   work("idle");
   navigator.serviceWorker?.register("sw.js").catch(() => {}); // not in every window; the page works without
   if (location.hash.startsWith(SHARED) && !stage.drawing) await interrupt(openLink);
@@ -176,7 +173,7 @@ function onLoading(event) {
  * @param {() => Promise<void>} act
  */
 async function interrupt(act) {
-  if (!stop.disabled) halt();
+  if (document.body.dataset.state === "drawing") halt();
   await job;
   if (document.body.dataset.state !== "idle") return;
   form.clearErrors();
@@ -191,6 +188,7 @@ async function attempt(act) {
   const [mine, engine] = [client, running];
   try {
     await act();
+    if (mine && mine === client) performanceDialog.measure(mine);
     if (mine === client) work("idle");
   } catch (error) {
     if (mine !== client) return;
@@ -258,7 +256,6 @@ async function drawOne(options, i, count) {
   });
   if (end.type === "finished" && drawing) {
     performanceDialog.ran(drawing, end.ms);
-    performanceDialog.figures.wasmHeapBytes = client.memory;
     finish(drawing, options.keep !== undefined);
   }
   return end;
@@ -388,16 +385,17 @@ function work(state) {
   document.body.dataset.state = state;
   lab.state(state);
   generate.disabled = state !== "idle";
-  stop.disabled = state !== "drawing";
+  stop.disabled = state !== "drawing" && state !== "loading";
   element("reroll", HTMLButtonElement).disabled = state !== "idle";
   element("image-file", HTMLInputElement).disabled = state !== "idle";
   trainer.state(state);
 }
 
-/** Ends what the engine does, as the visitor wants it. */
+/** Ends what the engine does, as the visitor wants it. Nothing but its own end ends its loading. */
 function halt() {
   trainer.halt();
-  client?.cancel();
+  if (document.body.dataset.state === "loading") client?.dispose();
+  else client?.cancel();
 }
 
 /** @returns {EngineChoice} */

@@ -1,4 +1,4 @@
-// How fast it was: loading, the last image scale by scale, memory. To read, and to copy as JSON.
+// How fast it was: loading, the first image and the last one scale by scale, memory. To read, and to copy as JSON.
 
 import { element, make } from "./dom.js";
 import { count, duration, megabytes } from "./format.js";
@@ -10,7 +10,11 @@ import { count, duration, megabytes } from "./format.js";
  * @property {string} reason why this engine
  * @property {number} loadMs
  * @property {number} loadedBytes
- * @property {number} wasmHeapBytes
+ * @property {number} wasmHeapBytes the most that the engine's heap has been
+ * @property {number} loadHeapBytes the most that it was when the model was loaded
+ * @property {number | null} loadHeapBound what that should not exceed on WebGPU; on the CPU the weights themselves lie there
+ * @property {number} deviceBytes what the engine holds on the graphics device
+ * @property {Run | null} firstImage since the model was loaded, which compiles kernels
  * @property {Run | null} lastImage
  * @property {string} browser
  */
@@ -24,12 +28,15 @@ import { count, duration, megabytes } from "./format.js";
  * @property {{ height: number, width: number, ms: number }[]} scales
  */
 
+/** What the heap may take up while a model is loaded onto WebGPU, besides one shard. */
+const HEAP_ROOM = 64e6;
+
 export class PerformanceDialog {
   #dialog = element("performance", HTMLDialogElement);
   /** @type {Figures} */
   figures = {
-    model: "", engine: "", reason: "", loadMs: 0, loadedBytes: 0, wasmHeapBytes: 0, lastImage: null,
-    browser: navigator.userAgent,
+    model: "", engine: "", reason: "", loadMs: 0, loadedBytes: 0, wasmHeapBytes: 0, loadHeapBytes: 0, loadHeapBound: null,
+    deviceBytes: 0, firstImage: null, lastImage: null, browser: navigator.userAgent,
   };
 
   constructor() {
@@ -48,31 +55,59 @@ export class PerformanceDialog {
   }
 
   /**
+   * A model is there.
+   * @param {import("./protocol.js").ModelInfo} model
+   * @param {import("./engine-client.js").EngineClient} client
+   * @param {"webgpu" | "cpu" | undefined} engine
+   * @param {number} ms
+   */
+  loaded({ name, shard }, client, engine, ms) {
+    const loadHeapBound = engine === "webgpu" ? shard + HEAP_ROOM : null;
+    Object.assign(this.figures, { model: name, loadMs: ms, loadHeapBytes: client.memory, loadHeapBound, firstImage: null, lastImage: null });
+    this.measure(client);
+  }
+
+  /**
+   * The engine has done something.
+   * @param {import("./engine-client.js").EngineClient} client
+   */
+  measure(client) {
+    Object.assign(this.figures, { wasmHeapBytes: client.memory, deviceBytes: client.deviceMemory });
+  }
+
+  /**
    * A drawing came to its end.
    * @param {import("./drawing.js").Drawing} drawing
    * @param {number} ms
    */
   ran({ scales }, ms) {
     const tokens = scales.reduce((sum, { height, width }) => sum + height * width, 0);
-    this.figures.lastImage = {
+    const run = {
       firstScaleMs: scales[0]?.ms ?? 0,
       totalMs: ms,
       tokens,
       tokensPerSecond: (1000 * tokens) / ms,
       scales: scales.map(({ height, width, ms }) => ({ height, width, ms })),
     };
+    this.figures.firstImage ??= run;
+    this.figures.lastImage = run;
   }
 
   #show() {
     const { figures } = this;
-    const run = figures.lastImage;
+    const { firstImage, lastImage: run, loadHeapBytes, loadHeapBound, deviceBytes } = figures;
+    const loading = loadHeapBound
+      ? `${megabytes(loadHeapBytes)} of at most ${megabytes(loadHeapBound)} MB, its largest shard and 64 MB`
+      : `${megabytes(loadHeapBytes)} MB, in which the CPU engine keeps the weights`;
     /** @type {[string, string][]} */
     const lines = [
       ["Engine", figures.engine && `${figures.engine}: ${figures.reason}`],
       ["Loading", figures.loadMs ? `${duration(figures.loadMs)} for ${megabytes(figures.loadedBytes)} MB` : ""],
-      ["Heap of the engine", figures.wasmHeapBytes ? `${megabytes(figures.wasmHeapBytes)} MB` : ""],
-      ["First scale", run ? duration(run.firstScaleMs) : ""],
-      ["Whole image", run ? duration(run.totalMs) : ""],
+      ["Peak heap while loading", loadHeapBytes ? loading : ""],
+      ["Peak heap until now", figures.wasmHeapBytes ? `${megabytes(figures.wasmHeapBytes)} MB` : ""],
+      ["Graphics memory", figures.loadMs ? (deviceBytes ? `${megabytes(deviceBytes)} MB` : "none on the CPU engine") : ""],
+      ["First image, cold", firstImage ? `${duration(firstImage.totalMs)}, its first scale ${duration(firstImage.firstScaleMs)}` : ""],
+      ["Last image, warm", run && run !== firstImage ? `${duration(run.totalMs)}, its first scale ${duration(run.firstScaleMs)}` : ""],
       ["Tokens", run ? `${count(run.tokens)}, ${run.tokensPerSecond.toFixed(1)} a second` : ""],
     ];
     element("performance-figures", HTMLElement).replaceChildren(

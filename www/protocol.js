@@ -1,7 +1,7 @@
 // What page and worker say to each other: a mirror of src/engine/protocol.rs, and what the worker adds.
 
 /** Both sides must be of one build; the worker's first message carries this number. */
-export const PROTOCOL = 4;
+export const PROTOCOL = 5;
 
 /** @typedef {"auto" | "webgpu" | "cpu"} EngineChoice */
 
@@ -57,6 +57,7 @@ export const PROTOCOL = 4;
  * @property {string} name
  * @property {string} licence
  * @property {number} bytes size of weights and tokenizer as stored
+ * @property {number} shard size of its largest shard
  * @property {number} parameters
  * @property {number} bits bits of one token
  * @property {string} codec eight digits that tell this model's image tokenizer from others
@@ -69,8 +70,14 @@ export const PROTOCOL = 4;
 
 /** @typedef {{ width: number, height: number, rgba: Uint8Array<ArrayBuffer> }} Pixels */
 
+/**
+ * What a scale added to the running sum, R_k in the size of the latent: signed bytes, channel by channel and row by row, of which
+ * 127 is the component 1/sqrt(d) of a code.
+ * @typedef {{ height: number, width: number, levels: Uint8Array<ArrayBuffer> }} Residual
+ */
+
 /** @typedef {{ type: "started", prompt: string, seed: number, aspect: Aspect, unknownWords: string[] }} Started */
-/** @typedef {{ type: "scale", k: number, of: number, height: number, width: number, ms: number, bits: Words, image: Pixels, deviation?: Deviation }} Scale */
+/** @typedef {{ type: "scale", k: number, of: number, height: number, width: number, ms: number, bits: Words, residual: Residual, image: Pixels, deviation?: Deviation }} Scale */
 /** What an image's bits go through: nothing, flips with the old residuals kept, flips with later residuals quantised again. @typedef {"clean" | "flipped" | "requantised"} Treatment */
 /** @typedef {{ type: "path", path: Treatment, k: number, of: number, height: number, width: number, bits: Words, image: Pixels, deviation: Deviation }} Path */
 /** @typedef {{ type: "compared", aspect: Aspect, ms: number }} Compared */
@@ -123,7 +130,11 @@ export const PROTOCOL = 4;
 /** @typedef {{ type: "loaded", model: ModelInfo }} Loaded */
 /** @typedef {{ type: "inspected", name: string, licence: string, bytes: number, parameters: number }} Inspected */
 /** What the browser can keep of the model is kept. @typedef {{ type: "kept" }} Kept */
-/** Size of the wasm heap, which never shrinks. @typedef {{ type: "memory", bytes: number }} Memory */
+/**
+ * Size of the wasm heap, which never shrinks, and of what the engine holds on a graphics device; null on the CPU, and while that
+ * is not asked.
+ * @typedef {{ type: "memory", bytes: number, device: number | null }} Memory
+ */
 /** @typedef {{ type: "crashed", message: string }} Crashed */
 
 /**

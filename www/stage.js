@@ -1,4 +1,4 @@
-// The frame: one image large, in one of three views, or what covers it while there is none.
+// The frame: one image large, in one of its views, or what covers it while there is none.
 
 import { element } from "./dom.js";
 import { Filmstrip } from "./filmstrip.js";
@@ -87,10 +87,10 @@ export class Stage {
     const { drawing } = this;
     if (!drawing?.scales[k - 1]) return;
     paint(this.#canvas, render(drawing, k, this.#view));
-    this.#canvas.classList.toggle("cells", this.#view === "bits");
+    this.#canvas.classList.toggle("cells", this.#view === "bits" || this.#view === "residual");
     this.#canvas.hidden = false;
     this.#veil.hidden = true;
-    const what = { picture: "", residual: ", what it added", bits: ", its bits", original: ", the original" }[this.#view];
+    const what = { picture: "", residual: ", its residual in the latent, channel by channel", bits: ", its bits", original: ", the original" }[this.#view];
     this.#canvas.setAttribute("aria-label", `${drawing.title}, scale ${k} of ${drawing.aspect.scales.length}${what}`);
     this.shown = k;
     this.#strip.press(k);

@@ -2,7 +2,7 @@
 
 const CACHE = "page";
 const FILES = [
-  "./", "style.css", "favicon.svg", "infinity-web.js", "infinity-web_bg.wasm",
+  "./", "style.css", "favicon.svg", "infinity-web.js", "infinity-web_bg.wasm", "engine-size.js",
   "sample.png", "self-correction.json",
   "address.js", "bits.js", "checkpoints.js", "chips.js", "device.js", "dom.js", "download.js", "drawing.js", "dropped.js",
   "engine-client.js", "engine-error.js", "filmstrip.js", "fitted.js", "form.js", "format.js", "gallery.js",

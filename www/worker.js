@@ -2,6 +2,7 @@
 
 import init, { WebEngine, protocol } from "./infinity-web.js";
 import { chooseDevice } from "./device.js";
+import { ENGINE_BYTES } from "./engine-size.js";
 import { Meter } from "./meter.js";
 import { LocalFiles, RemoteFiles, keepRest } from "./model-files.js";
 import { PROTOCOL } from "./protocol.js";
@@ -15,21 +16,25 @@ import { Turn } from "./turn.js";
 let engine;
 /** The same model without self-correction, while somebody compares. @type {WebEngine | undefined} */
 let twin;
+/** What the twin is at: a stop is answered before its device has come to an end. */
+let twinWork = Promise.resolve();
 /** How the model was loaded. @type {import("./protocol.js").LoadCommand | undefined} */
 let origin;
 /** @type {WebAssembly.Memory | undefined} */
 let memory;
 
-/** @param {EngineEvent} event */
-function emit(event) {
-  if (memory && ["scale", "loaded", "step"].includes(event.type)) {
-    self.postMessage({ type: "memory", bytes: memory.buffer.byteLength });
-  }
+/**
+ * @param {EngineEvent} event
+ * @param {number} [device] bytes that the engine holds on a graphics device
+ */
+function emit(event, device) {
+  if (memory) self.postMessage({ type: "memory", bytes: memory.buffer.byteLength, device: device ?? null });
   self.postMessage(event, { transfer: buffers(event) });
 }
 
 /** What need not be copied on its way to the page. @param {EngineEvent} event */
 function buffers(event) {
+  if (event.type === "scale") return [event.image.rgba.buffer, event.residual.levels.buffer];
   if ("image" in event) return [event.image.rgba.buffer];
   return event.type === "packed" ? event.files.map(({ bytes }) => bytes.buffer) : [];
 }
@@ -74,7 +79,8 @@ async function obey(command) {
   switch (command.type) {
     case "generate":
       if (command.by === "model") return engine.generate(command.options, host);
-      return twin ? twin.generate(command.options, host) : fail("not-loaded", "the twin is not loaded; load it first");
+      if (!twin) return fail("not-loaded", "the twin is not loaded; load it first");
+      return (twinWork = twin.generate(command.options, host));
     case "decode":
       return engine.decode({ aspect: command.aspect, bits: command.bits }, host);
     case "encode":
@@ -113,7 +119,7 @@ async function loadTwin(engine, path) {
   if (!origin || Array.isArray(origin.source)) {
     return fail("download", "the twin of a model from this device is not among the chosen files; load the model from an address");
   }
-  freeTwin();
+  await freeTwin();
   const { source, cache } = origin;
   const base = typeof source === "string" ? source : source.manifest;
   const files = new RemoteFiles({ manifest: new URL(path, base).href, files: {} }, new Meter(emit), cache, "twin");
@@ -125,9 +131,11 @@ async function loadTwin(engine, path) {
   twin = await engine.loadTwin(files.manifest, files, host);
 }
 
-function freeTwin() {
-  twin?.free();
+async function freeTwin() {
+  const old = twin;
   twin = undefined;
+  await twinWork;
+  old?.free();
 }
 
 /**
@@ -198,6 +206,7 @@ async function load(command) {
   }
   emit({ type: "device", ...device });
   const meter = new Meter(emit);
+  meter.need(ENGINE_BYTES);
   const files = filesOf(source, meter, cache);
   try {
     await files.begin();
@@ -224,32 +233,30 @@ async function load(command) {
 }
 
 /**
- * The response of `url`, counted as it is read where its length is known.
+ * The response of `url`, counted as it is read.
  * @param {URL} url
  * @param {Meter} meter
  */
 async function streamed(url, meter) {
   const response = await fetch(url);
   if (!response.ok || !response.body) throw new Error(`HTTP ${response.status}`);
-  // The length of a compressed answer is not that of the bytes that come out of it.
-  const total = response.headers.has("Content-Encoding") ? 0 : Number(response.headers.get("Content-Length") ?? 0);
-  meter.need(total);
   const counter = new TransformStream({
     /**
      * @param {Uint8Array} chunk
      * @param {TransformStreamDefaultController} controller
      */
     transform(chunk, controller) {
-      if (total > 0) meter.arrive(chunk.byteLength);
+      meter.arrive(chunk.byteLength);
       controller.enqueue(chunk);
     },
   });
   return new Response(response.body.pipeThrough(counter), { headers: { "Content-Type": "application/wasm" } });
 }
 
-// A panic leaves the wasm instance unusable: say so and let the page start another worker.
+// A panic leaves the wasm instance unusable, and its text where src/web/memory.rs puts it: say so and let the page start another
+// worker.
 /** @param {unknown} reason */
-const crash = (reason) => emit({ type: "crashed", message: String(reason) });
+const crash = (reason) => emit({ type: "crashed", message: String(Reflect.get(self, "panicked") ?? reason) });
 self.addEventListener("error", (event) => {
   event.preventDefault();
   crash(event.message);

@@ -1,6 +1,7 @@
 //! Images to bits and bits to images, without a prompt: what a shared link holds, and what becomes of a visitor's picture.
 
 use super::protocol::{Bits, Event, Picture, Pixels};
+use super::wait::unless_stopped;
 use super::{Engine, EngineError, Files, Host, aspect, keep, picture};
 use crate::model::bits;
 use crate::model::quantizer::Quantizer;
@@ -91,13 +92,19 @@ impl Engine {
         host: &impl Host,
     ) -> Result<Option<Vec<Pixels>>, EngineError> {
         let mut shown = Vec::new();
+        let mut before = None;
         for (k, (bits, sum)) in scales.enumerate() {
             host.breathe().await;
             if host.cancelled() {
                 host.emit(Event::Cancelled { scales: k });
                 return Ok(None);
             }
-            let event = self.show(k, schedule.grids(), bits, sum, host.now(), host).await?;
+            let event = self.show(k, schedule.grids(), bits, &sum, before.as_ref(), host.now(), host);
+            let Some(event) = unless_stopped(event, k, host).await else {
+                return Ok(None);
+            };
+            let event = event?;
+            before = Some(sum);
             if let Event::Scale { image, .. } = &event {
                 shown.push(image.clone());
             }

@@ -2,6 +2,7 @@
 
 use super::options::Request;
 use super::protocol::{Event, Options};
+use super::wait::{Ahead, unless_stopped};
 use super::{Engine, EngineError, Host, aspect, keep, picture};
 use crate::model::bits;
 use crate::model::sampling::{Noise, Sampler, Step};
@@ -61,24 +62,39 @@ impl Engine {
         });
         let mut drawn = 0;
         let mut scale_began = began;
+        let mut before = None;
+        let mut ahead = Ahead::new(&self.device);
         loop {
             host.breathe().await;
             if host.cancelled() {
                 host.emit(Event::Cancelled { scales: drawn });
-                return Ok(());
+                return ahead.all().await;
             }
             match sampler.step() {
-                Step::Layer => {}
+                Step::Layer => match unless_stopped(ahead.layer(), drawn, host).await {
+                    Some(waited) => waited?,
+                    None => return ahead.all().await,
+                },
                 Step::Scale(scale) => {
-                    let (grids, k) = (schedule.grids(), scale.k);
+                    let k = scale.k;
                     let sum = scale.sum.clone();
-                    let mut event = self.show(k, grids, scale.bits, scale.sum, scale_began, host).await?;
-                    if let (Some(goal), Event::Scale { image, deviation, .. }) = (&goal, &mut event) {
-                        let flipped = damage.as_ref().map_or(0, |damage| damage.count(k));
-                        *deviation = Some(goal.deviation(sum, image, flipped).await?);
-                    }
-                    host.emit(event);
+                    let shown = async {
+                        let bits = scale.bits;
+                        let shown = self.show(k, schedule.grids(), bits, &sum, before.as_ref(), scale_began, host);
+                        let mut event = shown.await?;
+                        if let (Some(goal), Event::Scale { image, deviation, .. }) = (&goal, &mut event) {
+                            let flipped = damage.as_ref().map_or(0, |damage| damage.count(k));
+                            *deviation = Some(goal.deviation(sum.clone(), image, flipped).await?);
+                        }
+                        ahead.all().await?;
+                        Ok::<_, EngineError>(event)
+                    };
+                    let Some(event) = unless_stopped(shown, drawn, host).await else {
+                        return Ok(());
+                    };
+                    host.emit(event?);
                     drawn += 1;
+                    before = Some(sum);
                     scale_began = host.now();
                 }
                 Step::Done => break,
@@ -89,17 +105,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Decodes the running sum `[1, d, H, W]` after scale `k` (from 0), which has the bits `[1, L_k, d]`.
+    /// Decodes the running sum `[1, d, H, W]` after scale `k` (from 0), which has the bits `[1, L_k, d]`; `before` is the sum
+    /// that they were added to, none before the first scale.
+    #[allow(clippy::too_many_arguments, reason = "each is one thing that the event tells")]
     pub(super) async fn show(
         &self,
         k: usize,
         grids: &[Grid],
         bits: Tensor<3, Int>,
-        sum: Tensor<4>,
+        sum: &Tensor<4>,
+        before: Option<&Tensor<4>>,
         began: f64,
         host: &impl Host,
     ) -> Result<Event, EngineError> {
-        let (image, bits) = picture::read(self.decoder.decode(sum), bits::pack(bits)).await?;
+        let added = match before {
+            Some(before) => sum.clone() - before.clone(),
+            None => sum.clone(),
+        };
+        let shown = picture::read_with_residual(self.decoder.decode(sum.clone()), bits::pack(bits), added);
+        let (image, bits, residual) = shown.await?;
         let (height, width) = grids[k];
         Ok(Event::Scale {
             k: k + 1,
@@ -108,6 +132,7 @@ impl Engine {
             width,
             ms: host.now() - began,
             bits,
+            residual,
             image,
             deviation: None,
         })

@@ -2,6 +2,7 @@
 //! the flips with later residuals quantised again from the damaged sum.
 
 use super::protocol::{Aspect, BitAt, Bits, Deviation, Event, Flips, Picture, Pixels};
+use super::wait::unless_stopped;
 use super::{Engine, EngineError, Files, Host, aspect, options, picture};
 use crate::model::bits;
 use crate::model::correction::{Corrected, Treatment, correct_known, draw_flips};
@@ -91,7 +92,13 @@ impl Engine {
                 // Before the first flip all paths are one.
                 let (image, bits) = match &clean {
                     Some(shown) if k < damage.first() => Clone::clone(shown),
-                    _ => self.pixels(trail.sums[k].clone(), &trail.tokens[k]).await?,
+                    _ => {
+                        let pixels = self.pixels(trail.sums[k].clone(), &trail.tokens[k]);
+                        let Some(pixels) = unless_stopped(pixels, k, host).await else {
+                            return Ok(());
+                        };
+                        pixels?
+                    }
                 };
                 let deviation = Deviation {
                     flipped: if trail.path == Treatment::Clean {

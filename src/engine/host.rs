@@ -2,7 +2,7 @@
 
 use super::EngineError;
 use super::protocol::Event;
-use std::future::Future;
+use std::future::{Future, pending};
 
 /// The thread the engine runs on: a web worker, or the command line.
 pub trait Host {
@@ -13,6 +13,12 @@ pub trait Host {
 
     /// Lets waiting messages in, a cancel among them. Awaited between layers.
     fn breathe(&self) -> impl Future<Output = ()>;
+
+    /// Ends when the host asks to stop, so that a wait for the device can give way. A host that leaves it out is heard between
+    /// layers.
+    fn stopped(&self) -> impl Future<Output = ()> {
+        pending()
+    }
 
     /// Milliseconds of a clock that never goes back.
     fn now(&self) -> f64;

@@ -1,17 +1,21 @@
 //! From a manifest to an engine: downloads, verifies and builds one network after the other.
 
 use super::protocol::{Defaults, Event, ModelInfo, Phase};
-use super::{Engine, EngineError, Files, Host, aspect};
+use super::{Engine, EngineError, Files, Host, aspect, wait};
 use crate::model::config::{T5Config, TransformerConfig};
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::{self, T5Encoder};
 use crate::model::text::PromptEncoder;
 use crate::model::transformer::{self, Transformer};
 use crate::model::vae::{Decoder, Encoder};
+use crate::weights::fill::Filler;
 use crate::weights::manifest::{Shard, TokenizerFile};
-use crate::weights::{Manifest, Tensors, WeightsError, load_module, shards};
+use crate::weights::shards::{self, Stored};
+use crate::weights::{Manifest, WeightsError};
+use burn::module::Module;
 use burn::tensor::Device;
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 // What the tensors of each network are called in the shards.
 const TEXT_ENCODER: &str = "text_encoder.";
@@ -19,12 +23,17 @@ const TRANSFORMER: &str = "transformer.";
 const DECODER: &str = "vae.decoder.";
 const ENCODER: &str = "vae.encoder.";
 
+/// So many tensors, or bytes of f32 values, may be on their way to the device before it is waited for: they take up memory
+/// until it has them, and on Metal too many at once lose some (tracel-ai/cubecl#1120).
+const TENSORS_AT_ONCE: usize = 32;
+const BYTES_AT_ONCE: usize = 16 << 20;
+
 impl Engine {
     /// Loads the model that the file `manifest` describes; `host` hears the progress and, at the end, `Loaded`. The image
     /// encoder is left out until an image is to be read.
     ///
-    /// A file is held until its tensors are taken out, tensors until their network is built; an error leaves nothing
-    /// behind.
+    /// Of the weights one shard is in memory at a time, and of its tensors what is on the way to the device; an error leaves
+    /// nothing behind.
     pub async fn load(
         manifest: &str,
         files: &impl Files,
@@ -41,16 +50,11 @@ impl Engine {
 
         let shards = needed(&manifest, &[TEXT_ENCODER, TRANSFORMER, DECODER]);
         let bytes = shards.iter().map(|shard| shard.bytes).sum::<u64>();
-        let mut download = Loader::new(files, host, bytes + tokenizer.bytes);
-        let tokenizer = download.tokenizer(tokenizer).await?;
-        let limit = transformer.text_maxlen;
-        let prompts = match &manifest.vocabulary {
-            Some(pieces) => PromptEncoder::with_vocabulary(&tokenizer, limit, &manifest.words, pieces)?,
-            None => PromptEncoder::new(&tokenizer, limit)?,
-        };
-        let (text_encoder, transformer) = download.drawing(&manifest, text_encoder, transformer, device).await?;
-        let tensors = &mut download.tensors(&manifest, DECODER).await?;
-        let decoder = load_module(Decoder::new(vae, device)?, tensors, str::to_string)?;
+        let mut download = Loader::new(files, host, device, bytes + tokenizer.bytes);
+        let prompts = download.prompts(&manifest, tokenizer, transformer.text_maxlen).await?;
+        let (text_encoder, transformer) = download.drawing(&manifest, text_encoder, transformer).await?;
+        let decoder = Decoder::new(vae, device)?;
+        let decoder = download.fill(decoder, &manifest, DECODER, str::to_string).await?;
 
         let engine = Self {
             device: device.clone(),
@@ -96,9 +100,9 @@ impl Engine {
             return Err(EngineError::Twin(what));
         }
         let shards = needed(&manifest, &[TEXT_ENCODER, TRANSFORMER]);
-        let mut download = Loader::new(files, host, shards.iter().map(|shard| shard.bytes).sum());
-        let drawing = download.drawing(&manifest, text_encoder, transformer, &self.device);
-        let (text_encoder, transformer) = drawing.await?;
+        let bytes = shards.iter().map(|shard| shard.bytes).sum();
+        let mut download = Loader::new(files, host, &self.device, bytes);
+        let (text_encoder, transformer) = download.drawing(&manifest, text_encoder, transformer).await?;
         let twin = Self {
             device: self.device.clone(),
             prompts: self.prompts.clone(),
@@ -127,9 +131,10 @@ impl Engine {
             Some(config) if !shards.is_empty() => config,
             _ => return Err(EngineError::NoEncoder),
         };
-        let mut download = Loader::new(files, host, shards.iter().map(|shard| shard.bytes).sum());
-        let tensors = &mut download.tensors(&self.manifest, ENCODER).await?;
-        let encoder = load_module(Encoder::new(config, &self.device)?, tensors, str::to_string)?;
+        let bytes = shards.iter().map(|shard| shard.bytes).sum();
+        let mut download = Loader::new(files, host, &self.device, bytes);
+        let encoder = Encoder::new(config, &self.device)?;
+        let encoder = download.fill(encoder, &self.manifest, ENCODER, str::to_string).await?;
         Ok(self.encoder.get_or_init(|| encoder))
     }
 
@@ -141,6 +146,7 @@ impl Engine {
             name: manifest.name.clone(),
             licence: manifest.licence.clone(),
             bytes: manifest.total_bytes() + manifest.tokenizer.as_ref().map_or(0, |file| file.bytes),
+            shard: manifest.shards.iter().map(|shard| shard.bytes).max().unwrap_or(0),
             parameters: tensors
                 .map(|tensor| tensor.shape.iter().product::<usize>() as u64)
                 .sum(),
@@ -187,19 +193,21 @@ pub(super) fn codec(manifest: &Manifest) -> String {
     shards::sha256(hashes.as_bytes())[..8].to_string()
 }
 
-/// Counts what has been read and tells the host.
+/// Counts what has been read, tells the host, and fills networks with it.
 struct Loader<'a, F, H> {
     files: &'a F,
     host: &'a H,
+    device: &'a Device,
     loaded: u64,
     total: u64,
 }
 
 impl<'a, F: Files, H: Host> Loader<'a, F, H> {
-    fn new(files: &'a F, host: &'a H, total: u64) -> Self {
+    fn new(files: &'a F, host: &'a H, device: &'a Device, total: u64) -> Self {
         Self {
             files,
             host,
+            device,
             loaded: 0,
             total,
         }
@@ -211,6 +219,7 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
             host,
             loaded,
             total,
+            ..
         } = *self;
         let tell = |bytes| {
             let loaded = loaded + bytes;
@@ -221,9 +230,18 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
         Ok(bytes)
     }
 
-    async fn tokenizer(&mut self, file: &TokenizerFile) -> Result<Vec<u8>, EngineError> {
+    async fn prompts(
+        &mut self,
+        manifest: &Manifest,
+        file: &TokenizerFile,
+        limit: usize,
+    ) -> Result<PromptEncoder, EngineError> {
         let bytes = self.read(&file.file, Phase::Tokenizer).await?;
-        whole(file, bytes)
+        let tokenizer = whole(file, bytes)?;
+        Ok(match &manifest.vocabulary {
+            Some(pieces) => PromptEncoder::with_vocabulary(&tokenizer, limit, &manifest.words, pieces)?,
+            None => PromptEncoder::new(&tokenizer, limit)?,
+        })
     }
 
     /// The two networks that turn a prompt into bits.
@@ -232,26 +250,48 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
         manifest: &Manifest,
         text_encoder: &T5Config,
         transformer: &TransformerConfig,
-        device: &Device,
     ) -> Result<(T5Encoder, Transformer), EngineError> {
-        let tensors = &mut self.tensors(manifest, TEXT_ENCODER).await?;
-        let text_encoder = load_module(T5Encoder::new(text_encoder, device)?, tensors, t5::official_name)?;
-        let tensors = &mut self.tensors(manifest, TRANSFORMER).await?;
-        let transformer = Transformer::new(transformer, device)?;
-        Ok((
-            text_encoder,
-            load_module(transformer, tensors, transformer::official_name)?,
-        ))
+        let text_encoder = T5Encoder::new(text_encoder, self.device)?;
+        let text_encoder = self.fill(text_encoder, manifest, TEXT_ENCODER, t5::official_name);
+        let text_encoder = text_encoder.await?;
+        let transformer = Transformer::new(transformer, self.device)?;
+        let transformer = self.fill(transformer, manifest, TRANSFORMER, transformer::official_name);
+        Ok((text_encoder, transformer.await?))
     }
 
-    /// All tensors under `prefix`, without it.
-    async fn tensors(&mut self, manifest: &Manifest, prefix: &str) -> Result<Tensors, EngineError> {
-        let mut tensors = Tensors::new();
+    /// `module` with all tensors under `prefix`, from one shard after the other.
+    async fn fill<M: Module>(
+        &mut self,
+        module: M,
+        manifest: &Manifest,
+        prefix: &str,
+        rename: impl Fn(&str) -> String,
+    ) -> Result<M, EngineError> {
+        let mut filler = Filler::new(module, rename);
         for shard in needed(manifest, &[prefix]) {
             let bytes = self.read(&shard.file, Phase::Weights).await?;
             shards::verify(shard, &bytes)?;
-            tensors.extend(shards::decode(shard, &bytes, prefix)?);
+            let tensors = shard.tensors.iter();
+            let mut left: BTreeMap<_, _> = tensors
+                .filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)))
+                .collect();
+            while !left.is_empty() {
+                let (mut count, mut size) = (0, 0);
+                filler = filler.fill(|name| {
+                    let room = count < TENSORS_AT_ONCE && size < BYTES_AT_ONCE;
+                    let tensor = if room { left.remove(name)? } else { return None };
+                    count += 1;
+                    size += tensor.shape.iter().product::<usize>() * size_of::<f32>();
+                    let shard = &bytes;
+                    Some(Stored { tensor, shard })
+                })?;
+                if count == 0 {
+                    let names = left.into_keys().map(str::to_string);
+                    return Err(WeightsError::Unexpected(names.collect()).into());
+                }
+                wait::settle(self.device).await?;
+            }
         }
-        Ok(tensors)
+        Ok(filler.finish()?)
     }
 }

@@ -16,6 +16,7 @@ mod options;
 mod picture;
 pub mod protocol;
 pub mod train;
+mod wait;
 
 pub use error::EngineError;
 pub use gpu::Gpu;
@@ -41,4 +42,11 @@ pub struct Engine {
     encoder: OnceCell<Encoder>,
     manifest: Manifest,
     defaults: SamplingOptions,
+}
+
+impl Engine {
+    /// What it computes on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
 }

@@ -1,7 +1,7 @@
 //! From the decoder's values to pixels in memory, and back.
 
 use super::EngineError;
-use super::protocol::Pixels;
+use super::protocol::{Pixels, Residual};
 use crate::kernels::to_rgba;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
@@ -9,18 +9,49 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 /// is the only wait of a scale.
 pub async fn read(image: Tensor<4>, words: Tensor<3, Int>) -> Result<(Pixels, Vec<u32>), EngineError> {
     let [_, _, height, width] = image.dims();
-    let pixels: Tensor<1, Int> = to_rgba(image).flatten(0, 1).cast(DType::I32);
-    let words: Tensor<1, Int> = words.flatten(0, 2).cast(DType::I32);
-    let data = Tensor::cat(vec![pixels, words], 0).into_data_async().await;
+    let words = words.flatten(0, 2);
+    let [pixels, words] = together([to_rgba(image).flatten(0, 1), words]).await?;
+    Ok((pixels_of(width, height, pixels), unsigned(words)))
+}
+
+/// The same, and what the scale's code added to the running sum, `[1, d, H, W]`.
+pub async fn read_with_residual(
+    image: Tensor<4>,
+    words: Tensor<3, Int>,
+    added: Tensor<4>,
+) -> Result<(Pixels, Vec<u32>, Residual), EngineError> {
+    let [_, _, height, width] = image.dims();
+    let [_, d, rows, columns] = added.dims();
+    // A component of a code is 1/sqrt(d) or its negative, and resizing leaves what it makes of them between the two.
+    let levels = (added * (127.0 * (d as f64).sqrt())).round().clamp(-127.0, 127.0);
+    let levels: Tensor<1, Int> = levels.int().flatten(0, 3);
+    let words = words.flatten(0, 2);
+    let [pixels, words, levels] = together([to_rgba(image).flatten(0, 1), words, levels]).await?;
+    let residual = Residual {
+        height: rows,
+        width: columns,
+        levels: levels.into_iter().map(|level| level as u8).collect(),
+    };
+    Ok((pixels_of(width, height, pixels), unsigned(words), residual))
+}
+
+/// Reads several tensors with one wait.
+async fn together<const N: usize>(tensors: [Tensor<1, Int>; N]) -> Result<[Vec<i32>; N], EngineError> {
+    let lengths = tensors.each_ref().map(|tensor| tensor.dims()[0]);
+    let tensors = tensors.into_iter().map(|tensor| tensor.cast(DType::I32)).collect();
+    let data = Tensor::cat(tensors, 0).into_data_async().await;
     let data = data.map_err(|error| EngineError::DeviceLost(error.to_string()))?;
     let mut values = data.iter::<i32>();
-    let rgba = values
-        .by_ref()
-        .take(height * width)
-        .flat_map(i32::to_le_bytes)
-        .collect();
-    let words = values.map(i32::cast_unsigned).collect();
-    Ok((Pixels { width, height, rgba }, words))
+    Ok(lengths.map(|length| values.by_ref().take(length).collect()))
+}
+
+fn pixels_of(width: usize, height: usize, values: Vec<i32>) -> Pixels {
+    let rgba = values.into_iter().flat_map(i32::to_le_bytes).collect();
+    Pixels { width, height, rgba }
+}
+
+fn unsigned(words: Vec<i32>) -> Vec<u32> {
+    words.into_iter().map(i32::cast_unsigned).collect()
 }
 
 /// Pixels as the encoder sees them, `[1, 3, H, W]` in [-1, 1]; alpha is left out.

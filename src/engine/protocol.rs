@@ -8,7 +8,7 @@ use crate::model::schedule::Grid;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Grows with every change that an older page would misread.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 
 /// One image to draw, as asked for: nothing is checked yet. What is left out takes the model's own value.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -168,6 +168,8 @@ pub enum Event {
         ms: f64,
         /// The scale's tokens, `ceil(d / 32)` words each: bit `p` of a token is bit `p mod 32` of its word `p / 32`.
         bits: Vec<u32>,
+        /// What the tokens' codes added to the running sum.
+        residual: Residual,
         image: Pixels,
         /// How far it is from the image that it is drawn against, if there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -276,6 +278,8 @@ pub struct ModelInfo {
     pub licence: String,
     /// Size of all shards and the tokenizer.
     pub bytes: u64,
+    /// Size of the largest shard, which is in memory at a time while loading.
+    pub shard: u64,
     pub parameters: u64,
     /// Bits of one token, `d`.
     pub bits: usize,
@@ -318,6 +322,18 @@ pub struct Pixels {
     pub height: usize,
     #[serde(serialize_with = "as_bytes")]
     pub rgba: Vec<u8>,
+}
+
+/// `R_k` in the size of the latent: what scale `k` added to the running sum `F_k`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Residual {
+    /// Rows of the latent.
+    pub height: usize,
+    /// Its columns.
+    pub width: usize,
+    /// Channel by channel and row by row, as signed bytes: 127 is the component `1/sqrt(d)` of a code, -127 its negative.
+    #[serde(serialize_with = "as_bytes")]
+    pub levels: Vec<u8>,
 }
 
 /// One typed array for the page, instead of an array of numbers.

@@ -1,9 +1,10 @@
 //! The worker's thread as the engine sees it.
 
+use super::stop::Stop;
 use crate::engine::Host;
 use crate::engine::protocol::Event;
+use burn::tensor::Device;
 use serde::Serialize;
-use std::cell::Cell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use web_sys::{Performance, WorkerGlobalScope};
@@ -13,8 +14,9 @@ extern "C" {
     /// The object of www/worker.js that posts events and lets messages in.
     pub type JsHost;
 
+    /// `device` are the bytes that the engine holds on a graphics device.
     #[wasm_bindgen(method)]
-    fn emit(this: &JsHost, event: JsValue);
+    fn emit(this: &JsHost, event: JsValue, device: Option<f64>);
 
     #[wasm_bindgen(method)]
     async fn breathe(this: &JsHost);
@@ -26,32 +28,51 @@ const EVENTS: serde_wasm_bindgen::Serializer =
 
 pub struct WorkerHost {
     js: JsHost,
-    cancelled: Rc<Cell<bool>>,
+    stop: Rc<Stop>,
+    device: Option<Device>,
     clock: Performance,
 }
 
 impl WorkerHost {
-    pub fn new(js: JsHost, cancelled: Rc<Cell<bool>>) -> Self {
+    pub fn new(js: JsHost, stop: Rc<Stop>) -> Self {
         let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
         // Every browser with WebAssembly has the clock in its workers.
         let clock = scope
             .performance()
             .unwrap_or_else(|| unreachable!("a worker without a clock"));
-        Self { js, cancelled, clock }
+        Self {
+            js,
+            stop,
+            device: None,
+            clock,
+        }
+    }
+
+    /// Tells the memory of `device` with every event.
+    pub fn on(self, device: &Device) -> Self {
+        let device = Some(device.clone());
+        Self { device, ..self }
     }
 }
 
 impl Host for WorkerHost {
     fn emit(&self, event: Event) {
         match event.serialize(&EVENTS) {
-            Ok(event) => self.js.emit(event),
+            Ok(event) => {
+                let usage = self.device.as_ref().and_then(Device::memory_pool_usage);
+                self.js.emit(event, usage.map(|usage| usage.bytes_reserved as f64));
+            }
             // Every field of an event is a string, a list, or a number that JavaScript has.
             Err(error) => unreachable!("{error}"),
         }
     }
 
     fn cancelled(&self) -> bool {
-        self.cancelled.get()
+        self.stop.asked()
+    }
+
+    async fn stopped(&self) {
+        self.stop.wait().await;
     }
 
     async fn breathe(&self) {

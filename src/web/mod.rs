@@ -3,6 +3,8 @@
 mod files;
 mod host;
 mod keep;
+mod memory;
+mod stop;
 
 use crate::engine::protocol::{Bits, Event, Flips, Options, PROTOCOL, Pace, Picture, Study};
 use crate::engine::train::{Material, Session};
@@ -12,8 +14,9 @@ use files::{JsFiles, WebFiles};
 use host::{JsHost, WorkerHost};
 use keep::{JsKeep, WebKeep};
 use serde::de::DeserializeOwned;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
+use stop::Stop;
 use wasm_bindgen::prelude::*;
 
 unsafe extern "C" {
@@ -41,7 +44,7 @@ pub fn protocol() -> u32 {
 pub struct WebEngine {
     engine: Engine,
     files: WebFiles,
-    cancelled: Rc<Cell<bool>>,
+    stop: Rc<Stop>,
     /// The training that is set up. It is taken out while it runs.
     training: RefCell<Option<Session>>,
 }
@@ -50,14 +53,16 @@ pub struct WebEngine {
 impl WebEngine {
     /// Builds the model that the file `manifest` describes, on `"webgpu"` or `"cpu"`.
     pub async fn load(manifest: String, files: JsFiles, device: String, host: JsHost) -> Option<WebEngine> {
-        console_error_panic_hook::set_once();
-        let cancelled = Rc::new(Cell::new(false));
-        let (files, host) = (WebFiles::new(files), WorkerHost::new(host, cancelled.clone()));
-        let engine = told(load(&manifest, &files, &device, &host).await, &host)?;
+        memory::name_panics();
+        let (files, stop) = (WebFiles::new(files), Rc::new(Stop::default()));
+        let host = WorkerHost::new(host, stop.clone());
+        let device = told(open(&device).await, &host)?;
+        let host = host.on(&device);
+        let engine = told(Engine::load(&manifest, &files, &device, &host).await, &host)?;
         Some(Self {
             engine,
             files,
-            cancelled,
+            stop,
             training: RefCell::new(None),
         })
     }
@@ -120,7 +125,7 @@ impl WebEngine {
         Some(Self {
             engine,
             files,
-            cancelled: Rc::new(Cell::new(false)),
+            stop: Rc::new(Stop::default()),
             training: RefCell::new(None),
         })
     }
@@ -182,14 +187,14 @@ impl WebEngine {
         }
     }
 
-    /// Ends the work after the layer, or the scale, at hand.
+    /// Ends the work at hand, a training after its step.
     pub fn cancel(&self) {
-        self.cancelled.set(true);
+        self.stop.ask();
     }
 
     fn listen(&self, host: JsHost) -> WorkerHost {
-        self.cancelled.set(false);
-        WorkerHost::new(host, self.cancelled.clone())
+        self.stop.clear();
+        WorkerHost::new(host, self.stop.clone()).on(self.engine.device())
     }
 }
 
@@ -202,10 +207,9 @@ fn read<T: DeserializeOwned>(value: JsValue) -> Result<T, EngineError> {
     serde_wasm_bindgen::from_value(value).map_err(|error| EngineError::Options(error.to_string()))
 }
 
-async fn load(manifest: &str, files: &WebFiles, device: &str, host: &WorkerHost) -> Result<Engine, EngineError> {
-    let device = match device {
-        "webgpu" => Gpu::open().await?.device,
-        _ => Device::flex(),
-    };
-    Engine::load(manifest, files, &device, host).await
+async fn open(device: &str) -> Result<Device, EngineError> {
+    match device {
+        "webgpu" => Ok(Gpu::open().await?.device),
+        _ => Ok(Device::flex()),
+    }
 }

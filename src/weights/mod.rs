@@ -1,9 +1,10 @@
 //! Checkpoints in and out: named tensors on one side, modules on the other.
 //!
 //! [`files`] opens what others wrote (safetensors, `torch.save`, sharded folders), [`official`] gives it our names,
-//! [`shards`] and [`manifest`] are what we write, [`module`] fills networks.
+//! [`shards`] and [`manifest`] are what we write, [`fill`] fills networks, [`module`] reads them.
 
 mod error;
+pub mod fill;
 pub mod manifest;
 mod module;
 pub mod official;

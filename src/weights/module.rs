@@ -3,9 +3,10 @@
 //! A parameter's name is its path through the module's fields, passed through one `rename` function per model, so
 //! that names in code and names in official checkpoints agree by construction.
 
+use super::fill::Filler;
 use super::{Tensors, WeightsError};
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
 
 /// Fills every parameter of `module` from `tensors`, taking what it uses out of the map.
 ///
@@ -16,66 +17,7 @@ pub fn load_module<M: Module>(
     tensors: &mut Tensors,
     rename: impl Fn(&str) -> String,
 ) -> Result<M, WeightsError> {
-    let mut loader = Loader {
-        path: Vec::new(),
-        tensors,
-        rename,
-        missing: Vec::new(),
-        error: None,
-    };
-    let module = module.map(&mut loader);
-    if let Some(error) = loader.error {
-        return Err(error);
-    }
-    if !loader.missing.is_empty() {
-        return Err(WeightsError::Missing(loader.missing));
-    }
-    Ok(module)
-}
-
-struct Loader<'a, F> {
-    path: Vec<String>,
-    tensors: &'a mut Tensors,
-    rename: F,
-    missing: Vec<String>,
-    error: Option<WeightsError>,
-}
-
-impl<F: Fn(&str) -> String> ModuleMapper for Loader<'_, F> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = (self.rename)(&self.path.join("."));
-        let Some(data) = self.tensors.remove(&name) else {
-            self.missing.push(name);
-            return param;
-        };
-        let expected = param.lazy_shape().to_vec();
-        if data.shape().to_vec() != expected {
-            self.error.get_or_insert(WeightsError::Shape {
-                name,
-                expected,
-                found: data.shape().to_vec(),
-            });
-            return param;
-        }
-        if !matches!(data.dtype(), DType::F32 | DType::F16 | DType::BF16) {
-            self.error.get_or_insert(WeightsError::DType {
-                name,
-                dtype: format!("{:?}", data.dtype()),
-            });
-            return param;
-        }
-        let tensor = Tensor::from_data(data.convert::<f32>(), &param.lazy_device());
-        let id = param.id;
-        param.transform_for_load(tensor, id)
-    }
+    Filler::new(module, rename).fill(|name| tensors.remove(name))?.finish()
 }
 
 /// Name and values (f32) of every parameter, in field order. Reads synchronously: not for the browser's GPU.

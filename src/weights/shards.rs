@@ -1,5 +1,6 @@
 //! Weights in pieces: safetensors files of bounded size that a page fetches one by one and checks before use.
 
+use super::fill::Values;
 use super::manifest::{FloatType, MAX_SHARD_BYTES, Shard, TensorRange};
 use super::safetensors::{self, Header, LENGTH_BYTES};
 use super::source::Entry;
@@ -154,6 +155,27 @@ pub fn decode_tensor(name: &str, tensor: &TensorRange, shard: &[u8]) -> Result<T
         shape: tensor.shape.clone(),
     };
     safetensors::decode(&entry, shard.get(begin..end).unwrap_or_default().to_vec())
+}
+
+/// A tensor that still lies in the bytes of its verified shard.
+pub struct Stored<'a> {
+    pub tensor: &'a TensorRange,
+    pub shard: &'a [u8],
+}
+
+impl Values for Stored<'_> {
+    fn dtype(&self) -> DType {
+        self.tensor.dtype.dtype()
+    }
+
+    fn shape(&self) -> Vec<usize> {
+        self.tensor.shape.clone()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        let [begin, end] = self.tensor.range.map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+        self.shard.get(begin..end).unwrap_or_default()
+    }
 }
 
 /// Takes the tensors of one component out of a map, without their prefix.

@@ -326,10 +326,19 @@ test("the views show the picture, what a scale added, and its bits", async () =>
   await page.locator("#strip button").nth(1).click();
   const picture = await pixels(page, "#canvas");
   await page.getByRole("radio", { name: "Residual" }).check();
+  // Sixteen channels of the 8 x 8 latent, a gap of one cell between them.
   const residual = await pixels(page, "#canvas");
-  assert.equal(residual.width, picture.width);
+  assert.ok(residual.width === residual.height && residual.width % 35 === 0, `${residual.width} x ${residual.height}`);
   assert.notDeepEqual(residual.colours, picture.colours);
+  assert.match((await page.locator("#canvas").getAttribute("aria-label")) ?? "", /scale 2 of 5, its residual in the latent/);
+  await shoot(page, "residual");
+  // The last scale is as fine as the latent, so its codes are added as they are: two colours, those of its bits.
+  await page.locator("#strip button").nth(4).click();
+  const last = await pixels(page, "#canvas");
   await page.getByRole("radio", { name: "Bits" }).check();
+  assert.deepEqual((await pixels(page, "#canvas")).colours, last.colours);
+  assert.notDeepEqual(last.colours, residual.colours);
+  await page.locator("#strip button").nth(1).click();
   // Sixteen planes of 2 x 2 bits, a gap of one cell between them.
   const bits = await pixels(page, "#canvas");
   assert.ok(bits.width === bits.height && bits.width % 11 === 0, `${bits.width} x ${bits.height}`);

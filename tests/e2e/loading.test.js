@@ -1,13 +1,14 @@
 // How the model comes and stays: broken connections, damaged copies, no connection at all, other models.
 
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serve } from "./site.js";
 import { COUNTED, FRUGAL, checkAllScales, draw, open, reach, setUp, shoot, watch } from "./visit.js";
 
 const TINY = "?model=models/tiny/manifest.json&engine=cpu";
+const CLIPBOARD = { permissions: ["clipboard-read", "clipboard-write"] };
 const MODEL = fileURLToPath(new URL("../../target/tiny-model/", import.meta.url));
 
 const stage = setUp();
@@ -183,13 +184,105 @@ test("files that are not all there are named", async () => {
   await page.close();
 });
 
+/** What the performance dialog copies. @param {import("playwright-core").Page} page */
+async function figures(page) {
+  await page.getByRole("button", { name: "Performance" }).click();
+  await page.getByRole("button", { name: "Copy as JSON" }).click();
+  await page.getByRole("button", { name: "Copied" }).waitFor();
+  const figures = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+  await page.locator("#performance-close").click();
+  return figures;
+}
+
+test("while a model of many shards loads onto WebGPU, the heap holds one of them and little else", async () => {
+  /** @type {{ shards: { bytes: number }[] }} */
+  const { shards } = JSON.parse(readFileSync(`${MODEL}many/manifest.json`, "utf8"));
+  const sizes = shards.map(({ bytes }) => bytes);
+  const bound = Math.max(...sizes) + 64e6;
+  const all = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  assert.ok(sizes.length > 20 && all > bound, `${all} bytes in ${sizes.length} shards would fit in any case`);
+  const { page, errors } = await open(stage.browser, `${stage.site.url}?model=models/tiny/many/manifest.json&engine=webgpu`, CLIPBOARD);
+  await reach(page, "idle");
+  const { loadHeapBytes, loadHeapBound, wasmHeapBytes, deviceBytes } = await figures(page);
+  console.log(`${(all / 1e6).toFixed(1)} MB of weights, a heap of ${(loadHeapBytes / 1e6).toFixed(1)} MB, at most ${(bound / 1e6).toFixed(1)}`);
+  assert.equal(loadHeapBound, bound);
+  assert.ok(loadHeapBytes > 1e6 && loadHeapBytes <= bound, `${loadHeapBytes} bytes where ${bound} are allowed`);
+  assert.equal(wasmHeapBytes, loadHeapBytes);
+  // Stored in two bytes, computed with in four.
+  assert.ok(deviceBytes >= 1.9 * all, `${deviceBytes} bytes on the device`);
+  await page.getByRole("button", { name: "Performance" }).click();
+  await page.locator("#performance-figures").filter({ hasText: /Peak heap while loading[\d.]+ of at most [\d.]+ MB/ }).waitFor();
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("a loading can be stopped, and begun again", async () => {
+  const own = await serve();
+  // The answer stands still, and breaks off only later.
+  own.cut = { path: /weights-00002.*safetensors$/, after: 1000 };
+  const { page } = await open(stage.browser, own.url + TINY);
+  await page.getByRole("button", { name: "Stop" }).click();
+  await reach(page, "failed");
+  assert.equal(await page.locator("#status").textContent(), "Loading was stopped.");
+  assert.equal(await page.locator("#alert").isVisible(), false);
+  await page.getByRole("button", { name: "Try again" }).click();
+  await reach(page, "idle");
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+  own.close();
+});
+
+/**
+ * A wasm module whose memory may grow by so many pages of 64 kB at most.
+ * @param {Buffer} wasm
+ * @param {number} growth
+ */
+function limited(wasm, growth) {
+  let at = 8;
+  const number = () => {
+    for (let value = 0, shift = 0; ; shift += 7) {
+      const byte = wasm[at++] ?? 0;
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  };
+  /** @param {number} value @returns {number[]} */
+  const bytes = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...bytes(value >> 7)]);
+  for (;;) {
+    const start = at;
+    const [id, size] = [wasm[at++], number()];
+    if (id === 5) {
+      const end = at + size;
+      at += 2; // one memory, without a limit
+      const pages = number();
+      const memory = [1, 1, ...bytes(pages), ...bytes(pages + growth)];
+      return Buffer.concat([wasm.subarray(0, start), Buffer.from([5, ...bytes(memory.length), ...memory]), wasm.subarray(end)]);
+    }
+    at += size;
+  }
+}
+
+test("a heap that cannot grow is told as what it is", async () => {
+  const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
+  await page.route("**/infinity-web_bg.wasm", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: limited(await response.body(), 16) });
+  });
+  await page.goto(stage.site.url + TINY);
+  await reach(page, "failed");
+  assert.match((await page.locator("#alert").textContent()) ?? "", /^The engine ran out of memory; load a smaller model/);
+  await page.close();
+});
+
 /**
  * A page whose worker runs `spy` first and asks for nothing unasked.
  * @param {string} spy
  * @param {"webgpu" | "cpu" | "auto"} [engine] an automatic choice takes the software adapter for a graphics card
+ * @param {string} [model] where it is, if not the tiny one
  */
-async function spied(spy, engine = "webgpu") {
-  const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
+async function spied(spy, engine = "webgpu", model = "models/tiny/manifest.json") {
+  const { page } = await open(stage.browser, "about:blank", { serviceWorkers: "block", ...CLIPBOARD });
   await page.addInitScript(FRUGAL);
   await page.route("**/worker.js", async (route) => {
     const response = await route.fetch();
@@ -202,7 +295,7 @@ async function spied(spy, engine = "webgpu") {
     assert.notEqual(body, real);
     await route.fulfill({ response, body: engine === "auto" ? body : real });
   });
-  await page.goto(`${stage.site.url}?model=models/tiny/manifest.json&engine=${engine}`);
+  await page.goto(`${stage.site.url}?model=${model}&engine=${engine}`);
   await reach(page, "idle");
   return page;
 }
@@ -260,6 +353,52 @@ test("a lost graphics device is told in a line, and the engine comes back with t
   await page.close();
 });
 
+test("a graphics card that is full is told as what it is, and the engine comes back", async () => {
+  // The tests' adapter never is, so a buffer is answered as a full one does.
+  const page = await spied(`
+    const create = GPUDevice.prototype.createBuffer;
+    GPUDevice.prototype.createBuffer = function (descriptor) {
+      if (self.full) {
+        const error = new GPUOutOfMemoryError("a test has no memory left");
+        setTimeout(() => this.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error })));
+      }
+      return create.call(this, descriptor);
+    };`);
+  await page.workers()[0]?.evaluate(() => Reflect.set(self, "full", true));
+  await page.getByLabel("Prompt").fill("a red apple");
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.locator("#status").filter({ hasText: "The engine ran out of memory; load a smaller model" }).waitFor({ timeout: 60_000 });
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
+test("Stop is answered at once on WebGPU, and the device comes to rest within a few layers", async () => {
+  const page = await spied(CAUGHT, "webgpu", "models/default/manifest.json");
+  await draw(page, "a red apple");
+  await draw(page, "a red apple");
+  const whole = Number((await figures(page)).lastImage.totalMs);
+  await page.getByRole("button", { name: "Generate" }).click();
+  await page.locator("#status").filter({ hasText: /^Scale 3 of 5/ }).waitFor();
+  // The finest two scales are most of an image, and are still to come.
+  const answered = await page.evaluate(async () => {
+    const began = performance.now();
+    document.getElementById("stop")?.click();
+    while (document.body.dataset.state !== "idle") await new Promise((resolve) => setTimeout(resolve));
+    return performance.now() - began;
+  });
+  const began = performance.now();
+  await page.workers()[0]?.evaluate(() => Reflect.get(self, "device").queue.onSubmittedWorkDone());
+  const rested = answered + performance.now() - began;
+  console.log(`an image takes ${Math.round(whole)} ms; a stop is answered after ${Math.round(answered)}, the device at rest after ${Math.round(rested)}`);
+  assert.match((await page.locator("#status").textContent()) ?? "", /^Stopped after scale [34]\.$/);
+  assert.ok(answered < whole / 20, `answered after ${answered} ms, where an image takes ${whole} ms`);
+  assert.ok(rested < whole / 4, `the device went on for ${rested} ms, where an image takes ${whole} ms`);
+  await draw(page, "a red apple");
+  await checkAllScales(page);
+  await page.close();
+});
+
 /** The page's own heap after a collection of garbage, in bytes. @param {import("playwright-core").Page} page */
 async function pageHeap(page) {
   const tab = await page.context().newCDPSession(page);
@@ -272,18 +411,15 @@ async function pageHeap(page) {
 for (const engine of /** @type {const} */ (["cpu", "webgpu"])) {
   test(`fifty images in a row take no more memory than the first ones: ${engine}`, async () => {
     const page = await spied(COUNTED, engine);
-    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     const memory = async () => {
-      await page.getByRole("button", { name: "Performance" }).click();
-      await page.getByRole("button", { name: "Copy as JSON" }).click();
-      await page.getByRole("button", { name: "Copied" }).waitFor();
-      const figures = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
-      await page.locator("#performance-close").click();
-      assert.equal(figures.lastImage.tokens, 121);
-      assert.equal(figures.lastImage.scales.length, 5);
-      assert.ok(figures.lastImage.tokensPerSecond > 0 && figures.loadMs > 0);
+      const { wasmHeapBytes, deviceBytes, firstImage, lastImage, loadMs } = await figures(page);
+      assert.equal(lastImage.tokens, 121);
+      assert.equal(lastImage.scales.length, 5);
+      assert.ok(lastImage.tokensPerSecond > 0 && loadMs > 0 && firstImage.totalMs > 0);
+      assert.notDeepEqual(firstImage, lastImage);
+      assert.equal(deviceBytes > 1e6, engine === "webgpu", `${deviceBytes} bytes on the device`);
       const buffers = await page.workers()[0]?.evaluate(() => Reflect.get(self, "buffers"));
-      return { wasm: Number(figures.wasmHeapBytes), buffers };
+      return { wasm: Number(wasmHeapBytes), device: deviceBytes, buffers };
     };
     for (let i = 0; i < 5; i++) await draw(page, "a red apple");
     const [early, heap] = [await memory(), await pageHeap(page)];
