@@ -19,8 +19,6 @@ pub mod weights;
 pub mod cli;
 #[cfg(not(target_family = "wasm"))]
 pub mod eval;
-#[cfg(target_family = "wasm")]
-mod web;
 
 #[cfg(test)]
 mod golden;

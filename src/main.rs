@@ -1,6 +1,5 @@
 //! The command line tool; the browser's entry is `src/web`.
 
-#[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {
     use clap::Parser;
     match infinity::cli::Cli::parse().run() {
@@ -11,6 +10,3 @@ fn main() -> std::process::ExitCode {
         }
     }
 }
-
-#[cfg(target_family = "wasm")]
-fn main() {}

@@ -1,7 +1,7 @@
 //! The model's files as www/model-files.js hands them over: from the network, from the browser's storage or from a visitor's
 //! disk. Their progress is told over there, where several are under way at once.
 
-use crate::engine::{EngineError, Files};
+use infinity::engine::{EngineError, Files};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]

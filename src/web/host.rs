@@ -1,9 +1,9 @@
 //! The worker's thread as the engine sees it.
 
 use super::stop::Stop;
-use crate::engine::Host;
-use crate::engine::protocol::Event;
 use burn::tensor::Device;
+use infinity::engine::Host;
+use infinity::engine::protocol::Event;
 use serde::Serialize;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;

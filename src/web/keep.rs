@@ -1,7 +1,7 @@
 //! The browser's storage as www/checkpoints.js reaches it, for checkpoints.
 
 use super::files::reason;
-use crate::engine::{EngineError, Keep};
+use infinity::engine::{EngineError, Keep};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]

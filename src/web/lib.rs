@@ -6,12 +6,12 @@ mod keep;
 mod memory;
 mod stop;
 
-use crate::engine::protocol::{Bits, Event, Flips, Options, PROTOCOL, Pace, Picture, Study};
-use crate::engine::train::{Material, Session};
-use crate::engine::{Engine, EngineError, Gpu, Host};
 use burn::tensor::Device;
 use files::{JsFiles, WebFiles};
 use host::{JsHost, WorkerHost};
+use infinity::engine::protocol::{Bits, Event, Flips, Options, PROTOCOL, Pace, Picture, Study};
+use infinity::engine::train::{Material, Session};
+use infinity::engine::{Engine, EngineError, Gpu, Host};
 use keep::{JsKeep, WebKeep};
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
