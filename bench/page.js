@@ -1,7 +1,7 @@
-// node bench/page.js [rounds] [page]: how long the built page (dist) takes for one image on each engine, in headless Chromium with
-// the software adapter. Both engines draw the same prompt and seeds, one after the other in every round, so that what else
-// the machine does meets both. Prints a Markdown table of medians; the first image of each engine, which compiles the
-// shaders, stands by itself.
+// node bench/page.js [rounds] [page]: how long the built page (dist) takes for one image on each engine, and on WebGPU without the
+// project's shaders, in headless Chromium with the software adapter. All draw the same prompt and seeds, one after the other in
+// every round, so that what else the machine does meets all. Prints a Markdown table of medians; the first image of each
+// engine, which compiles the shaders, stands by itself.
 
 import { launch } from "../tests/e2e/visit.js";
 
@@ -22,6 +22,14 @@ const page = await browser.newPage();
 await page.route("**/worker.js", async (route) => {
   const response = await route.fetch();
   const counting = `
+    import { useShaders } from "./infinity-web.js";
+    const { load: build } = WebEngine;
+    let burns = false;
+    self.addEventListener("message", ({ data }) => (burns ||= data.source?.burns ?? false));
+    WebEngine.load = (...about) => {
+      useShaders(!burns);
+      return build(...about);
+    };
     let dispatches = 0;
     const { dispatchWorkgroups } = globalThis.GPUComputePassEncoder?.prototype ?? {};
     if (dispatchWorkgroups) GPUComputePassEncoder.prototype.dispatchWorkgroups = function (...count) {
@@ -51,11 +59,11 @@ const drawn = await page.evaluate(async (rounds) => {
   const drawn = {};
   /** @type {Record<string, any>} */
   const clients = {};
-  for (const engine of ["webgpu", "cpu"]) {
-    clients[engine] = new EngineClient();
+  for (const [name, engine] of [["webgpu", "webgpu"], ["cpu", "cpu"], ["webgpu, burn's operations", "webgpu"]]) {
+    clients[name] = new EngineClient();
     const manifest = new URL("models/default/manifest.json", location.href).href;
-    await clients[engine].load({ manifest, files: {} }, engine, () => {});
-    drawn[engine] = [];
+    await clients[name].load({ manifest, files: {}, burns: name !== engine }, engine, () => {});
+    drawn[name] = [];
   }
   for (let round = 0; round <= rounds; round += 1) {
     for (const engine of Object.keys(clients)) {

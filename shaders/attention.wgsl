@@ -1,25 +1,42 @@
-// softmax(factor q k^T + mask) v without the matrix of scores: an invocation follows one query over all keys and keeps the
-// largest score so far, the sum of exponentials and the sum of values. Queries [B, H, L, hd] or, if BY_TOKEN, [B, L, H, hd];
-// keys and values [B, H, ROOM, hd], of which the first SEEN count; a mask [B, SEEN]; the result is [B, L, H hd].
+// softmax(factor q k^T + bias + mask) v without the matrix of scores: an invocation follows one query over all keys and keeps
+// the largest score so far, the sum of exponentials and the sum of values. Queries, keys and values lie as their steps from
+// image to image, head to head and token to token say, in fours, of which a head has DIM; a bias is [H, L, SEEN], a mask
+// [B, SEEN]; the result is [B, L, H hd]. Keys and values are f32 if WHOLE, f16 if HALVED.
 // The launcher and the twin in plain tensor operations are in src/kernels/attention.rs.
 
-// hd in fours.
-const DIM = ${DIM}u;
-
 @group(0) @binding(0) var<storage, read_write> queries: array<vec4<f32>>;
+#if WHOLE
 @group(0) @binding(1) var<storage, read_write> keys: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> values: array<vec4<f32>>;
+#end
+#if HALVED
+@group(0) @binding(1) var<storage, read_write> keys: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read_write> values: array<vec2<u32>>;
+#end
 @group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>;
 #if MASKED
 @group(0) @binding(4) var<storage, read_write> mask: array<f32>;
 #end
+#if BIASED
+@group(0) @binding(${4+MASKED}) var<storage, read_write> bias: array<f32>;
+#end
 #sizes
+
+#if WHOLE
+fn numbers(whole: vec4<f32>) -> vec4<f32> {
+    return whole;
+}
+#end
+#if HALVED
+fn numbers(halves: vec2<u32>) -> vec4<f32> {
+    return vec4(unpack2x16float(halves.x), unpack2x16float(halves.y));
+}
+#end
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     let LENGTH = sizes.LENGTH;
     let HEADS = sizes.HEADS;
-    let ROOM = sizes.ROOM;
     let SEEN = sizes.SEEN;
     let token = at.x;
     let head = at.y;
@@ -27,28 +44,27 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     if token >= LENGTH {
         return;
     }
-    let by_token = ((image * LENGTH + token) * HEADS + head) * DIM;
-    #if BY_TOKEN
-    let query = by_token;
-    #end
-    #if BY_HEAD
-    let query = ((image * HEADS + head) * LENGTH + token) * DIM;
-    #end
-    let start = (image * HEADS + head) * ROOM * DIM;
+    let query = image * sizes.Q_IMAGE + head * sizes.Q_HEAD + token * sizes.Q_TOKEN;
+    let first_key = image * sizes.K_IMAGE + head * sizes.K_HEAD;
+    let first_value = image * sizes.V_IMAGE + head * sizes.V_HEAD;
     #for c DIM
-    let q${c} = queries[query + ${c}u] * bitcast<f32>(${FACTOR}u);
+    let q${c} = queries[query + ${c}u] * bitcast<f32>(sizes.FACTOR);
     var sum${c} = vec4<f32>();
     #end
     var largest = -3.0e38;
     var weights = 0.0;
     for (var key = 0u; key < SEEN; key++) {
-        let row = start + key * DIM;
+        let k = first_key + key * sizes.K_TOKEN;
+        let v = first_value + key * sizes.V_TOKEN;
         var score = 0.0;
         #for c DIM
-        score += dot(q${c}, keys[row + ${c}u]);
+        score += dot(q${c}, numbers(keys[k + ${c}u]));
         #end
         #if MASKED
         score += mask[image * SEEN + key];
+        #end
+        #if BIASED
+        score += bias[(head * LENGTH + token) * SEEN + key];
         #end
         let larger = max(largest, score);
         let kept = exp(largest - larger);
@@ -56,10 +72,11 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
         largest = larger;
         weights = weights * kept + weight;
         #for c DIM
-        sum${c} = sum${c} * kept + values[row + ${c}u] * weight;
+        sum${c} = sum${c} * kept + numbers(values[v + ${c}u]) * weight;
         #end
     }
+    let written = ((image * LENGTH + token) * HEADS + head) * ${DIM}u;
     #for c DIM
-    result[by_token + ${c}u] = sum${c} / weights;
+    result[written + ${c}u] = sum${c} / weights;
     #end
 }

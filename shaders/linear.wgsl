@@ -1,84 +1,80 @@
-// y = x W^T + b for x [R, K], W [N, K], and what follows it: tanh-GELU, or residual + gamma y, where gamma is part GATE of a
-// block's table [6, N] plus the prompt's [B, 6, N]. An invocation computes ROWS x COLUMNS results and loads four of K at once.
+// What the ways to compute a product share; stands before linear_registers.wgsl, linear_tiles.wgsl and linear_few.wgsl.
+//
+// y = x W^T + b for x [R, K], W [N, K], and what follows it: tanh-GELU, or a factor, or residual + gamma y, where gamma is
+// part GATE of a block's table [6, N] plus the prompt's [B, 6, N]. K and N are counted in fours.
 // The launcher and the twin in plain tensor operations are in src/kernels/linear.rs.
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4<f32>>;
+#if F32
 @group(0) @binding(1) var<storage, read_write> weight: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+#end
+#if F16
+@group(0) @binding(1) var<storage, read_write> weight: array<vec2<u32>>;
+#end
+#if BLOCKS
+@group(0) @binding(1) var<storage, read_write> weight: array<u32>;
+#end
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 #if BIAS
-@group(0) @binding(3) var<storage, read_write> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> bias: array<vec4<f32>>;
+#end
+#if TIMES
+@group(0) @binding(${3+BIAS}) var<storage, read_write> factor: array<vec4<f32>>;
 #end
 #if RESIDUAL
-@group(0) @binding(${3+BIAS}) var<storage, read_write> residual: array<f32>;
+@group(0) @binding(${3+BIAS}) var<storage, read_write> residual: array<vec4<f32>>;
 #end
 #if GATED
-@group(0) @binding(${4+BIAS}) var<storage, read_write> table: array<f32>;
-@group(0) @binding(${5+BIAS}) var<storage, read_write> prompt: array<f32>;
+@group(0) @binding(${4+BIAS}) var<storage, read_write> table: array<vec4<f32>>;
+@group(0) @binding(${5+BIAS}) var<storage, read_write> prompt: array<vec4<f32>>;
 #end
 #sizes
 
-@compute @workgroup_size(${LANES}, 1, 1)
-fn main(@builtin(global_invocation_id) at: vec3<u32>) {
-    let ROWS_IN_ALL = sizes.R;
-    let N = sizes.N;
-    // In fours.
-    let K = sizes.K;
-    let LENGTH = sizes.LENGTH;
-    let GATE = sizes.GATE;
-    let column = at.x * ${COLUMNS}u;
-    let row = at.y * ${ROWS}u;
-    if column >= N {
+// Numbers 4 k to 4 k + 3 of the row of W that begins at `start`; src/kernels/packed.rs says how they are packed.
+fn weights(start: u32, k: u32) -> vec4<f32> {
+    #if F32
+    return weight[start + k];
+    #end
+    #if F16
+    let pairs = weight[start + k];
+    return vec4(unpack2x16float(pairs.x), unpack2x16float(pairs.y));
+    #end
+    #if BLOCKS
+    let pair = unpack2x16float(weight[start + sizes.SCALES + k / 16u]);
+    let scale = select(pair.x, pair.y, (k / 8u) % 2u == 1u);
+    #if Q8
+    return unpack4x8snorm(weight[start + k]) * scale;
+    #end
+    #if Q4
+    let word = weight[start + k / 2u] >> (k % 2u * 16u);
+    return (vec4<f32>((vec4(word) >> vec4(0u, 4u, 8u, 12u)) & vec4(15u)) - 8.0) * scale;
+    #end
+    #end
+}
+
+// Ends four neighbours of a row, `column` in fours.
+fn finish(row: u32, column: u32, sum: vec4<f32>) {
+    if row >= sizes.R || column >= sizes.N {
         return;
     }
-    #for i ROWS
-    let x_start${i} = min(row + ${i}u, ROWS_IN_ALL - 1u) * K;
+    let at = row * sizes.N + column;
+    var value = sum;
+    #if BIAS
+    value += bias[column];
     #end
-    #for j COLUMNS
-    let w_start${j} = min(column + ${j}u, N - 1u) * K;
-    #for i ROWS
-    var sum${i}_${j} = 0.0;
+    #if GELU
+    // 1 + tanh(u) = 2 / (1 + exp(-2 u)), which does not overflow on any adapter.
+    value /= 1.0 + exp(-1.5957691216057308 * (value + 0.044715 * value * value * value));
     #end
+    #if TIMES
+    value *= factor[at];
     #end
-    for (var k = 0u; k < K; k++) {
-        #for i ROWS
-        let x${i} = x[x_start${i} + k];
-        #end
-        #for j COLUMNS
-        let w${j} = weight[w_start${j} + k];
-        #for i ROWS
-        sum${i}_${j} += dot(x${i}, w${j});
-        #end
-        #end
-    }
-    #for j COLUMNS
-    if column + ${j}u < N {
-        let n = column + ${j}u;
-        #if BIAS
-        let shift = bias[n];
-        #end
-        #if GATED
-        let own = table[GATE * N + n];
-        #end
-        #for i ROWS
-        if row + ${i}u < ROWS_IN_ALL {
-            let at${i} = (row + ${i}u) * N + n;
-            var value = sum${i}_${j};
-            #if BIAS
-            value += shift;
-            #end
-            #if GELU
-            // 1 + tanh(u) = 2 / (1 + exp(-2 u)), which does not overflow on any adapter.
-            value /= 1.0 + exp(-1.5957691216057308 * (value + 0.044715 * value * value * value));
-            #end
-            #if GATED
-            value *= own + prompt[((row + ${i}u) / LENGTH * 6u + GATE) * N + n];
-            #end
-            #if RESIDUAL
-            value += residual[at${i}];
-            #end
-            y[at${i}] = value;
-        }
-        #end
-    }
+    #if GATED
+    let image = (row / sizes.LENGTH * 6u + sizes.GATE) * sizes.N + column;
+    value *= table[sizes.GATE * sizes.N + column] + prompt[image];
     #end
+    #if RESIDUAL
+    value += residual[at];
+    #end
+    y[at] = value;
 }

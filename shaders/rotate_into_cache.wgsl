@@ -1,26 +1,42 @@
 // From projections qkv [B, L, 3, H, hd] of one scale: queries [B, H, L, hd], biased, of unit length times the head's temperature,
 // and rotated; and into the cache [B, H, ROOM, hd], behind what is there, keys of unit length, rotated, and biased values.
-// An invocation takes one token of one head. The launcher and the twin are in src/kernels/attention.rs.
+// The cache is f32 if WHOLE, f16 if HALVED. An invocation takes one token of one head. The launcher and the twin are in src/kernels/attention.rs.
 
 @group(0) @binding(0) var<storage, read_write> qkv: array<f32>;
 // q_bias [H hd], v_bias [H hd], temperatures [H].
 @group(0) @binding(1) var<storage, read_write> biases: array<f32>;
 @group(0) @binding(2) var<storage, read_write> queries: array<f32>;
-@group(0) @binding(3) var<storage, read_write> keys: array<f32>;
-@group(0) @binding(4) var<storage, read_write> values: array<f32>;
+// By twos.
+#if WHOLE
+@group(0) @binding(3) var<storage, read_write> keys: array<vec2<f32>>;
+@group(0) @binding(4) var<storage, read_write> values: array<vec2<f32>>;
+#end
+#if HALVED
+@group(0) @binding(3) var<storage, read_write> keys: array<u32>;
+@group(0) @binding(4) var<storage, read_write> values: array<u32>;
+#end
 #if ROTARY
 @group(0) @binding(5) var<storage, read_write> cosines: array<f32>;
 @group(0) @binding(6) var<storage, read_write> sines: array<f32>;
 #end
 #sizes
 
+#if WHOLE
+fn kept(pair: vec2<f32>) -> vec2<f32> {
+    return pair;
+}
+#end
+#if HALVED
+fn kept(pair: vec2<f32>) -> u32 {
+    return pack2x16float(pair);
+}
+#end
+
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     let LENGTH = sizes.LENGTH;
     let HEADS = sizes.HEADS;
     let DIM = sizes.DIM;
-    let ROOM = sizes.ROOM;
-    let START = sizes.START;
     if at.x >= LENGTH * HEADS {
         return;
     }
@@ -28,7 +44,7 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     let head = at.x % HEADS;
     let start = ((at.y * LENGTH + token) * 3u * HEADS + head) * DIM;
     let query = ((at.y * HEADS + head) * LENGTH + token) * DIM;
-    let cached = ((at.y * HEADS + head) * ROOM + START + token) * DIM;
+    let cached = ((at.y * HEADS + head) * sizes.ROOM + sizes.START + token) * DIM / 2u;
     var q_square = 0.0;
     var k_square = 0.0;
     for (var c = 0u; c < DIM; c++) {
@@ -36,7 +52,6 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
         let k = qkv[start + HEADS * DIM + c];
         q_square += q * q;
         k_square += k * k;
-        values[cached + c] = qkv[start + 2u * HEADS * DIM + c] + biases[(HEADS + head) * DIM + c];
     }
     let q_factor = biases[2u * HEADS * DIM + head] / sqrt(max(q_square, 1e-24));
     let k_factor = 1.0 / sqrt(max(k_square, 1e-24));
@@ -46,19 +61,20 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
         let qb = (qkv[start + c + 1u] + biases[head * DIM + c + 1u]) * q_factor;
         let ka = qkv[start + HEADS * DIM + c] * k_factor;
         let kb = qkv[start + HEADS * DIM + c + 1u] * k_factor;
+        let va = qkv[start + 2u * HEADS * DIM + c] + biases[(HEADS + head) * DIM + c];
+        let vb = qkv[start + 2u * HEADS * DIM + c + 1u] + biases[(HEADS + head) * DIM + c + 1u];
+        values[cached + pair] = kept(vec2(va, vb));
         #if ROTARY
         let cosine = cosines[token * (DIM / 2u) + pair];
         let sine = sines[token * (DIM / 2u) + pair];
         queries[query + c] = qa * cosine - qb * sine;
         queries[query + c + 1u] = qa * sine + qb * cosine;
-        keys[cached + c] = ka * cosine - kb * sine;
-        keys[cached + c + 1u] = ka * sine + kb * cosine;
+        keys[cached + pair] = kept(vec2(ka * cosine - kb * sine, ka * sine + kb * cosine));
         #end
         #if PLAIN
         queries[query + c] = qa;
         queries[query + c + 1u] = qb;
-        keys[cached + c] = ka;
-        keys[cached + c + 1u] = kb;
+        keys[cached + pair] = kept(vec2(ka, kb));
         #end
     }
 }

@@ -57,13 +57,18 @@ export async function survey() {
     );
   }
   const { info } = adapter;
-  const name = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ");
+  const { software } = named(info);
   const shortfalls = [];
-  const software = info.isFallbackAdapter || SOFTWARE.test(name);
   if (software) shortfalls.push("WebGPU has only a software adapter here, which is slower than the CPU engine.");
   if (adapter.limits.maxStorageBufferBindingSize <= SMALL_BINDING) {
     shortfalls.push("This graphics card binds at most 128 MB at a time; models of hundreds of megabytes may not fit.");
   }
   const reason = software ? "WebGPU has only a software adapter here" : info.description || info.architecture || "graphics card";
   return { usable: true, software, reason, shortfalls };
+}
+
+/** What an adapter calls itself, and whether it computes on the CPU after all. @param {GPUAdapterInfo} info */
+export function named(info) {
+  const name = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(" ");
+  return { name, software: info.isFallbackAdapter || SOFTWARE.test(name) };
 }

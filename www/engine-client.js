@@ -43,10 +43,11 @@ export class EngineClient {
    * @param {import("./protocol.js").EngineChoice} engine
    * @param {Listener} listen gets `device` and `progress` events
    * @param {boolean} [cache] whether the browser keeps the model's files for the next time
+   * @param {import("./protocol.js").Weights} [weights] how a graphics card keeps the weights of layers
    * @returns {Promise<import("./protocol.js").ModelInfo>}
    */
-  async load(source, engine, listen, cache = true) {
-    const loaded = await this.#run({ type: "load", source: resolve(source), engine, cache }, listen);
+  async load(source, engine, listen, cache = true, weights = "f32") {
+    const loaded = await this.#run({ type: "load", source: resolve(source), engine, cache, weights }, listen);
     return loaded.model;
   }
 

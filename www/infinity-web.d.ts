@@ -1,5 +1,5 @@
 // The part of wasm-bindgen's output that the worker uses (src/web); the file itself is made by the build.
-import type { EngineEvent, Flips, Options, Pace, Study, Words } from "./protocol.js";
+import type { EngineEvent, Flips, Options, Pace, Study, Weights, Words } from "./protocol.js";
 
 /** What the engine needs from its thread. */
 export interface Host {
@@ -26,10 +26,21 @@ export default function init(input: {
 
 export function protocol(): number;
 
+/** How products are computed since a model was loaded on WebGPU. */
+export function tuning(): string;
+
 export class WebEngine {
   private constructor();
   /** Undefined when loading failed; the host has been told why. */
-  static load(manifest: string, files: Files, device: "webgpu" | "cpu", host: Host): Promise<WebEngine | undefined>;
+  static load(
+    manifest: string,
+    files: Files,
+    device: "webgpu" | "cpu",
+    weights: Weights,
+    /** What `tuning` told on the same card before, or "software". */
+    tuning: string | undefined,
+    host: Host,
+  ): Promise<WebEngine | undefined>;
   generate(options: Options, host: Host): Promise<void>;
   decode(bits: { aspect: string; bits: Words[] }, host: Host): Promise<void>;
   /** `rgba` in the size of the shape `aspect`. */

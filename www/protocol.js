@@ -154,7 +154,11 @@ export const PROTOCOL = 5;
  * @typedef {string | Model | File[]} Source
  */
 
-/** @typedef {{ type: "load", source: Source, engine: EngineChoice, cache: boolean }} LoadCommand */
+/**
+ * How a graphics card keeps the weights of layers: whole, halved, or in blocks of 8 or 4 bits. The CPU engine keeps them whole.
+ * @typedef {"f32" | "f16" | "q8" | "q4"} Weights
+ */
+/** @typedef {{ type: "load", source: Source, engine: EngineChoice, cache: boolean, weights: Weights }} LoadCommand */
 /** @typedef {{ type: "inspect", source: Source }} InspectCommand */
 /** Fetches what drawing did not need, for visits without a connection. @typedef {{ type: "keepRest", source: Source }} KeepRestCommand */
 /** @typedef {{ type: "loadTwin", path: string }} LoadTwinCommand */

@@ -3,9 +3,10 @@
 // A file of that name is whole only if its content has that hash, which is checked on every load: nothing else needs to be
 // written down, and a download that broke off goes on from the file's length.
 
-/** The folders: models, and a training's checkpoints (checkpoints.js). */
+/** The folders: models, a training's checkpoints (checkpoints.js), and how cards compute (tuning.js). */
 export const WEIGHTS = "weights";
 export const TRAINING = "training";
+export const TUNING = "tuning";
 
 /** @param {string} name */
 export async function folder(name) {
@@ -135,7 +136,7 @@ export async function room() {
 
 /** Deletes every file that no tab has open. */
 export async function clearStorage() {
-  for (const name of [WEIGHTS, TRAINING]) {
+  for (const name of [WEIGHTS, TRAINING, TUNING]) {
     const kept = await folder(name);
     const files = [];
     for await (const file of kept.keys()) files.push(file);

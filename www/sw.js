@@ -9,7 +9,7 @@ const FILES = [
   "history.js", "keeping.js", "lab-bits.js", "lab-curves.js", "lab-experiment.js", "lab-paths.js", "lab.js", "later.js", "mask.js", "meter.js",
   "model-files.js", "models.js", "movie.js", "page.js", "parts.js", "performance.js", "protocol.js", "random-seed.js",
   "scale-field.js", "seed.js", "share.js", "sheet.js", "stage.js", "storage.js", "thread.js", "train-curves.js",
-  "train-draft.js", "train-form.js", "train-pictures.js", "train.js", "turn.js", "visitor-image.js", "words.js", "worker.js",
+  "train-draft.js", "train-form.js", "train-pictures.js", "train.js", "tuning.js", "turn.js", "visitor-image.js", "words.js", "worker.js",
   "zip.js",
 ];
 /** Large, and not needed to draw: kept once it was asked for, by later.js or by a training. */

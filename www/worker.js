@@ -1,6 +1,6 @@
 // The engine's thread: owns the wasm instance, takes commands, posts events.
 
-import init, { WebEngine, protocol } from "./infinity-web.js";
+import init, { WebEngine, protocol, tuning } from "./infinity-web.js";
 import { chooseDevice } from "./device.js";
 import { ENGINE_BYTES } from "./engine-size.js";
 import { Meter } from "./meter.js";
@@ -8,6 +8,7 @@ import { LocalFiles, RemoteFiles, keepRest } from "./model-files.js";
 import { PROTOCOL } from "./protocol.js";
 import { Checkpoints } from "./checkpoints.js";
 import { Turn } from "./turn.js";
+import { known, remember } from "./tuning.js";
 
 /** @typedef {import("./protocol.js").Command} Command */
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
@@ -229,7 +230,9 @@ async function load(command) {
     return fail("protocol", "page and engine are of different versions; reload the page without its cache");
   }
   origin = command;
-  engine = await WebEngine.load(files.manifest, files, device.engine, host);
+  const tuned = device.engine === "webgpu" ? await known() : undefined;
+  engine = await WebEngine.load(files.manifest, files, device.engine, command.weights, tuned, host);
+  if (engine && device.engine === "webgpu" && tuned !== tuning()) await remember(tuning());
 }
 
 /**

@@ -3,6 +3,7 @@
 use super::processor::Processor;
 use crate::engine::protocol::{Event, Options, Pixels};
 use crate::engine::{Engine, EngineError, Files, Host};
+use crate::kernels::packed::Form;
 use crate::model::sampling::PerScale;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -46,6 +47,9 @@ pub struct Generate {
     /// Where to compute
     #[arg(long, value_enum, default_value_t = Processor::Cpu)]
     device: Processor,
+    /// How a graphics card keeps the weights of layers: f32, f16, q8 or q4
+    #[arg(long, value_name = "FORM", default_value = "f32", value_parser = form)]
+    weights: Form,
     /// Folder for the image after every scale
     #[arg(long, value_name = "DIR")]
     scales: Option<PathBuf>,
@@ -72,7 +76,13 @@ impl Generate {
         }
         let device = self.device.open()?;
         let terminal = Terminal::new();
-        let engine = pollster::block_on(Engine::load("manifest.json", &Folder(&self.model), &device, &terminal))?;
+        let engine = pollster::block_on(Engine::load_as(
+            self.weights,
+            "manifest.json",
+            &Folder(&self.model),
+            &device,
+            &terminal,
+        ))?;
         pollster::block_on(engine.generate(self.options(), &terminal))?;
         let images = terminal.images.into_inner();
         if let Some(folder) = &self.scales {
@@ -99,6 +109,10 @@ impl Generate {
             ..Options::default()
         }
     }
+}
+
+pub(super) fn form(name: &str) -> Result<Form, String> {
+    Form::named(name).ok_or_else(|| "choose f32, f16, q8 or q4".to_string())
 }
 
 /// One value for all scales, or one each; nothing leaves it to the model.

@@ -1,8 +1,9 @@
 //! `--device`: where tensors live.
 
-use crate::engine::{EngineError, Gpu};
+use crate::engine::{EngineError, Gpu, tuned};
 use burn::tensor::Device;
 use clap::ValueEnum;
+use std::time::Instant;
 
 /// The two engines of the page, natively.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -18,7 +19,9 @@ impl Processor {
             Self::Cpu => Ok(Device::flex()),
             Self::Webgpu => {
                 let gpu = pollster::block_on(Gpu::open())?;
-                eprintln!("computing on {}", gpu.name);
+                let began = Instant::now();
+                pollster::block_on(gpu.tune(None, &|| began.elapsed().as_secs_f64() * 1e3));
+                eprintln!("computing on {}, products by {}", gpu.name, tuned());
                 Ok(gpu.device)
             }
         }

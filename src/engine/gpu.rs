@@ -2,6 +2,7 @@
 
 use super::EngineError;
 use crate::kernels::set_staged;
+use crate::kernels::tuning::{self, Choice};
 use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
 use wgpu::{AdapterInfo, DeviceType};
@@ -11,6 +12,8 @@ pub struct Gpu {
     pub device: Device,
     /// Such as `NVIDIA H100 (Vulkan)`.
     pub name: String,
+    /// Whether it says that it computes on the processor; browsers keep that to themselves.
+    software: bool,
 }
 
 impl Gpu {
@@ -26,8 +29,27 @@ impl Gpu {
         Ok(Self {
             device,
             name: name(&card),
+            software: card.device_type == DeviceType::Cpu,
         })
     }
+
+    /// Has products be computed in the quickest ways from now on: those that were `known`, as an earlier [`tuned`] wrote them,
+    /// or else those that are measured now, for which `now` tells milliseconds.
+    pub async fn tune(&self, known: Option<&str>, now: &dyn Fn() -> f64) {
+        let choice = match known.and_then(Choice::parse) {
+            Some(known) => Some(known),
+            None if self.software => Some(Choice::SOFTWARE),
+            None => tuning::measure(&self.device, now).await,
+        };
+        if let Some(choice) = choice {
+            choice.apply();
+        }
+    }
+}
+
+/// The ways that [`Gpu::tune`] chose, to be kept under the card's name.
+pub fn tuned() -> String {
+    tuning::chosen().describe()
 }
 
 /// Browsers may keep the card's name to themselves.

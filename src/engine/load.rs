@@ -2,6 +2,7 @@
 
 use super::protocol::{Defaults, Event, ModelInfo, Phase};
 use super::{Engine, EngineError, Files, Host, aspect, wait};
+use crate::kernels::packed::Form;
 use crate::model::config::{T5Config, TransformerConfig};
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::{self, T5Encoder};
@@ -40,6 +41,19 @@ impl Engine {
         device: &Device,
         host: &impl Host,
     ) -> Result<Self, EngineError> {
+        Self::load_as(Form::F32, manifest, files, device, host).await
+    }
+
+    /// As [`load`](Self::load); the weights of the transformer's and the text encoder's layers are kept in `form` on graphics
+    /// devices, as f32 on the CPU.
+    pub async fn load_as(
+        form: Form,
+        manifest: &str,
+        files: &impl Files,
+        device: &Device,
+        host: &impl Host,
+    ) -> Result<Self, EngineError> {
+        let form = if *device == Device::flex() { Form::F32 } else { form };
         let json = files.read(manifest, &mut |_| {}).await?;
         let manifest = Manifest::parse(&json).map_err(WeightsError::from)?;
         let missing = EngineError::Incomplete;
@@ -52,12 +66,15 @@ impl Engine {
         let bytes = shards.iter().map(|shard| shard.bytes).sum::<u64>();
         let mut download = Loader::new(files, host, device, bytes + tokenizer.bytes);
         let prompts = download.prompts(&manifest, tokenizer, transformer.text_maxlen).await?;
-        let (text_encoder, transformer) = download.drawing(&manifest, text_encoder, transformer).await?;
+        let (text_encoder, transformer) = download.drawing(form, &manifest, text_encoder, transformer).await?;
         let decoder = Decoder::new(vae, device)?;
-        let decoder = download.fill(decoder, &manifest, DECODER, str::to_string).await?;
+        let decoder = download
+            .fill(Form::F32, decoder, &manifest, DECODER, str::to_string)
+            .await?;
 
         let engine = Self {
             device: device.clone(),
+            weights: form,
             prompts,
             text_encoder,
             transformer,
@@ -102,9 +119,11 @@ impl Engine {
         let shards = needed(&manifest, &[TEXT_ENCODER, TRANSFORMER]);
         let bytes = shards.iter().map(|shard| shard.bytes).sum();
         let mut download = Loader::new(files, host, &self.device, bytes);
-        let (text_encoder, transformer) = download.drawing(&manifest, text_encoder, transformer).await?;
+        let drawing = download.drawing(self.weights, &manifest, text_encoder, transformer);
+        let (text_encoder, transformer) = drawing.await?;
         let twin = Self {
             device: self.device.clone(),
+            weights: self.weights,
             prompts: self.prompts.clone(),
             text_encoder,
             transformer,
@@ -134,7 +153,9 @@ impl Engine {
         let bytes = shards.iter().map(|shard| shard.bytes).sum();
         let mut download = Loader::new(files, host, &self.device, bytes);
         let encoder = Encoder::new(config, &self.device)?;
-        let encoder = download.fill(encoder, &self.manifest, ENCODER, str::to_string).await?;
+        let encoder = download
+            .fill(Form::F32, encoder, &self.manifest, ENCODER, str::to_string)
+            .await?;
         Ok(self.encoder.get_or_init(|| encoder))
     }
 
@@ -247,27 +268,29 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
     /// The two networks that turn a prompt into bits.
     async fn drawing(
         &mut self,
+        form: Form,
         manifest: &Manifest,
         text_encoder: &T5Config,
         transformer: &TransformerConfig,
     ) -> Result<(T5Encoder, Transformer), EngineError> {
         let text_encoder = T5Encoder::new(text_encoder, self.device)?;
-        let text_encoder = self.fill(text_encoder, manifest, TEXT_ENCODER, t5::official_name);
+        let text_encoder = self.fill(form, text_encoder, manifest, TEXT_ENCODER, t5::official_name);
         let text_encoder = text_encoder.await?;
         let transformer = Transformer::new(transformer, self.device)?;
-        let transformer = self.fill(transformer, manifest, TRANSFORMER, transformer::official_name);
+        let transformer = self.fill(form, transformer, manifest, TRANSFORMER, transformer::official_name);
         Ok((text_encoder, transformer.await?))
     }
 
-    /// `module` with all tensors under `prefix`, from one shard after the other.
+    /// `module` with all tensors under `prefix`, from one shard after the other; the weights of its layers are kept in `form`.
     async fn fill<M: Module>(
         &mut self,
+        form: Form,
         module: M,
         manifest: &Manifest,
         prefix: &str,
         rename: impl Fn(&str) -> String,
     ) -> Result<M, EngineError> {
-        let mut filler = Filler::new(module, rename);
+        let mut filler = Filler::new(module, rename).kept_as(form);
         for shard in needed(manifest, &[prefix]) {
             let bytes = self.read(&shard.file, Phase::Weights).await?;
             shards::verify(shard, &bytes)?;

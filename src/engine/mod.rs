@@ -19,9 +19,10 @@ pub mod train;
 mod wait;
 
 pub use error::EngineError;
-pub use gpu::Gpu;
+pub use gpu::{Gpu, tuned};
 pub use host::{Files, Host, Keep};
 
+use crate::kernels::packed::Form;
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::T5Encoder;
 use crate::model::text::PromptEncoder;
@@ -34,6 +35,8 @@ use std::cell::OnceCell;
 /// A model on a device, ready for prompts.
 pub struct Engine {
     device: Device,
+    /// How the layers' weights are kept.
+    weights: Form,
     prompts: PromptEncoder,
     text_encoder: T5Encoder,
     transformer: Transformer,

@@ -3,7 +3,9 @@
 //! burn without automatic tuning reads every input from global memory for every output, and takes as gradient of a weight a
 //! convolution with a kernel as large as the image.
 
-use super::shader::{Shader, on_graphics, room, staged};
+use super::linear::Way;
+use super::shader::{Shader, in_use, on_graphics, room, staged};
+use super::tuning;
 use crate::model::resize::nearest2x;
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -18,10 +20,8 @@ use burn_cubecl::cubecl::Device;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-/// Channels that an invocation computes.
+/// Channels that an invocation of [`weight_gradient`] computes.
 const OUTPUTS: usize = 8;
-/// Neighbouring pixels that an invocation computes.
-const PIXELS: usize = 8;
 /// Invocations of a workgroup.
 const LANES: usize = 32;
 /// Invocations of a workgroup that stages tiles.
@@ -52,6 +52,11 @@ pub struct Around {
 ///
 /// None where no shader fits, that is off graphics devices and under automatic differentiation, which has [`trained`].
 pub fn convolution(x: &Tensor<4>, weight: &Tensor<4>, around: &Around) -> Option<Tensor<4>> {
+    convolution_by(tuning::convolution_way(), x, weight, around)
+}
+
+/// As [`convolution`] by one way.
+pub fn convolution_by(way: Way, x: &Tensor<4>, weight: &Tensor<4>, around: &Around) -> Option<Tensor<4>> {
     let (x, weight) = (on_graphics(x)?, on_graphics(weight)?);
     let bias = around.bias.as_ref().and_then(on_graphics);
     let residual = around.residual.as_ref().and_then(on_graphics);
@@ -59,7 +64,9 @@ pub fn convolution(x: &Tensor<4>, weight: &Tensor<4>, around: &Around) -> Option
     if missing || (residual.is_some() && bias.is_none()) {
         return None;
     }
-    let y = forward(&x, &weight, false, around.upsampled, bias.as_ref(), residual.as_ref());
+    let (bias, residual) = (bias.as_ref(), residual.as_ref());
+    let y = tiled(way, &x, &weight, around.upsampled, bias, residual);
+    let y = y.unwrap_or_else(|| forward(way, &x, &weight, false, around.upsampled, bias, residual));
     Some(Tensor::from_primitive::<Cube>(y))
 }
 
@@ -85,7 +92,7 @@ pub fn trained(x: &Tensor<4>, weight: &Tensor<4>) -> Option<Tensor<4>> {
     let tracked = |x: &Tensor<4>| x.clone().try_into_primitive::<Autodiff<Cube>>().ok();
     let (x, weight) = (tracked(x)?, tracked(weight)?);
     let fits = |x: &CubeTensor| matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32;
-    if kernel != 3 || !fits(x.primitive()) || !fits(weight.primitive()) {
+    if !in_use() || kernel != 3 || !fits(x.primitive()) || !fits(weight.primitive()) {
         return None;
     }
     let ((x, x_node), (weight, weight_node)) = (x.into_parts(), weight.into_parts());
@@ -125,7 +132,7 @@ impl Backward<Cube, 2> for Convolution {
 fn trained_forward(x: &CubeTensor, weight: &CubeTensor, turned: bool) -> CubeTensor {
     match staged() {
         true => forward_tiled(x, weight, turned),
-        false => forward(x, weight, turned, false, None, None),
+        false => forward(tuning::convolution_way(), x, weight, turned, false, None, None),
     }
 }
 
@@ -196,9 +203,64 @@ fn weight_gradient_tiled(x: &CubeTensor, g: &CubeTensor) -> CubeTensor {
     primitive(Tensor::<5>::from_primitive::<Cube>(sums).sum_dim(0).squeeze_dim::<4>(0))
 }
 
-/// `turned`: the gradient of an input from the gradient of an output, which is the convolution with the turned kernel whose
+/// By workgroups that stage what they read; none where the way or the sizes are others.
+fn tiled(
+    way: Way,
+    x: &CubeTensor,
+    weight: &CubeTensor,
+    upsampled: bool,
+    bias: Option<&CubeTensor>,
+    residual: Option<&CubeTensor>,
+) -> Option<CubeTensor> {
+    let each = match way {
+        Way::Tiles => 1,
+        Way::WideTiles => 2,
+        Way::Registers | Way::WideRegisters | Way::Few => return None,
+    };
+    let (shape, weights) = (x.meta.shape(), weight.meta.shape());
+    let up = 1 + usize::from(upsampled);
+    let (batch, channels, height, width) = (shape[0], shape[1], shape[2] * up, shape[3] * up);
+    let (out, kernel) = (weights[0], weights[2]);
+    if !(channels * kernel * kernel).is_multiple_of(4) || !width.is_multiple_of(4) {
+        return None;
+    }
+    let y = room(x, [batch, out, height, width]);
+    let side = 8;
+    let shader = Shader {
+        name: "convolution_tiles",
+        source: include_str!("../../shaders/convolution_tiles.wgsl"),
+        constants: vec![
+            ("UP", up),
+            ("KERNEL", kernel),
+            ("ROWS", each),
+            ("COLUMNS", each),
+            ("ACROSS", side),
+            ("DOWN", side),
+            ("BIAS", usize::from(bias.is_some())),
+            ("RESIDUAL", usize::from(residual.is_some())),
+        ],
+        sizes: vec![
+            ("CHANNELS", channels),
+            ("HEIGHT", height),
+            ("WIDTH", width),
+            ("OUT", out),
+        ],
+        lanes: (side * side) as u32,
+    };
+    let groups = [
+        (height * width / 4).div_ceil(each * side),
+        out.div_ceil(4 * each * side),
+        batch,
+    ];
+    let buffers: Vec<&CubeTensor> = [x, weight, &y].into_iter().chain(bias).chain(residual).collect();
+    shader.launch(groups, &buffers);
+    Some(y)
+}
+
+/// Every invocation by itself. `turned`: the gradient of an input from the gradient of an output, which is the convolution with the turned kernel whose
 /// inputs and outputs change places.
 fn forward(
+    way: Way,
     x: &CubeTensor,
     weight: &CubeTensor,
     turned: bool,
@@ -216,7 +278,13 @@ fn forward(
         true => ([to, from], [strides[1], strides[0]]),
     };
     let y = room(x, [batch, out, height, width]);
-    let (outputs, pixels) = (OUTPUTS.min(out), if width < PIXELS { PIXELS / 2 } else { PIXELS });
+    // Channels and neighbours in a row that an invocation computes.
+    let most = if way == Way::WideRegisters { 16 } else { 8 };
+    let pixels = [4, 8, 16]
+        .into_iter()
+        .rev()
+        .find(|&pixels| pixels <= width.clamp(4, most));
+    let (outputs, pixels) = (most.min(out), pixels.unwrap_or(4));
     let tiles = height * width.div_ceil(pixels);
     let shader = Shader {
         name: "convolution",
@@ -291,7 +359,9 @@ mod tests {
     use crate::kernels::test_values as values;
     use burn::tensor::{TensorData, Tolerance};
 
-    const SHAPES: [(usize, usize, usize, usize, usize); 6] = [
+    const SHAPES: [(usize, usize, usize, usize, usize); 8] = [
+        (1, 8, 70, 6, 8),
+        (2, 68, 36, 4, 20),
         (1, 3, 16, 8, 8),
         (2, 16, 20, 5, 7),
         (1, 8, 3, 1, 9),
@@ -315,12 +385,14 @@ mod tests {
                     };
                     (x, weight, around)
                 });
-                let found = convolution(&wgpu.0, &wgpu.1, &wgpu.2).expect("a shader");
                 assert!(convolution(&flex.0, &flex.1, &flex.2).is_none());
                 let expected = twin(flex.0, flex.1, flex.2).into_data();
-                found
-                    .into_data()
-                    .assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-3));
+                for way in [Way::Registers, Way::WideRegisters, Way::Tiles, Way::WideTiles] {
+                    let found = convolution_by(way, &wgpu.0, &wgpu.1, &wgpu.2).expect("a shader");
+                    found
+                        .into_data()
+                        .assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-3));
+                }
             }
         }
     }
@@ -356,11 +428,11 @@ mod tests {
             let pairs = [
                 (
                     forward_tiled(&x, &weight, false),
-                    forward(&x, &weight, false, false, None, None),
+                    forward(Way::Registers, &x, &weight, false, false, None, None),
                 ),
                 (
                     forward_tiled(&g, &weight, true),
-                    forward(&g, &weight, true, false, None, None),
+                    forward(Way::Registers, &g, &weight, true, false, None, None),
                 ),
                 (weight_gradient_tiled(&x, &g), weight_gradient(x, g)),
             ];

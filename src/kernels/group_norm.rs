@@ -2,7 +2,7 @@
 //! operations take a dozen and thirty, each over a whole feature map.
 
 use super::norm::{MOST_GROUPS, apply, statistics};
-use super::shader::{Shader, room};
+use super::shader::{Shader, in_use, room};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -24,7 +24,8 @@ pub fn trained(x: &Tensor<4>, weight: &Tensor<1>, bias: &Tensor<1>, groups: usiz
     let weight = weight.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
     let bias = bias.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
     let fits = |x: &CubeTensor| matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32;
-    if b * c > MOST_GROUPS
+    if !in_use()
+        || b * c > MOST_GROUPS
         || ![x.primitive(), weight.primitive(), bias.primitive()]
             .into_iter()
             .all(fits)

@@ -9,11 +9,18 @@ pub mod convolution;
 mod group_norm;
 pub mod linear;
 pub mod norm;
+pub mod packed;
 pub mod product;
+pub mod rows;
+pub mod sampling;
 mod shader;
 mod to_rgba;
+pub mod tuning;
 
-pub use shader::set_staged;
+/// Bytes of a buffer that every WebGPU device lets a shader see.
+pub const BINDING: usize = 128 << 20;
+
+pub use shader::{set_staged, use_shaders};
 pub use to_rgba::to_rgba;
 
 /// Small numbers without a pattern.

@@ -2,7 +2,7 @@
 //! burn's operations take about ten.
 
 use super::group_norm;
-use super::shader::{Shader, bits, on_graphics, room};
+use super::shader::{Constants, Shader, bits, on_graphics, room};
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
 use burn_cubecl::Cube;
@@ -39,8 +39,43 @@ pub fn group_norm_silu_twin(
     let centered = x.clone() - mean(x);
     let variance = mean(centered.clone().square());
     let normed = centered / (variance + epsilon).sqrt();
+    activated(normed.reshape([b, c, h, w]), weight, bias)
+}
+
+fn activated(normed: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<4> {
+    let [_, c, _, _] = normed.dims();
     let per_channel = |values: Tensor<1>| values.reshape([1, c, 1, 1]);
-    silu(normed.reshape([b, c, h, w]) * per_channel(weight) + per_channel(bias))
+    silu(normed * per_channel(weight) + per_channel(bias))
+}
+
+/// Mean and inverse deviation `1 / sqrt(variance + epsilon)` of every group of channels of `x [B, C, H, W]`, `[B, G, 2]`.
+pub fn group_statistics(x: Tensor<4>, groups: usize, epsilon: f64) -> Tensor<3> {
+    let [b, c, h, w] = x.dims();
+    if let Some(x) = on_graphics(&x) {
+        return Tensor::<2>::from_primitive::<Cube>(statistics(&x, groups, epsilon)).reshape([b, groups, 2]);
+    }
+    let mean = |x: Tensor<3>| x.mean_dim(2).mean_dim(1);
+    let x = x.reshape([b * groups, c / groups, h * w]);
+    let means = mean(x.clone());
+    let variances = mean((x - means.clone()).square());
+    Tensor::cat(vec![means, (variances + epsilon).sqrt().recip()], 2).reshape([b, groups, 2])
+}
+
+/// As [`group_norm_silu`] with statistics `[B, G, 2]` as of [`group_statistics`].
+pub fn normalised_silu(x: Tensor<4>, statistics: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<4> {
+    let ([b, c, h, w], [_, groups, _]) = (x.dims(), statistics.dims());
+    let shader = || {
+        let (x, statistics) = (on_graphics(&x)?, on_graphics(&statistics)?);
+        let (weight, bias) = (on_graphics(&weight)?, on_graphics(&bias)?);
+        (b * c <= MOST_GROUPS).then(|| apply(&x, &statistics, &weight, &bias, groups))
+    };
+    if let Some(y) = shader() {
+        return Tensor::from_primitive::<Cube>(y);
+    }
+    let of_groups = |i: usize| statistics.clone().narrow(2, i, 1).reshape([b * groups, 1, 1]);
+    let x = x.reshape([b * groups, c / groups, h * w]);
+    let normed = (x - of_groups(0)) * of_groups(1);
+    activated(normed.reshape([b, c, h, w]), weight, bias)
 }
 
 fn group_norm_shader(
@@ -107,19 +142,22 @@ pub(super) fn apply(
 pub enum Modulation {
     /// Learned ones `[C]`.
     Affine { weight: Tensor<1>, bias: Tensor<1> },
-    /// `1 + scale` and `shift`, parts (by index) of a block's table `[1, 1, 6, C]` plus the prompt's `[B, 1, 6, C]`.
+    /// `1 + scale` and `shift`, parts (by index) of the prompt's `[B, 1, P, C]` plus those of a block's table `[1, 1, P, C]`.
     Adaptive {
-        table: Tensor<4>,
+        table: Option<Tensor<4>>,
         prompt: Tensor<4>,
         scale: usize,
         shift: usize,
     },
 }
 
-/// Part `i` of a block's table plus the prompt's, `[B, 1, C]`.
-pub fn part(table: &Tensor<4>, prompt: &Tensor<4>, i: usize) -> Tensor<3> {
+/// Part `i` of the prompt's modulation plus that of a block's table, `[B, 1, C]`.
+pub fn part(table: Option<&Tensor<4>>, prompt: &Tensor<4>, i: usize) -> Tensor<3> {
     let part = |x: &Tensor<4>| x.clone().narrow(2, i, 1).squeeze_dim::<3>(2);
-    part(table) + part(prompt)
+    match table {
+        Some(table) => part(table) + part(prompt),
+        None => part(prompt),
+    }
 }
 
 /// `LN(x) factor + shift` over the last axis of `x [B, L, C]`, biased variance.
@@ -137,27 +175,66 @@ pub fn layer_norm_twin(x: Tensor<3>, epsilon: f64, modulation: Modulation) -> Te
             prompt,
             scale,
             shift,
-        } => normed * (part(&table, &prompt, scale) + 1.0) + part(&table, &prompt, shift),
+        } => normed * (part(table.as_ref(), &prompt, scale) + 1.0) + part(table.as_ref(), &prompt, shift),
     }
 }
 
 fn layer_norm_shader(x: &Tensor<3>, epsilon: f64, modulation: &Modulation) -> Option<Tensor<3>> {
-    let [b, l, c] = x.dims();
-    if b * l > MOST_GROUPS {
-        return None;
-    }
-    let x = on_graphics(x)?;
-    let (first, second, (scale, shift)) = match modulation {
-        Modulation::Affine { weight, bias } => (on_graphics(weight)?, on_graphics(bias)?, (0, 0)),
+    let [_, l, c] = x.dims();
+    match modulation {
+        Modulation::Affine { weight, bias } => {
+            let sizes = vec![("CHANNELS", c)];
+            row_norm(x, true, epsilon, on_graphics(weight)?, Some(on_graphics(bias)?), sizes)
+        }
         Modulation::Adaptive {
             table,
             prompt,
             scale,
             shift,
-        } => (on_graphics(table)?, on_graphics(prompt)?, (*scale, *shift)),
-    };
-    let affine = matches!(modulation, Modulation::Affine { .. });
+        } => {
+            let parts = prompt.dims()[2];
+            let sizes = vec![
+                ("CHANNELS", c),
+                ("LENGTH", l),
+                ("PARTS", parts),
+                ("SCALE", *scale),
+                ("SHIFT", *shift),
+            ];
+            let table = match table {
+                Some(table) => Some(on_graphics(table)?),
+                None => None,
+            };
+            row_norm(x, true, epsilon, on_graphics(prompt)?, table, sizes)
+        }
+    }
+}
+
+/// `x / sqrt(mean(x^2) + epsilon) * weight` over the last axis of `x [B, L, C]`.
+pub fn rms_norm(x: Tensor<3>, weight: Tensor<1>, epsilon: f64) -> Tensor<3> {
+    rms_norm_shader(&x, &weight, epsilon).unwrap_or_else(|| crate::model::nn::rms_norm(x, weight, epsilon))
+}
+
+fn rms_norm_shader(x: &Tensor<3>, weight: &Tensor<1>, epsilon: f64) -> Option<Tensor<3>> {
+    let sizes = vec![("CHANNELS", x.dims()[2])];
+    row_norm(x, false, epsilon, on_graphics(weight)?, None, sizes)
+}
+
+/// `sizes` beyond the channels are those of a modulation.
+fn row_norm(
+    x: &Tensor<3>,
+    centred: bool,
+    epsilon: f64,
+    first: CubeTensor,
+    second: Option<CubeTensor>,
+    sizes: Constants,
+) -> Option<Tensor<3>> {
+    let [b, l, c] = x.dims();
+    if b * l > MOST_GROUPS {
+        return None;
+    }
+    let x = on_graphics(x)?;
     let y = room(&x, [b, l, c]);
+    let modulated = sizes.len() > 1;
     let shader = Shader {
         name: "layer_norm",
         source: concat!(
@@ -166,13 +243,16 @@ fn layer_norm_shader(x: &Tensor<3>, epsilon: f64, modulation: &Modulation) -> Op
         ),
         constants: vec![
             ("EPSILON", bits(epsilon)),
-            ("AFFINE", usize::from(affine)),
-            ("MODULATED", usize::from(!affine)),
+            ("CENTRED", usize::from(centred)),
+            ("OWN", usize::from(!modulated)),
+            ("MODULATED", usize::from(modulated)),
+            ("SECOND", usize::from(second.is_some())),
         ],
-        sizes: vec![("CHANNELS", c), ("LENGTH", l), ("SCALE", scale), ("SHIFT", shift)],
+        sizes,
         lanes: 64,
     };
-    shader.launch([b * l, 1, 1], &[&x, &first, &second, &y]);
+    let buffers: Vec<&CubeTensor> = [&x, &y, &first].into_iter().chain(&second).collect();
+    shader.launch([b * l, 1, 1], &buffers);
     Some(Tensor::from_primitive::<Cube>(y))
 }
 
@@ -192,29 +272,33 @@ mod tests {
                 (x, values([channels], &device), values([channels], &device) + 0.3)
             });
             let found = group_norm_shader(&wgpu.0, &wgpu.1, &wgpu.2, groups, 1e-6).expect("a shader");
-            let expected = group_norm_silu(flex.0, flex.1, flex.2, groups, 1e-6);
-            found
-                .into_data()
-                .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-4));
+            let statistics = [&flex.0, &wgpu.0].map(|x| group_statistics(x.clone(), groups, 1e-6));
+            let [on_flex, on_wgpu] = statistics;
+            let apart = normalised_silu(wgpu.0, on_wgpu, wgpu.1, wgpu.2).into_data();
+            let flex_apart = normalised_silu(flex.0.clone(), on_flex, flex.1.clone(), flex.2.clone());
+            let expected = group_norm_silu(flex.0, flex.1, flex.2, groups, 1e-6).into_data();
+            for found in [found.into_data(), apart, flex_apart.into_data()] {
+                found.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-4));
+            }
         }
     }
 
     #[test]
     fn layer_norms_agree() {
         for (batch, length, channels) in [(1, 1, 8), (2, 9, 100), (3, 16, 256)] {
-            for adaptive in [false, true] {
+            for parts in [0, 2, 6] {
                 let [flex, wgpu] = golden::devices().map(|(_, device)| {
                     let x = values([batch, length, channels], &device) * 2.0 + 1.0;
-                    let modulation = match adaptive {
-                        false => Modulation::Affine {
+                    let modulation = match parts {
+                        0 => Modulation::Affine {
                             weight: values([channels], &device),
                             bias: values([channels], &device) + 0.5,
                         },
-                        true => Modulation::Adaptive {
-                            table: values([1, 1, 6, channels], &device),
-                            prompt: values([batch, 1, 6, channels], &device) * 0.7,
-                            scale: 2,
-                            shift: 5,
+                        _ => Modulation::Adaptive {
+                            table: (parts == 6).then(|| values([1, 1, parts, channels], &device)),
+                            prompt: values([batch, 1, parts, channels], &device) * 0.7,
+                            scale: 0,
+                            shift: parts - 1,
                         },
                     };
                     (x, modulation)
@@ -225,6 +309,21 @@ mod tests {
                     .into_data()
                     .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-4));
             }
+        }
+    }
+
+    #[test]
+    fn root_mean_square_norms_agree() {
+        for (batch, length, channels) in [(1, 1, 8), (2, 9, 100), (3, 16, 256)] {
+            let [flex, wgpu] = golden::devices().map(|(_, device)| {
+                let x = values([batch, length, channels], &device) * 2.0 + 1.0;
+                (x, values([channels], &device))
+            });
+            let found = rms_norm_shader(&wgpu.0, &wgpu.1, 1e-6).expect("a shader");
+            let expected = rms_norm(flex.0, flex.1, 1e-6);
+            found
+                .into_data()
+                .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-4));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! burn without automatic tuning has one way to multiply, which does not stage its operands in a workgroup's memory, and sums
 //! the rows of a gradient in a single workgroup: for the 15,000 tokens of a batch that took longer than all products.
 
-use super::shader::{Shader, room};
+use super::shader::{Shader, in_use, room};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -30,7 +30,7 @@ pub fn trained(x: &Tensor<2>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> O
     let x = x.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
     let weight = weight.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
     let fits = |x: &CubeTensor| matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32;
-    if !fits(x.primitive()) || !fits(weight.primitive()) {
+    if !in_use() || !fits(x.primitive()) || !fits(weight.primitive()) {
         return None;
     }
     let bias = match bias {

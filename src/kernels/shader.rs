@@ -14,7 +14,7 @@
 //! Whatever a shader does not unroll by is a size and no constant: compiling it again for every shape of an image took longer
 //! than drawing the image.
 
-use burn::tensor::{DType, Shape, Tensor};
+use burn::tensor::{DType, Int, Shape, Tensor};
 use burn_cubecl::Cube;
 use burn_cubecl::cubecl::prelude::{CubeCount, KernelId};
 use burn_cubecl::cubecl::server::{KernelArguments, MetadataBindingInfo};
@@ -35,6 +35,20 @@ pub fn set_staged(yes: bool) {
 /// Whether tiles pay that are staged in the memory of a workgroup.
 pub fn staged() -> bool {
     STAGED.load(Ordering::Relaxed)
+}
+
+/// Whether graphics devices run the shaders at all.
+static IN_USE: AtomicBool = AtomicBool::new(true);
+
+/// Has graphics devices run the twins from now on instead of the shaders, or the shaders again: for measuring one against the
+/// other. It holds for the whole process.
+pub fn use_shaders(on: bool) {
+    IN_USE.store(on, Ordering::Relaxed);
+}
+
+/// What [`use_shaders`] said last.
+pub fn in_use() -> bool {
+    IN_USE.load(Ordering::Relaxed)
 }
 
 /// Names and values that a shader is written for.
@@ -117,17 +131,41 @@ impl KernelSource for Source {
 
 /// What a shader can read: 32-bit numbers without gaps on a graphics device and outside of autodiff.
 pub fn on_graphics<const D: usize>(x: &Tensor<D>) -> Option<CubeTensor> {
+    in_use().then(|| always_on_graphics(x)).flatten()
+}
+
+/// As [`on_graphics`], but turned or cut out of another tensor as it may be.
+pub fn view_on_graphics<const D: usize>(x: &Tensor<D>) -> Option<CubeTensor> {
+    in_use().then(|| numbers(x)).flatten()
+}
+
+/// As [`on_graphics`], whatever [`use_shaders`] said, for what burn's operations cannot read.
+pub fn always_on_graphics<const D: usize>(x: &Tensor<D>) -> Option<CubeTensor> {
+    numbers(x).map(into_contiguous)
+}
+
+fn numbers<const D: usize>(x: &Tensor<D>) -> Option<CubeTensor> {
     let x = x.clone().try_into_primitive::<Cube>().ok()?;
-    let fits = matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32;
+    (matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32).then_some(x)
+}
+
+/// As [`always_on_graphics`] for whole numbers of 32 bits.
+pub fn ints_on_graphics<const D: usize>(x: &Tensor<D, Int>) -> Option<CubeTensor> {
+    let x = x.clone().try_into_primitive::<Cube>().ok()?;
+    let fits = matches!(x.device, Device::Wgpu(_)) && matches!(x.dtype, DType::I32 | DType::U32);
     fits.then(|| into_contiguous(x))
 }
 
 /// Room for `shape` where `like` is.
 pub fn room(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+    room_of(like, shape, DType::F32)
+}
+
+/// As [`room`], for numbers of 32 bits of another kind.
+pub fn room_of(like: &CubeTensor, shape: impl Into<Shape>, dtype: DType) -> CubeTensor {
     let shape = shape.into();
-    let bytes = shape.num_elements() * size_of::<f32>();
-    let handle = like.client.empty(bytes);
-    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, handle, DType::F32)
+    let handle = like.client.empty(shape.num_elements() * dtype.size());
+    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, handle, dtype)
 }
 
 /// The constant as which a shader takes a float: its bits.

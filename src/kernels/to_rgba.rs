@@ -1,22 +1,19 @@
 //! From the decoder's values to pixels, on the device, so that a third of the bytes is read back.
 
-use burn::tensor::{DType, Int, Shape, Tensor};
+use super::shader::{Shader, on_graphics, room_of};
+use burn::tensor::{DType, Int, Tensor};
 use burn_cubecl::Cube;
-use burn_cubecl::cubecl::prelude::{CubeCount, KernelId};
-use burn_cubecl::cubecl::server::KernelArguments;
-use burn_cubecl::cubecl::{CubeDim, Device};
-use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::template::{KernelSource, SourceKernel, SourceTemplate};
 use burn_cubecl::tensor::CubeTensor;
+
+/// Invocations of a workgroup.
+const LANES: usize = 256;
 
 /// One decoded image `[1, 3, H, W]` in [-1, 1] as pixels `[H, W]`: the 32 bits of each are red, green, blue and alpha from the
 /// lowest byte up, and alpha is 255. What lies outside the range is cut off.
 pub fn to_rgba(image: Tensor<4>) -> Tensor<2, Int> {
-    match image.clone().try_into_primitive::<Cube>() {
-        Ok(planes) if matches!(planes.device, Device::Wgpu(_)) && planes.dtype == DType::F32 => {
-            Tensor::from_primitive::<Cube>(launch(planes))
-        }
-        _ => twin(image),
+    match on_graphics(&image) {
+        Some(planes) => Tensor::from_primitive::<Cube>(launch(&planes)),
+        None => twin(image),
     }
 }
 
@@ -30,57 +27,17 @@ fn twin(image: Tensor<4>) -> Tensor<2, Int> {
     plane(0) + plane(1) * 256 + plane(2) * 65536 + ALPHA
 }
 
-/// The shader for images of one size.
-struct ToRgba {
-    height: usize,
-    width: usize,
-}
-
-impl ToRgba {
-    /// A workgroup is a square of this many pixels a side.
-    const SIDE: u32 = 16;
-}
-
-impl KernelSource for ToRgba {
-    fn source(&self) -> SourceTemplate {
-        let Self { height, width } = self;
-        SourceTemplate::new(include_str!("../../shaders/to_rgba.wgsl"))
-            .register("height", height.to_string())
-            .register("width", width.to_string())
-            .register("side", Self::SIDE.to_string())
-    }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.height, self.width))
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-fn launch(planes: CubeTensor) -> CubeTensor {
-    let planes = into_contiguous(planes);
+fn launch(planes: &CubeTensor) -> CubeTensor {
     let (height, width) = (planes.meta.shape()[2], planes.meta.shape()[3]);
-    let client = planes.client.clone();
-    let pixels = CubeTensor::new_contiguous(
-        client.clone(),
-        planes.device.clone(),
-        Shape::new([height, width]),
-        client.empty(height * width * size_of::<u32>()),
-        DType::I32,
-    );
-    let groups = |pixels: usize| pixels.div_ceil(ToRgba::SIDE as usize) as u32;
-    client.launch(
-        Box::new(SourceKernel::new(
-            ToRgba { height, width },
-            CubeDim::new_2d(ToRgba::SIDE, ToRgba::SIDE),
-        )),
-        CubeCount::Static(groups(width), groups(height), 1),
-        KernelArguments::new()
-            .with_buffer(planes.handle.binding())
-            .with_buffer(pixels.handle.clone().binding()),
-    );
+    let pixels = room_of(planes, [height, width], DType::I32);
+    let shader = Shader {
+        name: "to_rgba",
+        source: include_str!("../../shaders/to_rgba.wgsl"),
+        constants: vec![],
+        sizes: vec![("AREA", height * width)],
+        lanes: LANES as u32,
+    };
+    shader.launch([(height * width).div_ceil(LANES), 1, 1], &[planes, &pixels]);
     pixels
 }
 

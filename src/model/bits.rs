@@ -4,6 +4,7 @@
 //! `[.., d]`; packed they are `ceil(d / 32)` words, bit `p` at position `p mod 32` of word `p / 32`.
 
 use super::schedule::Grid;
+use crate::kernels::sampling;
 use burn::tensor::{DType, Int, Tensor};
 
 /// Bits per packed word.
@@ -22,6 +23,9 @@ pub fn from_signs(z: Tensor<4>) -> Tensor<4, Int> {
 
 /// Bits `[B, L, d] -> [B, L, ceil(d/32)]` words (two's complement where the device's integers are signed).
 pub fn pack(bits: Tensor<3, Int>) -> Tensor<3, Int> {
+    if let Some(packed) = sampling::pack(&bits) {
+        return packed;
+    }
     let [b, l, d] = bits.dims();
     let device = bits.device();
     let words = d.div_ceil(WORD);

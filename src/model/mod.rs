@@ -5,6 +5,7 @@ pub mod bits;
 pub mod config;
 pub mod correction;
 mod error;
+pub mod memory;
 pub mod nn;
 pub mod quantizer;
 pub mod random;

@@ -1,6 +1,7 @@
 //! The few layers every network here is made of, with parameters laid out as official checkpoints store them.
 
 use crate::kernels::linear::{After, linear};
+use crate::kernels::packed::Form;
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
@@ -10,9 +11,20 @@ pub fn parameter<const D: usize>(shape: [usize; D], device: &Device) -> Param<Te
     Initializer::Zeros.init(shape, device)
 }
 
+/// How the parameter that a module mapper calls `field` of `container` is kept where `form` is asked for: weights of a [`Linear`] in
+/// that, the embedding table of the text encoder in halves at least, everything else as it is.
+pub fn kept_as(form: Form, container: &str, field: &str) -> Form {
+    match (container, field) {
+        ("Struct:Linear", "weight") => form,
+        ("Struct:T5Encoder", "shared") if form != Form::F32 => Form::F16,
+        _ => Form::F32,
+    }
+}
+
 /// `y = x W^T + b` with `W [out, in]` and `b [out]`.
 #[derive(Module, Debug)]
 pub struct Linear {
+    /// Its rows may be [packed](crate::kernels::packed), which makes them shorter.
     pub weight: Param<Tensor<2>>,
     pub bias: Option<Param<Tensor<1>>>,
 }
@@ -36,7 +48,7 @@ impl Linear {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let dims = x.dims();
         let rows = dims[..D - 1].iter().product::<usize>();
-        let [outputs, inputs] = self.weight.dims();
+        let ([outputs, _], inputs) = (self.weight.dims(), dims[D - 1]);
         let y = self.then(x.reshape([1, rows, inputs]), After::Nothing);
         let mut shape = dims;
         shape[D - 1] = outputs;

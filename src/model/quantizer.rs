@@ -7,6 +7,7 @@
 use super::bits;
 use super::resize::Resize;
 use super::schedule::Grid;
+use crate::kernels::sampling::add_codes;
 use burn::tensor::{Int, Tensor};
 
 /// Values of a code (Eq. 4).
@@ -100,7 +101,6 @@ impl Quantizer {
         grids: &[Grid],
         mut store: impl FnMut(usize, Tensor<4, Int>) -> Tensor<4, Int>,
     ) -> Pyramid {
-        let [_, _, height, width] = features.dims();
         let mut pyramid = Pyramid {
             bits: Vec::new(),
             sums: Vec::new(),
@@ -109,8 +109,7 @@ impl Quantizer {
         for (k, &grid) in grids.iter().enumerate() {
             let residual = self.down.apply(features.clone() - sum.clone(), grid);
             let bits = bits::from_signs(residual);
-            let code = self.codes(store(k, bits.clone()));
-            sum = sum + Resize::Bilinear.apply(code, (height, width));
+            sum = self.added(sum, store(k, bits.clone()));
             pyramid.bits.push(bits);
             pyramid.sums.push(sum.clone());
         }
@@ -121,13 +120,18 @@ impl Quantizer {
     pub fn decode(&self, bits: &[Tensor<4, Int>], size: Grid) -> Vec<Tensor<4>> {
         let mut sums: Vec<Tensor<4>> = Vec::new();
         for scale in bits {
-            let grown = Resize::Bilinear.apply(self.codes(scale.clone()), size);
-            sums.push(match sums.last() {
-                Some(sum) => sum.clone() + grown,
-                None => grown,
-            });
+            let [batch, _, _, d] = scale.dims();
+            let nothing = || Tensor::zeros([batch, d, size.0, size.1], &scale.device());
+            let before = sums.last().cloned().unwrap_or_else(nothing);
+            sums.push(self.added(before, scale.clone()));
         }
         sums
+    }
+
+    /// A running sum and the codes of the latent bits `[B, h, w, d]` of one more scale, grown to its size.
+    fn added(&self, sum: Tensor<4>, bits: Tensor<4, Int>) -> Tensor<4> {
+        let [_, h, w, d] = bits.dims();
+        add_codes(sum, &bits.flatten::<3>(1, 2), (h, w), false, self.code_scale(d))
     }
 
     /// Unit vectors over channels for BSQ (`r / max(|r|, 1e-12)`), unchanged for LFQ.

@@ -5,17 +5,18 @@
 
 use super::ModelError;
 use super::bits;
-use super::config::Classifier;
+use super::config::{Classifier, TransformerConfig};
 use super::correction::flipped;
 use super::quantizer::Quantizer;
 use super::random::{Stream, logistic, uniform};
-use super::resize::{Resize, patchify};
 use super::rope::RopeTables;
 use super::schedule::Schedule;
 use super::text_features::TextFeatures;
 use super::transformer::attention::{KvCache, Past, TextMemory};
 use super::transformer::block::Surroundings;
-use super::transformer::{Condition, Transformer, differences};
+use super::transformer::{Condition, Transformer};
+use crate::kernels::BINDING;
+use crate::kernels::sampling::{Draw, add_codes, draw, guided, next_tokens};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -206,8 +207,16 @@ pub struct Sampler {
     quantizer: Quantizer,
     condition: Condition,
     memories: Vec<TextMemory>,
-    caches: Vec<KvCache>,
+    /// One per block, for each part of the batch that passes through the blocks by itself: the whole, or every row.
+    caches: Vec<Vec<KvCache>>,
+    /// Whether the batch passes in parts, whose caches have no room for the last scale.
+    in_parts: bool,
+    /// Of a batch in parts at its last scale, room for all tokens of one part and block: the keys and values of that scale are of no
+    /// use beyond their block.
+    spare: Option<(Tensor<4>, Tensor<4>)>,
     rope: Option<RopeTables>,
+    /// Of the tokens of this scale.
+    rows: Option<RopeTables>,
     device: Device,
     batch: usize,
     /// Whether rows `batch .. 2 batch` hold the unconditional half.
@@ -230,6 +239,19 @@ impl Sampler {
         options: SamplingOptions,
         noise: Noise,
     ) -> Result<Self, ModelError> {
+        Self::limited(model, text, negative, schedule, options, noise, BINDING)
+    }
+
+    /// As [`new`](Self::new), where a shader sees at most `limit` bytes of a buffer.
+    fn limited(
+        model: &Transformer,
+        text: &TextFeatures,
+        negative: Option<&TextFeatures>,
+        schedule: &Schedule,
+        options: SamplingOptions,
+        noise: Noise,
+        limit: usize,
+    ) -> Result<Self, ModelError> {
         let config = model.config().clone();
         options.validate(config.depth, schedule.len())?;
         if config.classifier == Classifier::Conventional && options.top_p > 0.0 {
@@ -250,14 +272,26 @@ impl Sampler {
         let condition = model.condition(&text);
         let rows = if doubled { 2 * batch } else { batch };
         let head_dim = config.embed_dim / config.num_heads;
-        let cache = || KvCache::new(rows, config.num_heads, schedule.total(), head_dim, &device);
+        let halved = model.packed();
+        let parts = parts(&config, schedule, rows, halved, limit);
+        let cache_of = |tokens| {
+            let shape = [rows / parts, config.num_heads, tokens, head_dim];
+            KvCache::new(shape, halved, &device)
+        };
+        let last = schedule.tokens(schedule.len() - 1);
+        let kept = schedule.total() - if parts > 1 { last } else { 0 };
         let latent = schedule.latent_grids(config.patchify);
         let (h, w) = latent[latent.len() - 1];
         let mut sampler = Self {
             x: model.start(&condition),
             memories: model.memories(&condition),
-            caches: (0..config.depth).map(|_| cache()).collect(),
+            caches: (0..parts)
+                .map(|_| (0..config.depth).map(|_| cache_of(kept)).collect())
+                .collect(),
+            in_parts: parts > 1,
+            spare: None,
             rope: model.rope(schedule, &device)?,
+            rows: None,
             sum: Tensor::zeros([batch, config.latent_bits(), h, w], &device),
             model: model.clone(),
             schedule: schedule.clone(),
@@ -294,7 +328,7 @@ impl Sampler {
         if self.k == self.schedule.len() {
             return Step::Done;
         }
-        if self.layer < self.caches.len() {
+        if self.layer < self.memories.len() {
             self.block();
             return Step::Layer;
         }
@@ -323,17 +357,38 @@ impl Sampler {
             x = x + positions;
         }
         if self.model.adds_levels_before(i) {
-            x = x + self.model.levels(&vec![k; length]);
+            x = x + self.model.levels(&[k]);
         }
-        let rope = self.rope.as_ref().map(|rope| rope.rows(start, length));
-        let around = Surroundings {
-            modulation: &self.condition.modulation,
-            text_mask: self.condition.mask.as_ref(),
-            rope: rope.as_ref(),
+        if i == 0 {
+            self.rows = self.rope.as_ref().map(|rope| rope.rows(start, length));
+        }
+        let each = x.dims()[0] / self.caches.len();
+        let mut parts = Vec::with_capacity(self.caches.len());
+        for (part, caches) in self.caches.iter_mut().enumerate() {
+            let rows = |x: &Tensor<4>| x.clone().narrow(0, part * each, each);
+            let (modulation, mask) = (rows(&self.condition.modulation), self.condition.mask.as_ref().map(rows));
+            let around = Surroundings {
+                modulation: &modulation,
+                text_mask: mask.as_ref(),
+                rope: self.rows.as_ref(),
+            };
+            let memory = self.memories[i].rows(part * each, each);
+            let x = x.clone().narrow(0, part * each, each);
+            let moved = self.in_parts && k + 1 == self.schedule.len();
+            if moved {
+                caches[i].move_into(self.spare.take(), self.schedule.total());
+            }
+            let past = Past::Cached(&mut caches[i]);
+            parts.push(self.model.blocks[i].forward(x, &memory, &around, past));
+            if moved {
+                self.spare = caches[i].give_room();
+            }
+        }
+        let x = match parts.len() {
+            1 => parts.remove(0),
+            _ => Tensor::cat(parts, 0),
         };
-        let past = Past::Cached(&mut self.caches[i]);
-        let x = self.model.blocks[i].forward(x, &self.memories[i], &around, past);
-        let from_end = self.caches.len() - i;
+        let from_end = self.memories.len() - i;
         self.x = match self.options.guidance.layers_from_end.contains(&from_end) {
             true => self.guide_features(x),
             false => x,
@@ -347,25 +402,21 @@ impl Sampler {
         if !self.doubled || cfg == 1.0 {
             return x;
         }
-        let guided = self.mix(x, cfg);
+        let guided = guided(x, Some(cfg));
         Tensor::cat(vec![guided.clone(), guided], 0)
     }
 
     /// `cfg x_c + (1 - cfg) x_u`.
-    fn mix(&self, x: Tensor<3>, cfg: f64) -> Tensor<3> {
-        let half = |start: usize| x.clone().narrow(0, start, self.batch);
-        half(0) * cfg + half(self.batch) * (1.0 - cfg)
-    }
-
     fn finish_scale(&mut self) -> ScaleOutput {
         let k = self.k;
-        let logits = self.guided_logits() / self.options.tau.at(k);
+        let (logits, cfg) = self.logits();
+        let (drawn, logits) = self.draw(logits, cfg);
         let drawn = match self.forced.get(k) {
-            None => self.draw(logits.clone()),
+            None => drawn,
             Some(Forced { bits, free: None }) => bits.clone(),
             Some(Forced { bits, free: Some(free) }) => {
                 let free = free.clone().expand(bits.dims());
-                bits.clone().mask_where(free, self.draw(logits.clone()))
+                bits.clone().mask_where(free, drawn)
             }
         };
         let drawn = match self.flips.get(k) {
@@ -373,30 +424,24 @@ impl Sampler {
             _ => drawn,
         };
         let config = self.model.config();
-        let latent = self.schedule.latent_grids(config.patchify);
-        let (height, width) = latent[latent.len() - 1];
-        let codes = self.quantizer.codes(bits::from_tokens(
-            drawn.clone(),
-            self.schedule.grids()[k],
-            config.patchify,
-        ));
-        self.sum = self.sum.clone() + Resize::Bilinear.apply(codes, (height, width));
-        let next_input = latent.get(k + 1).map(|&grid| {
-            let next = Resize::Bilinear.apply(self.sum.clone(), grid);
-            let next = if config.patchify { patchify(next) } else { next };
-            next.flatten::<3>(2, 3).swap_dims(1, 2)
-        });
+        let patched = config.patchify;
+        let scale = self.quantizer.code_scale(config.latent_bits());
+        self.sum = add_codes(self.sum.clone(), &drawn, self.schedule.grids()[k], patched, scale);
+        let grid = self.schedule.latent_grids(patched).get(k + 1).copied();
         self.k += 1;
         self.layer = 0;
-        self.drop_unconditional();
-        if let Some(next) = next_input.clone() {
-            let x = self.model.embed(next);
-            self.x = if self.doubled {
-                Tensor::cat(vec![x.clone(), x], 0)
-            } else {
-                x
-            };
+        if grid.is_none() {
+            // Nothing is predicted any more, and the picture may need the room.
+            self.caches.clear();
+            self.spare = None;
         }
+        self.drop_unconditional();
+        let next_input = grid.map(|grid| {
+            let times = 1 + usize::from(self.doubled);
+            let next = next_tokens(&self.sum, grid, patched, times);
+            self.x = self.model.embed(next.clone());
+            next.narrow(0, 0, self.batch)
+        });
         ScaleOutput {
             k,
             bits: drawn,
@@ -406,44 +451,44 @@ impl Sampler {
         }
     }
 
-    /// Logits of the conditional half, guided where asked.
-    fn guided_logits(&self) -> Tensor<3> {
+    /// Logits of this scale; of both halves if guidance is to mix them, which is then its strength.
+    fn logits(&self) -> (Tensor<3>, Option<f64>) {
         let cfg = self.options.cfg.at(self.k);
         if !self.doubled {
-            return self.model.logits(self.x.clone(), &self.condition);
+            return (self.model.logits(self.x.clone(), &self.condition), None);
         }
         if self.options.guidance.logits && cfg != 1.0 {
-            let logits = self.model.logits(self.x.clone(), &self.condition);
-            return self.mix(logits, cfg);
+            return (self.model.logits(self.x.clone(), &self.condition), Some(cfg));
         }
         let mut condition = self.condition.clone();
         condition.head = condition.head.narrow(0, 0, self.batch);
-        self.model.logits(self.x.clone().narrow(0, 0, self.batch), &condition)
+        let x = self.x.clone().narrow(0, 0, self.batch);
+        (self.model.logits(x, &condition), None)
     }
 
-    /// Draws the bits of a scale, `[B, L_k, 2d] -> [B, L_k, d]`.
-    fn draw(&self, logits: Tensor<3>) -> Tensor<3, Int> {
+    /// Draws the bits `[B, L_k, d]` of a scale; also the guided logits over the temperature.
+    fn draw(&self, logits: Tensor<3>, cfg: Option<f64>) -> (Tensor<3, Int>, Tensor<3>) {
         let config = self.model.config();
+        let tau = self.options.tau.at(self.k);
         if config.classifier == Classifier::Conventional {
-            return self.draw_classes(logits);
+            let logits = guided(logits, cfg) / tau;
+            return (self.draw_classes(logits.clone()), logits);
         }
-        let difference = differences(logits);
-        let greedy = difference.clone().greater_scalar(0.0);
-        if self.options.greedy {
-            return greedy.int();
-        }
-        let thresholds = match &self.noise {
-            Noise::Given(scales) => scales[self.k].clone(),
-            Noise::Seeded => self.host_noise(config.bits, |seed, k, i| logistic(seed, Stream::Noise, k, i)),
+        let thresholds = match (self.options.greedy, &self.noise) {
+            (true, _) => None,
+            (false, Noise::Given(scales)) => Some(scales[self.k].clone()),
+            (false, Noise::Seeded) => {
+                let threshold = |seed, k, i| logistic(seed, Stream::Noise, k, i);
+                Some(self.host_noise(config.bits, threshold))
+            }
         };
-        let bits = difference.clone().greater(thresholds);
-        if self.options.top_p == 0.0 {
-            return bits.int();
-        }
-        // The less likely value has probability sigmoid(-|D|).
-        let unlikely = burn::tensor::activation::sigmoid(-difference.abs());
-        let certain = unlikely.lower_equal_scalar(1.0 - self.options.top_p);
-        bits.mask_where(certain, greedy).int()
+        let how = Draw {
+            cfg,
+            tau,
+            thresholds,
+            top_p: self.options.top_p,
+        };
+        draw(logits, &how)
     }
 
     /// Gumbel-max over the `2^d` classes of the conventional classifier.
@@ -478,10 +523,23 @@ impl Sampler {
         self.doubled = false;
         let b = self.batch;
         self.condition = self.condition.truncate(b);
-        self.memories.iter_mut().for_each(|memory| memory.truncate(b));
-        self.caches.iter_mut().for_each(|cache| cache.truncate(b));
+        self.memories = self.memories.iter().map(|memory| memory.rows(0, b)).collect();
+        match self.caches.as_mut_slice() {
+            [whole] => whole.iter_mut().for_each(|cache| cache.truncate(b)),
+            _ => self.caches.truncate(b),
+        }
         self.x = self.x.clone().narrow(0, 0, b);
     }
+}
+
+/// Into how many parts a batch of `rows` is cut on its way through the blocks: none if nothing that a shader reads grows over
+/// `limit` bytes, else every row by itself. Only several scales, of which the last need not be cached, are worth it.
+pub fn parts(config: &TransformerConfig, schedule: &Schedule, rows: usize, halved: bool, limit: usize) -> usize {
+    let last = schedule.tokens(schedule.len() - 1);
+    let widest = last * config.ffn_hidden.max(3 * config.embed_dim) * size_of::<f32>();
+    let cached = schedule.total() * config.embed_dim * if halved { 2 } else { 4 };
+    let grown = rows * widest.max(cached) > limit && schedule.len() > 1;
+    if grown { rows } else { 1 }
 }
 
 #[cfg(test)]

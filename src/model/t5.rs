@@ -5,10 +5,13 @@
 
 use super::config::T5Config;
 use super::error::ModelError;
-use super::nn::{Linear, gelu, parameter, rms_norm};
+use super::nn::{Linear, parameter};
 use super::text_features::key_padding_mask;
+use crate::kernels::attention::{Added, attention};
+use crate::kernels::linear::After;
+use crate::kernels::norm::rms_norm;
+use crate::kernels::rows::rows;
 use burn::module::{Module, Param};
-use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// The encoder half. Field paths are official names up to [`official_name`].
@@ -103,17 +106,18 @@ impl T5Encoder {
     /// of use.
     pub fn forward(&self, ids: Tensor<2, Int>, lens: &[usize]) -> Tensor<3> {
         let [b, l] = ids.dims();
-        let rows = self.shared.val().select(0, ids.reshape([b * l]));
+        let rows = rows(&self.shared.val(), ids.reshape([b * l]), self.config.d_model);
         let bias = self.position_bias(l);
-        let bias = match key_padding_mask(lens, l, &bias.device()) {
-            Some(mask) => bias + mask,
-            None => bias,
+        let mask = key_padding_mask(lens, l, &bias.device());
+        let added = Added {
+            mask: mask.as_ref(),
+            bias: Some(&bias),
         };
         let x = rows.reshape([b, l, self.config.d_model]);
         let x = self
             .blocks
             .iter()
-            .fold(x, |x, block| block.forward(x, bias.clone(), &self.config));
+            .fold(x, |x, block| block.forward(x, added, &self.config));
         rms_norm(x, self.final_layer_norm.val(), self.config.layer_norm_epsilon)
     }
 
@@ -145,19 +149,19 @@ impl T5Block {
         }
     }
 
-    /// `x [B, L, d_model]`, `bias [1 or B, H, L, L]`.
-    fn forward(&self, x: Tensor<3>, bias: Tensor<4>, config: &T5Config) -> Tensor<3> {
+    /// `x [B, L, d_model]`.
+    fn forward(&self, x: Tensor<3>, added: Added, config: &T5Config) -> Tensor<3> {
         let [b, l, _] = x.dims();
         let (h, width) = (config.num_heads, config.d_kv);
         let normed = rms_norm(x.clone(), self.attention_norm.val(), config.layer_norm_epsilon);
         let heads = |linear: &Linear| linear.forward(normed.clone()).reshape([b, l, h, width]).swap_dims(1, 2);
-        let scores = heads(&self.q).matmul(heads(&self.k).swap_dims(2, 3)) + bias;
-        let mixed = softmax(scores, 3).matmul(heads(&self.v));
-        let x = x + self.o.forward(mixed.swap_dims(1, 2).reshape([b, l, h * width]));
+        let q = self.q.forward(normed.clone());
+        let mixed = attention(q, heads(&self.k), heads(&self.v), added, 1.0);
+        let x = self.o.then(mixed, After::Residual(x, None));
         let normed = rms_norm(x.clone(), self.ffn_norm.val(), config.layer_norm_epsilon);
-        x + self
-            .wo
-            .forward(gelu(self.wi_0.forward(normed.clone())) * self.wi_1.forward(normed))
+        let gate = self.wi_0.then(normed.clone(), After::Gelu);
+        let gated = self.wi_1.then(normed, After::Times(gate));
+        self.wo.then(gated, After::Residual(x, None))
     }
 }
 

@@ -11,7 +11,8 @@ use files::{JsFiles, WebFiles};
 use host::{JsHost, WorkerHost};
 use infinity::engine::protocol::{Bits, Event, Flips, Options, PROTOCOL, Pace, Picture, Study};
 use infinity::engine::train::{Material, Session};
-use infinity::engine::{Engine, EngineError, Gpu, Host};
+use infinity::engine::{Engine, EngineError, Gpu, Host, tuned};
+use infinity::kernels::{self, packed::Form};
 use keep::{JsKeep, WebKeep};
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
@@ -39,6 +40,18 @@ pub fn protocol() -> u32 {
     PROTOCOL
 }
 
+/// How products are computed since a model was loaded on WebGPU, to be kept under the graphics card's name.
+#[wasm_bindgen]
+pub fn tuning() -> String {
+    tuned()
+}
+
+/// Has WebGPU run burn's operations instead of the shaders of this project, to measure both in one page (bench/page.js).
+#[wasm_bindgen(js_name = useShaders)]
+pub fn use_shaders(on: bool) {
+    kernels::use_shaders(on);
+}
+
 /// A loaded model on one device. Errors go to the host as events, never as exceptions.
 #[wasm_bindgen]
 pub struct WebEngine {
@@ -51,14 +64,25 @@ pub struct WebEngine {
 
 #[wasm_bindgen]
 impl WebEngine {
-    /// Builds the model that the file `manifest` describes, on `"webgpu"` or `"cpu"`.
-    pub async fn load(manifest: String, files: JsFiles, device: String, host: JsHost) -> Option<WebEngine> {
+    /// Builds the model that the file `manifest` describes, on `"webgpu"` or `"cpu"`. `weights` says how a graphics card keeps
+    /// those of layers: `"f32"`, `"f16"`, `"q8"` or `"q4"`. `tuning` is what [`tuning`] told on the same
+    /// card before, or `software`; left out, it is found out, which takes a second.
+    pub async fn load(
+        manifest: String,
+        files: JsFiles,
+        device: String,
+        weights: String,
+        tuning: Option<String>,
+        host: JsHost,
+    ) -> Option<WebEngine> {
         memory::name_panics();
         let (files, stop) = (WebFiles::new(files), Rc::new(Stop::default()));
         let host = WorkerHost::new(host, stop.clone());
-        let device = told(open(&device).await, &host)?;
+        let form = Form::named(&weights).unwrap_or_default();
+        let device = told(open(&device, tuning.as_deref(), &host).await, &host)?;
         let host = host.on(&device);
-        let engine = told(Engine::load(&manifest, &files, &device, &host).await, &host)?;
+        let loading = Engine::load_as(form, &manifest, &files, &device, &host);
+        let engine = told(loading.await, &host)?;
         Some(Self {
             engine,
             files,
@@ -207,9 +231,11 @@ fn read<T: DeserializeOwned>(value: JsValue) -> Result<T, EngineError> {
     serde_wasm_bindgen::from_value(value).map_err(|error| EngineError::Options(error.to_string()))
 }
 
-async fn open(device: &str) -> Result<Device, EngineError> {
-    match device {
-        "webgpu" => Ok(Gpu::open().await?.device),
-        _ => Ok(Device::flex()),
+async fn open(device: &str, tuning: Option<&str>, host: &WorkerHost) -> Result<Device, EngineError> {
+    if device != "webgpu" {
+        return Ok(Device::flex());
     }
+    let gpu = Gpu::open().await?;
+    gpu.tune(tuning, &|| host.now()).await;
+    Ok(gpu.device)
 }

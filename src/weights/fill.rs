@@ -3,6 +3,8 @@
 
 use super::module::parameter_shapes;
 use super::{WeightsError, source};
+use crate::kernels::packed::Form;
+use crate::model::nn;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use half::{bf16, f16};
@@ -37,6 +39,7 @@ impl Values for TensorData {
 pub struct Filler<M, F> {
     module: M,
     rename: F,
+    form: Form,
     filled: BTreeSet<String>,
 }
 
@@ -46,20 +49,29 @@ impl<M: Module, F: Fn(&str) -> String> Filler<M, F> {
         Self {
             module,
             rename,
+            form: Form::F32,
             filled: BTreeSet::new(),
         }
     }
 
-    /// Gives every parameter whose name `find` knows its values, as f32, and leaves the others as they are. An error takes the
+    /// Has the weights of layers be kept in `form` instead of f32.
+    pub fn kept_as(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    /// Gives every parameter whose name `find` knows its values, and leaves the others as they are. An error takes the
     /// network with it: nothing is ever half loaded.
     pub fn fill<V: Values>(self, find: impl FnMut(&str) -> Option<V>) -> Result<Self, WeightsError> {
         let Self {
             module,
             rename,
+            form,
             mut filled,
         } = self;
         let mut pass = Pass {
             path: Vec::new(),
+            containers: Vec::new(),
+            form,
             rename: &rename,
             find,
             filled: &mut filled,
@@ -68,7 +80,12 @@ impl<M: Module, F: Fn(&str) -> String> Filler<M, F> {
         let module = module.map(&mut pass);
         match pass.error {
             Some(error) => Err(error),
-            None => Ok(Self { module, rename, filled }),
+            None => Ok(Self {
+                module,
+                rename,
+                form,
+                filled,
+            }),
         }
     }
 
@@ -88,6 +105,8 @@ impl<M: Module, F: Fn(&str) -> String> Filler<M, F> {
 
 struct Pass<'a, F, G> {
     path: Vec<String>,
+    containers: Vec<String>,
+    form: Form,
     rename: &'a F,
     find: G,
     filled: &'a mut BTreeSet<String>,
@@ -95,12 +114,14 @@ struct Pass<'a, F, G> {
 }
 
 impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: Values> ModuleMapper for Pass<'_, F, G> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_string());
+        self.containers.push(container_type.to_string());
     }
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
         self.path.pop();
+        self.containers.pop();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -111,7 +132,10 @@ impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: Values> ModuleMapper
         let Some(values) = (self.find)(&name) else {
             return param;
         };
-        match upload(&name, &values, &param.lazy_shape().to_vec(), &param.lazy_device()) {
+        let container = self.containers.last().map_or("", String::as_str);
+        let field = self.path.last().map_or("", String::as_str);
+        let form = nn::kept_as(self.form, container, field);
+        match upload(&name, &values, form, &param.lazy_shape().to_vec(), &param.lazy_device()) {
             Ok(tensor) => {
                 self.filled.insert(name);
                 let id = param.id;
@@ -125,10 +149,11 @@ impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: Values> ModuleMapper
     }
 }
 
-/// The values on the device, if they fit the parameter's shape.
+/// The values on the device in `form`, if they fit the parameter's shape.
 fn upload<const D: usize>(
     name: &str,
     values: &impl Values,
+    form: Form,
     expected: &[usize],
     device: &Device,
 ) -> Result<Tensor<D>, WeightsError> {
@@ -145,13 +170,23 @@ fn upload<const D: usize>(
         let found = bytes.len();
         return Err(WeightsError::ByteCount { name, shape, found });
     }
-    if bytes.len() <= PIECE * dtype.size() {
-        return Ok(Tensor::from_data(TensorData::new(floats(dtype, bytes), shape), device));
+    // A piece of what is packed is made of whole rows.
+    let (packed, unit) = match shape[..] {
+        [rows, k] if form.packed_words(rows, k) != k => (vec![rows, form.packed_words(rows, k)], k),
+        _ => (shape.clone(), 1),
+    };
+    let kept = |bytes: &[u8]| match packed == shape {
+        true => floats(dtype, bytes),
+        false => form.pack_rows(&floats(dtype, bytes), unit),
+    };
+    let piece = (PIECE / unit).max(1) * unit * dtype.size();
+    if bytes.len() <= piece {
+        return Ok(Tensor::from_data(TensorData::new(kept(bytes), packed), device));
     }
-    let mut whole = Tensor::<1>::empty([bytes.len() / dtype.size()], device);
+    let mut whole = Tensor::<1>::empty([packed.iter().product::<usize>()], device);
     let mut filled = 0;
-    for piece in bytes.chunks(PIECE * dtype.size()) {
-        let piece = floats(dtype, piece);
+    for piece in bytes.chunks(piece) {
+        let piece = kept(piece);
         let (from, count) = (filled, piece.len());
         filled += count;
         let piece = Tensor::<1>::from_data(TensorData::new(piece, [count]), device);
@@ -159,7 +194,7 @@ fn upload<const D: usize>(
         // Pieces would wait in memory until a queue is full. A lost device says so to whoever waits for it next.
         let _ = device.flush();
     }
-    Ok(whole.reshape(Shape::from(shape)))
+    Ok(whole.reshape(Shape::from(packed)))
 }
 
 /// Stored values of one of the three types of weights.
@@ -259,8 +294,21 @@ mod tests {
         let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| (i % 4099) as f32).collect();
         let data = TensorData::new(values, shape);
         for (_, device) in crate::golden::devices() {
-            let tensor = upload::<2>("weight", &data, &shape, &device).unwrap();
+            let tensor = upload::<2>("weight", &data, Form::F32, &shape, &device).unwrap();
             tensor.into_data().assert_eq(&data, true);
+        }
+    }
+
+    #[test]
+    fn a_large_weight_is_packed_row_by_row_although_it_goes_up_in_pieces() {
+        let shape = [12, PIECE / 8];
+        let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| (i % 4099) as f32 - 2048.0).collect();
+        let data = TensorData::new(values, shape);
+        let bits = |data: TensorData| -> Vec<u32> { data.iter::<f32>().map(f32::to_bits).collect() };
+        for form in [Form::F16, Form::Q8, Form::Q4] {
+            let tensor = upload::<2>("weight", &data, form, &shape, &Device::flex()).unwrap();
+            assert_eq!(tensor.dims()[1], form.packed_words(shape[0], shape[1]));
+            assert!(bits(tensor.into_data()) == bits(form.pack(data.clone())), "{form:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::super::CliError;
 use super::super::processor::Processor;
 use crate::engine::EngineError;
+use crate::kernels::use_shaders;
 use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions};
 use crate::model::schedule::{Schedule, TEMPLATES};
@@ -31,13 +32,16 @@ pub struct Image {
     t5: bool,
     #[arg(long, value_enum, default_value_t = Processor::Webgpu)]
     device: Processor,
+    /// Time burn's operations in place of the kernels as well, in turn with them
+    #[arg(long)]
+    twins: bool,
     /// How many images; medians count
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Size {
+pub(super) enum Size {
     #[value(name = "125m")]
     Small,
     #[value(name = "2b")]
@@ -45,7 +49,7 @@ enum Size {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Side {
+pub(super) enum Side {
     #[value(name = "256")]
     P256,
     #[value(name = "512")]
@@ -55,7 +59,7 @@ enum Side {
 }
 
 impl Side {
-    fn scales(self) -> usize {
+    pub(super) fn scales(self) -> usize {
         match self {
             Self::P256 => 7,
             Self::P512 => 10,
@@ -68,7 +72,7 @@ impl Side {
 const TEXT_DIM: usize = 2048;
 
 impl Size {
-    fn transformer(self) -> TransformerConfig {
+    pub(super) fn transformer(self) -> TransformerConfig {
         let (embed_dim, depth, num_heads, block_chunks, bits) = match self {
             Self::Small => (768, 12, 8, 4, 16),
             Self::Large => (2048, 32, 16, 8, 32),
@@ -91,7 +95,7 @@ impl Size {
     }
 }
 
-fn official_vae(bits: usize) -> VaeConfig {
+pub(super) fn official_vae(bits: usize) -> VaeConfig {
     VaeConfig {
         codebook_dim: bits,
         base_ch: 128,
@@ -103,7 +107,7 @@ fn official_vae(bits: usize) -> VaeConfig {
     }
 }
 
-fn flan_t5_xl() -> T5Config {
+pub(super) fn flan_t5_xl() -> T5Config {
     T5Config {
         vocab_size: 32_128,
         d_model: TEXT_DIM,
@@ -157,21 +161,38 @@ fn wait<const D: usize>(x: Tensor<D>) {
     std::hint::black_box(number);
 }
 
-/// First and median milliseconds.
-fn timed(rounds: u32, mut run: impl FnMut()) -> (f64, f64) {
-    let mut times: Vec<f64> = (0..=rounds)
-        .map(|_| {
+/// First and median milliseconds of each of `ways`: with the kernels, or with their twins.
+fn timed(rounds: u32, ways: &[bool], mut run: impl FnMut(bool)) -> Vec<(bool, f64, f64)> {
+    let mut times: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
+    for _ in 0..=rounds {
+        for (&twins, times) in ways.iter().zip(&mut times) {
+            use_shaders(!twins);
             let began = Instant::now();
-            run();
-            began.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
-    let first = times.remove(0);
-    times.sort_by(f64::total_cmp);
-    (first, times[times.len() / 2])
+            run(twins);
+            times.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    use_shaders(true);
+    let first_and_median = |(&twins, mut times): (&bool, Vec<f64>)| {
+        let first = times.remove(0);
+        times.sort_by(f64::total_cmp);
+        (twins, first, times[times.len() / 2])
+    };
+    ways.iter().zip(times).map(first_and_median).collect()
 }
 
-fn row(name: &str, (first, median): (f64, f64), operations: f64, device: &Device) {
+fn rows(name: &str, took: Vec<(bool, f64, f64)>, operations: f64, device: &Device) {
+    for (twins, first, median) in took {
+        let name = if twins {
+            format!("{name}, burn's operations")
+        } else {
+            name.to_string()
+        };
+        row(&name, first, median, operations, device);
+    }
+}
+
+fn row(name: &str, first: f64, median: f64, operations: f64, device: &Device) {
     let memory = match device.memory_pool_usage() {
         Some(usage) => format!("{:.2} GB", usage.bytes_reserved as f64 / 1e9),
         None => "-".to_string(),
@@ -189,17 +210,18 @@ impl Image {
         let schedule = TEMPLATES[0].schedule(self.size.scales()).map_err(EngineError::from)?;
         let config = self.model.transformer();
         let text = self.text as usize;
+        let ways: &[bool] = if self.twins { &[false, true] } else { &[false] };
         println!("| part | first ms | ms | GFLOP | GFLOP/s | memory held |");
         println!("|---|---:|---:|---:|---:|---:|");
         if self.t5 {
             let t5 = flan_t5_xl();
             let encoder = T5Encoder::new(&t5, &device).map_err(EngineError::from)?.map(&mut Fill);
             let ids: Vec<u32> = (0..self.text).map(|i| i * 977 % t5.vocab_size as u32).collect();
-            let took = timed(self.rounds, || {
+            let took = timed(self.rounds, ways, |_| {
                 let (ids, lens) = t5::batch(std::slice::from_ref(&ids), &device);
                 wait(encoder.forward(ids, &lens));
             });
-            row(
+            rows(
                 &format!("Flan-T5-XL, {text} tokens"),
                 took,
                 text_operations(&t5, text),
@@ -217,25 +239,26 @@ impl Image {
             lens: vec![text],
         };
         let mut scales: Vec<Vec<f64>> = vec![Vec::new(); schedule.len()];
-        let mut draw = || -> Result<(), EngineError> {
+        let mut draw = |twins: bool| -> Result<(), EngineError> {
             let options = SamplingOptions::default();
             let mut sampler = Sampler::new(&model, &features, None, &schedule, options, Noise::Seeded)?;
             let mut began = Instant::now();
             while let Some(scale) = sampler.next_scale() {
                 wait(scale.sum);
-                scales[scale.k].push(began.elapsed().as_secs_f64() * 1e3);
+                if !twins {
+                    scales[scale.k].push(began.elapsed().as_secs_f64() * 1e3);
+                }
                 began = Instant::now();
             }
             Ok(())
         };
-        draw()?;
         let mut failed = None;
-        let took = timed(self.rounds, || failed = failed.take().or(draw().err()));
+        let took = timed(self.rounds, ways, |twins| failed = failed.take().or(draw(twins).err()));
         if let Some(error) = failed {
             return Err(error.into());
         }
         let operations = transformer_operations(&config, &schedule, text);
-        row(
+        rows(
             &format!("transformer, {} scales", schedule.len()),
             took,
             operations,
@@ -252,9 +275,9 @@ impl Image {
             Distribution::Uniform(-1.0, 1.0),
             &device,
         );
-        let took = timed(self.rounds, || wait(decoder.forward(sum.clone())));
+        let took = timed(self.rounds, ways, |_| wait(decoder.forward(sum.clone())));
         let operations = 616e9 * (height * width) as f64 / 256.0;
-        row(&format!("decoder, {0} x {0}", 16 * height), took, operations, &device);
+        rows(&format!("decoder, {0} x {0}", 16 * height), took, operations, &device);
         let median = |times: &Vec<f64>| {
             let mut times = times[1..].to_vec();
             times.sort_by(f64::total_cmp);

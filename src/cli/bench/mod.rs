@@ -1,12 +1,14 @@
 //! `infinity bench`: what images cost, as a whole and by operation.
 
 mod image;
+mod memory;
 mod operations;
+mod ways;
 
 use super::CliError;
 use clap::{Args, Subcommand};
 
-/// Time the operations of an image, or whole images of random weights
+/// Time the operations of an image, the ways to compute them, or whole images of random weights; plan their memory
 #[derive(Args, Debug)]
 pub struct Bench {
     #[command(subcommand)]
@@ -17,6 +19,8 @@ pub struct Bench {
 enum What {
     Operations(operations::Operations),
     Image(image::Image),
+    Memory(memory::Memory),
+    Ways(ways::Ways),
 }
 
 impl Bench {
@@ -24,6 +28,8 @@ impl Bench {
         match self.what {
             What::Operations(operations) => operations.run(),
             What::Image(image) => image.run(),
+            What::Memory(memory) => memory.run(),
+            What::Ways(ways) => ways.run(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::CliError;
 use super::super::processor::Processor;
-use crate::kernels::attention::{self, attention};
+use crate::kernels::attention::{self, Added, attention};
 use crate::kernels::convolution::{self, Around, convolution};
 use crate::kernels::linear::{self, After, linear};
 use crate::kernels::norm::{self, Modulation, group_norm_silu, layer_norm};
@@ -252,8 +252,8 @@ impl Model {
                 let (q, k) = (x(), random([b, self.heads, seen, c / self.heads], device));
                 medians(
                     rounds,
-                    || attention(q.clone(), k.clone(), k.clone(), None, 0.1),
-                    || attention::twin(q.clone(), k.clone(), k.clone(), None, 0.1),
+                    || attention(q.clone(), k.clone(), k.clone(), Added::default(), 0.1),
+                    || attention::twin(q.clone(), k.clone(), k.clone(), Added::default(), 0.1),
                 )
             }
             Op::LayerNorm => {

@@ -187,6 +187,30 @@ fn the_unconditional_half_goes_as_soon_as_it_is_useless_and_nothing_changes() {
 }
 
 #[test]
+fn a_batch_in_parts_draws_the_same_bits() {
+    let schedule = crate::model::schedule::TEMPLATES[0].schedule(4).unwrap();
+    for (name, device) in golden::devices() {
+        let model = random_model(Classifier::Bits, &device);
+        // Both halves to the end, and one that is dropped on the way.
+        for cfg in [[3.0; 4], [3.0, 2.0, 1.0, 1.0]] {
+            let options = SamplingOptions {
+                cfg: PerScale::Each(cfg.to_vec()),
+                ..SamplingOptions::default()
+            };
+            let text = prompt(2, &device);
+            let noise = Noise::Seeded;
+            let sampler = Sampler::limited(&model, &text, None, &schedule, options.clone(), noise, 0);
+            let mut sampler = sampler.unwrap();
+            assert_eq!(sampler.caches.len(), 4);
+            let parts: Vec<Vec<i32>> = std::iter::from_fn(|| sampler.next_scale())
+                .map(|scale| scale.bits.into_data().iter::<i32>().collect())
+                .collect();
+            assert_eq!(parts, draw(&model, 2, options, &device), "{name}, {cfg:?}");
+        }
+    }
+}
+
+#[test]
 fn conventional_classifier_draws_tokens() {
     let device = Device::flex();
     let model = random_model(Classifier::Conventional, &device);

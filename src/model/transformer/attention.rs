@@ -1,7 +1,7 @@
 //! Attention of the blocks: cosine self attention with rotary positions and a cache, cross attention to the text.
 
-use crate::kernels::attention::{Cached, attend, attention, attention_into_cache};
-use crate::kernels::linear::After;
+use crate::kernels::attention::{Added, Cached, attend, attention, attention_into_cache, halves};
+use crate::kernels::linear::{After, linear};
 use crate::model::nn::{Linear, parameter};
 use crate::model::rope::RopeTables;
 use burn::module::{Module, Param};
@@ -30,11 +30,15 @@ pub struct KvCache {
 }
 
 impl KvCache {
-    /// Room for `capacity` tokens.
-    pub fn new(batch: usize, heads: usize, capacity: usize, head_dim: usize, device: &Device) -> Self {
-        let zeros = || Tensor::zeros([batch, heads, capacity, head_dim], device);
+    /// Room for `capacity` tokens; `halved` in f16 where the device can.
+    pub fn new(shape: [usize; 4], halved: bool, device: &Device) -> Self {
+        let [batch, heads, capacity, head_dim] = shape;
+        let kept = if halved { halves(head_dim, device) } else { None };
+        let kept = kept.unwrap_or(head_dim);
+        // What is not filled is never read.
+        let room = || Tensor::empty([batch, heads, capacity, kept], device);
         Self {
-            tensors: Some((zeros(), zeros())),
+            tensors: Some((room(), room())),
             filled: 0,
             biases: None,
         }
@@ -69,6 +73,24 @@ impl KvCache {
         self.filled = end;
         self.tensors = Some((keys, values));
         seen
+    }
+
+    /// Moves what is cached into `room`, or new room, for `capacity` tokens, and frees its own.
+    pub fn move_into(&mut self, room: Option<(Tensor<4>, Tensor<4>)>, capacity: usize) {
+        let Some((own_keys, own_values)) = self.tensors.take() else {
+            return;
+        };
+        let [b, h, _, kept] = own_keys.dims();
+        let made = || Tensor::empty([b, h, capacity, kept], &own_keys.device());
+        let (keys, values) = room.unwrap_or_else(|| (made(), made()));
+        let filled = [0..b, 0..h, 0..self.filled, 0..kept];
+        let moved = |room: Tensor<4>, own: Tensor<4>| room.slice_assign(filled.clone(), own.slice(filled.clone()));
+        self.tensors = Some((moved(keys, own_keys), moved(values, own_values)));
+    }
+
+    /// Gives its room to another layer; nothing is cached any more.
+    pub fn give_room(&mut self) -> Option<(Tensor<4>, Tensor<4>)> {
+        self.tensors.take()
     }
 
     /// Keeps the first `batch` rows (drops the unconditional half).
@@ -178,10 +200,12 @@ pub struct TextMemory {
 }
 
 impl TextMemory {
-    /// Keeps the first `batch` rows.
-    pub fn truncate(&mut self, batch: usize) {
-        self.k = self.k.clone().narrow(0, 0, batch);
-        self.v = self.v.clone().narrow(0, 0, batch);
+    /// `count` rows from `start` on.
+    pub fn rows(&self, start: usize, count: usize) -> Self {
+        Self {
+            k: self.k.clone().narrow(0, start, count),
+            v: self.v.clone().narrow(0, start, count),
+        }
     }
 }
 
@@ -208,14 +232,14 @@ impl CrossAttention {
 
     /// Projects the text memory `m [B, L_text, C]`.
     pub fn memory(&self, m: Tensor<3>) -> TextMemory {
-        let [_, _, c] = m.dims();
-        let kv = self.mat_kv.forward(m);
-        let k = kv.clone().narrow(2, 0, c);
-        let v = kv.narrow(2, c, c) + self.v_bias.val().unsqueeze();
-        TextMemory {
-            k: split_heads(k, self.heads),
-            v: split_heads(v, self.heads),
-        }
+        let bias = self.v_bias.val();
+        let bias = Tensor::cat(vec![bias.zeros_like(), bias], 0);
+        let kv = linear(m, self.mat_kv.weight.val(), Some(bias), After::Nothing);
+        let part = |i: usize| {
+            let c = kv.dims()[2] / 2;
+            split_heads(kv.clone().narrow(2, i * c, c), self.heads)
+        };
+        TextMemory { k: part(0), v: part(1) }
     }
 
     /// `[B, L, C] -> [B, L, C]`; `mask [B, 1, 1, L_text]` hides padding, `after` is what follows the last projection.
@@ -223,7 +247,8 @@ impl CrossAttention {
         let q = self.mat_q.forward(x);
         let [_, _, c] = q.dims();
         let factor = 1.0 / ((c / self.heads) as f64).sqrt();
-        let out = attention(q, memory.k.clone(), memory.v.clone(), mask, factor);
+        let added = Added { mask, bias: None };
+        let out = attention(q, memory.k.clone(), memory.v.clone(), added, factor);
         self.proj.then(out, after)
     }
 }
@@ -263,8 +288,12 @@ impl TextPool {
         let kv = self.mat_kv.forward(t);
         let k = split_heads(kv.clone().narrow(2, 0, c), heads);
         let v = split_heads(kv.narrow(2, c, c) + self.v_bias.val().unsqueeze(), heads);
-        let query = query.reshape([1, heads, 1, hd]).expand([b, heads, 1, hd]);
-        let out = attend(query / (hd as f64).sqrt(), k, v, mask);
+        let query = query.reshape([1, 1, c]).expand([b, 1, c]);
+        let added = Added {
+            mask: mask.as_ref(),
+            bias: None,
+        };
+        let out = attention(query, k, v, added, 1.0 / (hd as f64).sqrt());
         self.proj.forward(out.reshape([b, c]))
     }
 }

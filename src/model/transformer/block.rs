@@ -83,7 +83,7 @@ impl Block {
         // The parts are gamma1, gamma2, scale1, scale2, shift1, shift2.
         let norm = |x: &Tensor<3>, i: usize| {
             let modulation = Modulation::Adaptive {
-                table: table.clone(),
+                table: Some(table.clone()),
                 prompt: prompt.clone(),
                 scale: 2 + i,
                 shift: 4 + i,

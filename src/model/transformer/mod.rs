@@ -11,11 +11,12 @@ pub use loss::{BitReduction, Loss, bit_accuracy, cross_entropy, differences, sca
 
 use super::ModelError;
 use super::config::{Classifier, LevelEmbedding, Positions, TransformerConfig};
-use super::nn::{Linear, layer_norm, parameter, rms_norm};
+use super::nn::{Linear, parameter};
 use super::rope::RopeTables;
 use super::schedule::{LEVELS, Schedule};
 use super::text_features::TextFeatures;
 use crate::kernels::linear::After;
+use crate::kernels::norm::{Modulation, layer_norm, rms_norm};
 use attention::{Past, TextMemory, TextPool};
 use block::{Block, FeedForward, Surroundings};
 use burn::module::{Module, Param};
@@ -140,6 +141,12 @@ impl Transformer {
         &self.config
     }
 
+    /// Whether the weights of its layers are packed.
+    pub fn packed(&self) -> bool {
+        let mut layers = self.blocks.iter().map(|block| block.sa.mat_qkv.weight.dims()[1]);
+        layers.any(|words| words != self.config.embed_dim)
+    }
+
     /// The text rows of "no prompt", as long per sample as `lens` (official guidance cuts the table to the prompt's length).
     pub fn unconditional(&self, lens: &[usize]) -> Result<TextFeatures, ModelError> {
         let longest = lens.iter().copied().max().unwrap_or(1);
@@ -247,9 +254,13 @@ impl Transformer {
 
     /// `x [B, L, C] -> logits [B, L, 2d]` (channel `2p + c` is class c of bit p), or `[B, L, 2^d]` classes.
     pub fn logits(&self, x: Tensor<3>, condition: &Condition) -> Tensor<3> {
-        let part = |i: usize| condition.head.clone().narrow(2, i, 1).squeeze_dim::<3>(2);
-        let norm = layer_norm(x, self.config.norm_eps) * (part(0) + 1.0) + part(1);
-        self.head.forward(norm)
+        let modulation = Modulation::Adaptive {
+            table: None,
+            prompt: condition.head.clone(),
+            scale: 0,
+            shift: 1,
+        };
+        self.head.forward(layer_norm(x, self.config.norm_eps, modulation))
     }
 
     /// Teacher forcing: logits `[B, L, 2d]` of all scales at once.

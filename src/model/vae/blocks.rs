@@ -1,7 +1,7 @@
 //! Layers of the convolutional tokenizer (feature maps are `[B, C, H, W]`).
 
 use crate::kernels::convolution::{self as kernel, Around};
-use crate::kernels::norm::group_norm_silu;
+use crate::kernels::norm::{group_norm_silu, group_statistics, normalised_silu};
 use crate::model::nn::parameter;
 use crate::model::resize::nearest2x;
 use burn::module::{Module, Param};
@@ -49,7 +49,7 @@ impl Conv {
     }
 
     /// As [`forward`](Self::forward) on `x` of twice the resolution, every pixel repeated.
-    fn upsampled(&self, x: Tensor<4>) -> Tensor<4> {
+    pub fn upsampled(&self, x: Tensor<4>) -> Tensor<4> {
         self.around(x, None, true)
     }
 
@@ -156,9 +156,23 @@ impl GroupNorm {
         }
     }
 
+    pub fn channels(&self) -> usize {
+        self.weight.dims()[0]
+    }
+
     /// The norm, then SiLU, which follows every norm of the tokenizer.
     pub fn silu(&self, x: Tensor<4>) -> Tensor<4> {
         group_norm_silu(x, self.weight.val(), self.bias.val(), self.groups, NORM_EPS)
+    }
+
+    /// Mean and inverse deviation of every group, `[B, G, 2]`.
+    pub fn statistics(&self, x: Tensor<4>) -> Tensor<3> {
+        group_statistics(x, self.groups, NORM_EPS)
+    }
+
+    /// As [`silu`](Self::silu) with statistics of more than this part of a map.
+    pub fn silu_by(&self, x: Tensor<4>, statistics: &Tensor<3>) -> Tensor<4> {
+        normalised_silu(x, statistics.clone(), self.weight.val(), self.bias.val())
     }
 }
 

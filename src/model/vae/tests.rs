@@ -219,3 +219,30 @@ fn impossible_configurations_are_refused() {
     }
     Vae::new(&small(), &Device::flex()).unwrap();
 }
+
+/// Strips so narrow that every level but the first is cut, against the whole, for a shape that they do not divide.
+#[test]
+fn a_picture_in_strips_is_the_whole_picture() {
+    let config = VaeConfig {
+        codebook_dim: 6,
+        base_ch: 8,
+        ch_mult: vec![1, 2, 2],
+        num_res_blocks: 1,
+        patch_size: 4,
+        stem_patch: 1,
+        norm_groups: 4,
+    };
+    for (name, device) in golden::devices() {
+        let decoder = filled(Decoder::new(&config, &device).unwrap());
+        let sum = Tensor::<4>::from_data(noise([2, 6, 7, 5], 3), &device);
+        let whole = decoder.forward(sum.clone()).into_data();
+        assert_eq!(decoder.largest_map(&sum), 2 * 16 * 28 * 20 * 4);
+        for most in [1 << 13, 1 << 15, 1 << 20] {
+            let strips = decoder.forward_in_strips(sum.clone(), most).into_data();
+            assert_eq!(strips.shape(), whole.shape(), "{name}");
+            let off = strips.iter::<f32>().zip(whole.iter::<f32>());
+            let worst = off.fold(0.0f32, |worst, (a, b)| worst.max((a - b).abs()));
+            assert!(worst < 2e-5, "{name}, {most} bytes a map: {worst}");
+        }
+    }
+}

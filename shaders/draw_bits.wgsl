@@ -1,0 +1,34 @@
+// Bits of one scale: logits [2B, L, d, 2], guided if MIXED with their second half, else [B, L, d, 2], over TAU; a bit is 1 where its
+// difference exceeds its threshold [B, L, d], or zero if GREEDY, or if its less likely value is one of the unlikely.
+// An invocation takes a bit. The launcher and the twin in plain tensor operations are in src/kernels/sampling.rs.
+
+@group(0) @binding(0) var<storage, read_write> logits: array<vec2<f32>>;
+@group(0) @binding(1) var<storage, read_write> guided: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read_write> drawn: array<i32>;
+#if RANDOM
+@group(0) @binding(3) var<storage, read_write> thresholds: array<f32>;
+#end
+#sizes
+
+@compute @workgroup_size(${LANES}, 1, 1)
+fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+    let i = at.x;
+    if i >= sizes.BITS {
+        return;
+    }
+    var value = logits[i];
+    #if MIXED
+    value = value * bitcast<f32>(sizes.CFG) + logits[sizes.BITS + i] * bitcast<f32>(sizes.REST);
+    #end
+    value /= bitcast<f32>(sizes.TAU);
+    guided[i] = value;
+    let difference = value.y - value.x;
+    var bit = difference > 0.0;
+    #if RANDOM
+    // The less likely value has probability sigmoid(-|D|).
+    if 1.0 / (1.0 + exp(abs(difference))) > bitcast<f32>(sizes.UNLIKELY) {
+        bit = difference > thresholds[i];
+    }
+    #end
+    drawn[i] = i32(bit);
+}

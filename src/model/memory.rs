@@ -1,0 +1,261 @@
+//! What an image takes on a graphics device, part by part, from the sizes of its networks alone.
+
+use super::ModelError;
+use super::config::{T5Config, TransformerConfig, VaeConfig};
+use super::nn::kept_as;
+use super::sampling::parts;
+use super::schedule::Schedule;
+use super::t5::T5Encoder;
+use super::transformer::Transformer;
+use super::vae::{Decoder, LARGEST_WHOLE, plan};
+use crate::kernels::BINDING;
+use crate::kernels::packed::Form;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+
+/// Bytes of an f32.
+const F32: usize = 4;
+
+/// The networks of a model and what is asked of them.
+pub struct Networks<'a> {
+    pub text_encoder: &'a T5Config,
+    pub transformer: &'a TransformerConfig,
+    pub vae: &'a VaeConfig,
+    pub schedule: &'a Schedule,
+    /// Tokens of the prompt.
+    pub text: usize,
+    /// How layers keep their weights; all but f32 keep the cache in f16.
+    pub weights: Form,
+}
+
+/// One part, and the largest of its tensors, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub name: &'static str,
+    pub bytes: usize,
+    pub largest: usize,
+}
+
+/// The parts of an image of one prompt with guidance.
+pub struct Memory {
+    /// There all the time.
+    pub held: Vec<Part>,
+    /// Of which only one is there at a time.
+    pub passing: Vec<Part>,
+}
+
+impl Memory {
+    pub fn peak(&self) -> usize {
+        let held: usize = self.held.iter().map(|part| part.bytes).sum();
+        held + self.passing.iter().map(|part| part.bytes).max().unwrap_or(0)
+    }
+
+    pub fn largest(&self) -> Part {
+        let parts = self.held.iter().chain(&self.passing).copied();
+        parts.max_by_key(|part| part.largest).unwrap_or(Part {
+            name: "nothing",
+            bytes: 0,
+            largest: 0,
+        })
+    }
+}
+
+/// Plans an image.
+pub fn memory(of: &Networks) -> Result<Memory, ModelError> {
+    // Modules allocate nothing until they are filled.
+    let device = Device::flex();
+    let config = of.transformer;
+    let (c, depth) = (config.embed_dim, config.depth);
+    let rows = 2;
+    let halved = of.weights != Form::F32;
+    let parts = parts(config, of.schedule, rows, halved, BINDING);
+    let (each, number) = (rows / parts, if halved { 2 } else { F32 });
+    let last = of.schedule.tokens(of.schedule.len() - 1);
+    let total = of.schedule.total();
+    let kept = if parts > 1 { total - last } else { total };
+    let cache = each * kept * c * number;
+    let spare = if parts > 1 { each * total * c * number } else { 0 };
+    let tokens = each * last;
+    let wide = config.ffn_hidden.max(3 * c);
+    let text = &of.text_encoder;
+    let heads = text.num_heads * text.d_kv;
+    let grids = of.schedule.latent_grids(config.patchify);
+    let decoding = plan(of.vae, grids[grids.len() - 1], LARGEST_WHOLE)?;
+    let part = |name, bytes, largest| Part { name, bytes, largest };
+    Ok(Memory {
+        held: vec![
+            weights("text encoder", &T5Encoder::new(text, &device)?, of.weights),
+            weights("transformer", &Transformer::new(config, &device)?, of.weights),
+            weights("decoder", &Decoder::new(of.vae, &device)?, Form::F32),
+            part("keys and values of the image", 2 * depth * parts * cache, cache),
+            part(
+                "keys and values of the text",
+                depth * rows * of.text * 2 * c * F32,
+                rows * of.text * 2 * c * F32,
+            ),
+        ],
+        passing: vec![
+            // Input, normed, queries, keys and values or the two halves of the gated layer, result.
+            part(
+                "encoding the text",
+                of.text * (3 * text.d_model + (3 * heads).max(2 * text.d_ff)) * F32
+                    + of.text * of.text * text.num_heads * F32,
+                of.text * text.d_ff.max(of.text * text.num_heads) * F32,
+            ),
+            // The rows of all parts before and behind a block; one part's input, its normed, the widest, and the result; keys and
+            // values that are not kept.
+            part(
+                "a block at the last scale",
+                (2 * rows * last * c + tokens * (3 * c + wide)) * F32 + 2 * spare,
+                (tokens * wide * F32).max(rows * last * c * F32).max(spare),
+            ),
+            part("decoding", decoding.peak, decoding.largest),
+        ],
+    })
+}
+
+fn weights(name: &'static str, network: &impl Module, form: Form) -> Part {
+    let mut sizes = Sizes {
+        form,
+        path: Vec::new(),
+        bytes: 0,
+        largest: 0,
+    };
+    network.visit(&mut sizes);
+    Part {
+        name,
+        bytes: sizes.bytes,
+        largest: sizes.largest,
+    }
+}
+
+/// Adds up parameters as they are kept.
+struct Sizes {
+    form: Form,
+    /// Fields and what contains them.
+    path: Vec<(String, String)>,
+    bytes: usize,
+    largest: usize,
+}
+
+impl ModuleVisitor for Sizes {
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.path.push((name.to_string(), container_type.to_string()));
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let shape = param.lazy_shape().to_vec();
+        let (field, container) = self
+            .path
+            .last()
+            .map_or(("", ""), |(field, container)| (field, container));
+        let form = kept_as(self.form, container, field);
+        let words = match shape[..] {
+            [rows, k] => rows * form.packed_words(rows, k),
+            _ => shape.iter().product(),
+        };
+        self.bytes += words * F32;
+        self.largest = self.largest.max(words * F32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::{Classifier, LevelEmbedding, Positions};
+    use crate::model::schedule::TEMPLATES;
+    use crate::model::vae::OFFICIAL_GROUPS;
+
+    const GB: f64 = 1e9;
+
+    /// Infinity-2B with Flan-T5-XL and the official tokenizer.
+    fn two_billion() -> (T5Config, TransformerConfig, VaeConfig) {
+        let text = T5Config {
+            vocab_size: 32_128,
+            d_model: 2048,
+            d_kv: 64,
+            d_ff: 5120,
+            num_layers: 24,
+            num_heads: 32,
+            layer_norm_epsilon: 1e-6,
+            relative_attention_num_buckets: 32,
+            relative_attention_max_distance: 128,
+        };
+        let transformer = TransformerConfig {
+            embed_dim: 2048,
+            depth: 32,
+            num_heads: 16,
+            block_chunks: 8,
+            ffn_hidden: 8192,
+            text_dim: 2048,
+            text_maxlen: 512,
+            bits: 32,
+            norm_eps: 1e-6,
+            patchify: false,
+            level_embedding: LevelEmbedding::FirstBlock,
+            positions: Positions::RopeNormalized,
+            classifier: Classifier::Bits,
+        };
+        let vae = VaeConfig {
+            codebook_dim: 32,
+            base_ch: 128,
+            ch_mult: vec![1, 2, 4, 4, 4],
+            num_res_blocks: 2,
+            patch_size: 16,
+            stem_patch: 1,
+            norm_groups: OFFICIAL_GROUPS,
+        };
+        (text, transformer, vae)
+    }
+
+    fn planned(weights: Form, scales: usize) -> Memory {
+        let (text_encoder, transformer, vae) = two_billion();
+        let schedule = TEMPLATES[0].schedule(scales).unwrap();
+        memory(&Networks {
+            text_encoder: &text_encoder,
+            transformer: &transformer,
+            vae: &vae,
+            schedule: &schedule,
+            text: 64,
+            weights,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn two_billion_parameters_draw_a_megapixel_in_six_gib() {
+        let memory = planned(Form::Q4, 13);
+        assert!(memory.peak() < 6 << 30, "{}", memory.peak() as f64 / GB);
+        let largest = memory.largest();
+        assert!(largest.largest <= BINDING, "{largest:?}");
+        let cache = memory
+            .held
+            .iter()
+            .find(|part| part.name == "keys and values of the image");
+        // 6425 of 10521 tokens for 32 blocks, two rows, keys and values.
+        assert_eq!(cache.unwrap().bytes, 2 * 32 * 2 * 6425 * 2 * 2048);
+    }
+
+    #[test]
+    fn weights_take_what_their_form_does() {
+        let bytes = |form| planned(form, 7).held[1].bytes as f64 / GB;
+        // 2.2 billion parameters in layers, 4.5 bits each with their scales.
+        assert!((bytes(Form::F32) / bytes(Form::Q4) - 32.0 / 4.5).abs() < 0.2);
+        assert!((bytes(Form::F32) / bytes(Form::Q8) - 32.0 / 8.5).abs() < 0.1);
+        assert!((bytes(Form::F32) / bytes(Form::F16) - 2.0).abs() < 0.01);
+        // In f32 the embedding of the pieces is too large for a shader, in halves it is not.
+        assert!(planned(Form::F32, 7).held[0].largest > BINDING);
+        assert!(planned(Form::Q8, 7).held[0].largest <= BINDING);
+    }
+
+    #[test]
+    fn a_megapixel_is_decoded_in_a_gigabyte() {
+        let (_, _, vae) = two_billion();
+        let found = plan(&vae, (64, 64), LARGEST_WHOLE).unwrap();
+        assert!(found.peak < 1_000_000_000 && found.largest <= BINDING, "{found:?}");
+    }
+}
