@@ -92,11 +92,15 @@ fn fits(hd: usize) -> bool {
     hd.is_multiple_of(4) && hd <= WIDEST
 }
 
-/// Keys or values as they lie, turned or cut as they may be, as long as four numbers of a head are neighbours; else a copy.
+/// Keys or values as they lie, as long as four numbers of a head are neighbours and nothing lies between them; else a copy. What is
+/// cut out of a tensor would be bound with all between its first number and its last, and WebGPU refuses keys and values that
+/// overlap.
 fn in_fours(x: &Tensor<4>) -> Option<CubeTensor> {
     let x = view_on_graphics(x)?;
-    let strides = x.meta.strides();
-    let fits = strides[3] == 1 && strides[..3].iter().all(|stride| stride.is_multiple_of(4));
+    let (shape, strides) = (x.meta.shape(), x.meta.strides());
+    let last: usize = (0..4).map(|axis| (shape[axis] - 1) * strides[axis]).sum();
+    let whole = last + 1 == shape.num_elements();
+    let fits = whole && strides[3] == 1 && strides[..3].iter().all(|stride| stride.is_multiple_of(4));
     Some(if fits { x } else { into_contiguous(x) })
 }
 
@@ -272,10 +276,12 @@ mod tests {
             for (masked, biased) in [(false, false), (true, false), (false, true), (true, true)] {
                 let [flex, wgpu] = golden::devices().map(|(_, device)| {
                     let q = values([b, l, heads * hd], &device) * 3.0;
-                    // Keys as they are cut out of a text's projections, values token by token.
-                    let k = values([b, seen, 2, heads, hd], &device).narrow(2, 1, 1) * 0.9;
-                    let k = k.squeeze_dim::<4>(2).swap_dims(1, 2);
-                    let v = (values([b, seen, heads, hd], &device) * 0.8).swap_dims(1, 2);
+                    // Cut out of one text's projections.
+                    let projections = values([b, seen, 2, heads, hd], &device) * 0.9;
+                    let [k, v] = [0, 1].map(|i| {
+                        let part = projections.clone().narrow(2, i, 1).squeeze_dim::<4>(2);
+                        part.swap_dims(1, 2)
+                    });
                     // The last keys of the last image are hidden.
                     let hidden = |i: usize| {
                         if i / seen + 1 == b && i % seen > seen / 2 {

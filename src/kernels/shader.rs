@@ -69,6 +69,11 @@ pub struct Shader {
 impl Shader {
     /// Runs `groups` workgroups on `buffers`, in the order of their bindings.
     pub fn launch(self, groups: [usize; 3], buffers: &[&CubeTensor]) {
+        debug_assert!(
+            (1..buffers.len()).all(|i| buffers[..i].iter().all(|other| !overlap(buffers[i], other))),
+            "{}: WebGPU refuses buffers that overlap, as each could be written",
+            self.name
+        );
         let [x, y, z] = groups.map(|count| count as u32);
         let lanes = self.lanes;
         let sizes: Vec<u64> = self.sizes.iter().map(|&(_, size)| size as u64).collect();
@@ -90,6 +95,17 @@ impl Shader {
             .client
             .launch(Box::new(kernel), CubeCount::Static(x, y, z), arguments);
     }
+}
+
+/// Whether two tensors have bytes in common.
+fn overlap(one: &CubeTensor, other: &CubeTensor) -> bool {
+    let bytes = |x: &CubeTensor| {
+        let start = x.handle.offset_start.unwrap_or(0);
+        (start, start + x.handle.size_in_used())
+    };
+    let ((start, end), (from, to)) = (bytes(one), bytes(other));
+    let (memory, lent) = (&one.handle.memory, &other.handle.memory);
+    std::ptr::eq(memory.descriptor(), lent.descriptor()) && start < to && from < end
 }
 
 /// What is compiled: once for all sizes.

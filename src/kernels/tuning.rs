@@ -123,8 +123,8 @@ async fn measure_with(probe: &Probe, device: &Device, now: &dyn Fn() -> f64) -> 
     best[CONVOLUTIONS] = quickest(CANDIDATES[CONVOLUTIONS], convolved, probe.enough, now).await?;
     let [heads, queries, keys, hd] = probe.scores;
     let q = Tensor::<3>::random([1, queries, heads * hd], uniform, device);
-    let k = Tensor::<4>::random([1, heads, keys, hd], uniform, device);
-    let attended = |way| attention_by(way, &q, &k, &k, Added::default(), 1.0);
+    let [k, v] = [0, 1].map(|_| Tensor::<4>::random([1, heads, keys, hd], uniform, device));
+    let attended = |way| attention_by(way, &q, &k, &v, Added::default(), 1.0);
     best[ATTENTION] = quickest(CANDIDATES[ATTENTION], attended, probe.enough, now).await?;
     Some(Choice(best))
 }

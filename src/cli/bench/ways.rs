@@ -69,9 +69,9 @@ impl Ways {
         }
         for (heads, hd, queries, keys) in heads {
             let q = random([1, queries, heads * hd], &device);
-            let k = random([1, heads, keys, hd], &device);
+            let [k, v] = [0, 1].map(|_| random([1, heads, keys, hd], &device));
             let run = |way| match way {
-                Way::Registers | Way::Tiles => attention_by(way, &q, &k, &k, Added::default(), 0.1),
+                Way::Registers | Way::Tiles => attention_by(way, &q, &k, &v, Added::default(), 0.1),
                 _ => None,
             };
             self.row("attention", &format!("{heads} heads of {hd}, {queries} to {keys}"), run);

@@ -232,14 +232,16 @@ impl CrossAttention {
 
     /// Projects the text memory `m [B, L_text, C]`.
     pub fn memory(&self, m: Tensor<3>) -> TextMemory {
-        let bias = self.v_bias.val();
-        let bias = Tensor::cat(vec![bias.zeros_like(), bias], 0);
-        let kv = linear(m, self.mat_kv.weight.val(), Some(bias), After::Nothing);
-        let part = |i: usize| {
-            let c = kv.dims()[2] / 2;
-            split_heads(kv.clone().narrow(2, i * c, c), self.heads)
+        // Two products, so that neither is cut out of what the other is cut out of.
+        let (weight, c) = (self.mat_kv.weight.val(), self.v_bias.dims()[0]);
+        let part = |i: usize, bias: Option<Tensor<1>>| {
+            let rows = weight.clone().narrow(0, i * c, c);
+            split_heads(linear(m.clone(), rows, bias, After::Nothing), self.heads)
         };
-        TextMemory { k: part(0), v: part(1) }
+        TextMemory {
+            k: part(0, None),
+            v: part(1, Some(self.v_bias.val())),
+        }
     }
 
     /// `[B, L, C] -> [B, L, C]`; `mask [B, 1, 1, L_text]` hides padding, `after` is what follows the last projection.
