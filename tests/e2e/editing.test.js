@@ -141,7 +141,7 @@ test("an image of the visitor is read, rebuilt, measured, and kept from", async 
   assert.match((await page.locator("#status").textContent()) ?? "", /^Scale 1 of 5: [\d.]+ dB$/);
   await page.getByRole("radio", { name: "Original" }).check();
   const original = await pixels(page, "#canvas");
-  const right = original.colours.slice(-3);
+  const right = [...original.colours.subarray(-3)];
   assert.deepEqual(right, [255, 255, 255], "what is transparent becomes white");
   await shoot(page, "read");
   const first = await frames(page);

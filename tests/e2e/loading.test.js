@@ -426,7 +426,12 @@ for (const engine of /** @type {const} */ (["cpu", "webgpu"])) {
     assert.ok(early.wasm > 1e6);
     assert.equal(early.buffers.bytes > 1e6, engine === "webgpu", JSON.stringify(early));
     for (let i = 0; i < 45; i++) await draw(page, "a red apple");
-    assert.deepEqual(await memory(), early);
+    const late = await memory();
+    assert.equal(late.wasm, early.wasm);
+    // A pool makes another page where the device happened to lag behind once more than before. The running sum of one image, never
+    // freed, would be more than this after so many.
+    const more = late.buffers.bytes - early.buffers.bytes;
+    assert.ok(more <= 128 << 10 && late.device - early.device <= 128 << 10, `${JSON.stringify(late)}, before ${JSON.stringify(early)}`);
     // The history has 45 entries more: a kilobyte of bits and an element each. The pixels of one image are 64 kB a scale.
     const grown = (await pageHeap(page)) - heap;
     console.log(`the page's heap on ${engine}: ${(heap / 1e6).toFixed(1)} MB, after 45 images more ${(grown / 1e6).toFixed(2)} MB above it`);

@@ -29,7 +29,7 @@ test("without a graphics card the CPU engine draws every scale and says why it w
 
 test("the engine is switched by hand, draws the same, and a reload keeps it", async () => {
   const { page, errors } = await visit();
-  /** @type {number[][]} */
+  /** @type {Buffer[]} */
   const images = [];
   for (const [name, value] of [["CPU", "cpu"], ["WebGPU", "webgpu"]]) {
     await page.getByRole("button", { name: "Models" }).click();
@@ -43,7 +43,7 @@ test("the engine is switched by hand, draws the same, and a reload keeps it", as
     assert.match((await page.locator("#status").textContent()) ?? "", new RegExp(`^${name}, seed 1, `));
     images.push((await pixels(page, "#canvas")).colours);
   }
-  const [cpu = [], webgpu = []] = images;
+  const [cpu = Buffer.of(), webgpu = Buffer.of()] = images;
   const difference = webgpu.reduce((sum, value, i) => sum + Math.abs(value - (cpu[i] ?? NaN)), 0) / webgpu.length;
   assert.ok(difference < 2, `the engines differ by ${difference} of 255 in the mean`);
   await page.reload();
@@ -92,7 +92,7 @@ test("guidance, temperature and nucleus change the image, for all scales or one 
   const field = (label) => page.getByLabel(label, { exact: true });
   assert.equal(await field("Guidance").inputValue(), "3");
   assert.equal(await field("Temperature").inputValue(), "1");
-  /** @type {number[][]} */
+  /** @type {Buffer[]} */
   const seen = [];
   for (const [label, value] of [["", ""], ["Guidance", "1"], ["Guidance", "1, 2, 4, 6, 8"], ["Temperature", "0.1"], ["Nucleus (top-p)", "0.6"]]) {
     if (label && value) await field(label).fill(value);
