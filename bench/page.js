@@ -17,7 +17,8 @@ function median(values) {
 
 const site = await serve();
 const browser = await launch();
-const page = await browser.newPage();
+// A service worker would answer in place of the route below.
+const page = await browser.newPage({ serviceWorkers: "block" });
 // Counts what any worker of the page sends to the graphics device.
 await page.route("**/worker.js", async (route) => {
   const response = await route.fetch();
