@@ -14,7 +14,6 @@ export TRUNK_SKIP_VERSION_CHECK := true
 export PATH := $(CURDIR)/target/node/node_modules/.bin:$(PATH)
 
 STEP := @scripts/step.sh
-WASM := --target wasm32-unknown-unknown --package infinity-web
 # What the browser tests run on and the npm packages are made of: the page as it ships, so that its wasm is held to its budget by
 # every test run. From nothing that costs less than a page of the dev profile: 18 core-minutes, where the other had taken 16 with
 # two fifths of its packages compiled. What goes are overflow checks in the wasm; the Rust tests have them for the same code.
@@ -54,11 +53,12 @@ page-tools:
 test-tools:
 	@scripts/setup.sh tests
 
+# The browser's side is linted for this machine, which saves checking every package it depends on once more; that it compiles for wasm32
+# the page shows.
 lint:
 	$(STEP) "Format" cargo fmt --all --check
 	$(STEP) "Types of the page's scripts" npx tsc
-	$(STEP) "Lints" cargo clippy --locked --quiet --all-targets -- -D warnings
-	$(STEP) "Lints of the browser's side, which check it for wasm32" cargo clippy --locked --quiet $(WASM) -- -D warnings
+	$(STEP) "Lints" cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
 
 unit:
 	$(STEP) "Rust tests" cargo test --locked --no-fail-fast

@@ -4,16 +4,6 @@
 // [B, SEEN]; the result is [B, L, H hd]. Keys and values are f32 if WHOLE, f16 if HALVED.
 // The launcher and the twin in plain tensor operations are in src/kernels/attention.rs.
 
-@group(0) @binding(0) var<storage, read_write> queries: array<vec4<f32>>;
-#if WHOLE
-@group(0) @binding(1) var<storage, read_write> keys: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> values: array<vec4<f32>>;
-#end
-#if HALVED
-@group(0) @binding(1) var<storage, read_write> keys: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read_write> values: array<vec2<u32>>;
-#end
-@group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>;
 #if MASKED
 @group(0) @binding(4) var<storage, read_write> mask: array<f32>;
 #end
@@ -21,17 +11,6 @@
 @group(0) @binding(${4+MASKED}) var<storage, read_write> bias: array<f32>;
 #end
 #sizes
-
-#if WHOLE
-fn numbers(whole: vec4<f32>) -> vec4<f32> {
-    return whole;
-}
-#end
-#if HALVED
-fn numbers(halves: vec2<u32>) -> vec4<f32> {
-    return vec4(unpack2x16float(halves.x), unpack2x16float(halves.y));
-}
-#end
 
 @compute @workgroup_size(${LANES}, 1, 1)
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {

@@ -2,28 +2,7 @@
 // workgroup memory. A workgroup follows LANES / PARTS queries, which read the same keys and values at the same time.
 // The launcher and the twin in plain tensor operations are in src/kernels/attention.rs.
 
-@group(0) @binding(0) var<storage, read_write> queries: array<vec4<f32>>;
-#if WHOLE
-@group(0) @binding(1) var<storage, read_write> keys: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> values: array<vec4<f32>>;
-#end
-#if HALVED
-@group(0) @binding(1) var<storage, read_write> keys: array<vec2<u32>>;
-@group(0) @binding(2) var<storage, read_write> values: array<vec2<u32>>;
-#end
-@group(0) @binding(3) var<storage, read_write> result: array<vec4<f32>>;
 #sizes
-
-#if WHOLE
-fn numbers(whole: vec4<f32>) -> vec4<f32> {
-    return whole;
-}
-#end
-#if HALVED
-fn numbers(halves: vec2<u32>) -> vec4<f32> {
-    return vec4(unpack2x16float(halves.x), unpack2x16float(halves.y));
-}
-#end
 
 // [key][part][query], so that neighbours read neighbours.
 var<workgroup> scores: array<f32, ${KEYS*LANES}>;

@@ -145,12 +145,19 @@ fn launch(
     let (name, source, lanes) = match split {
         true => {
             constants.extend([("PARTS", parts), ("KEYS", KEYS)]);
-            let source = include_str!("../../shaders/attention_split.wgsl");
+            let source = concat!(
+                include_str!("../../shaders/attention_memory.wgsl"),
+                include_str!("../../shaders/attention_split.wgsl")
+            );
             ("attention_split", source, SPLIT_LANES)
         }
         false => {
             constants.extend([("MASKED", usize::from(masked)), ("BIASED", usize::from(biased))]);
-            ("attention", include_str!("../../shaders/attention.wgsl"), LANES)
+            let source = concat!(
+                include_str!("../../shaders/attention_memory.wgsl"),
+                include_str!("../../shaders/attention.wgsl")
+            );
+            ("attention", source, LANES)
         }
     };
     let shader = Shader {
