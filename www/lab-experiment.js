@@ -4,7 +4,8 @@ import { element, make } from "./dom.js";
 
 /** @typedef {{ mean: number, interval95: [number, number] }} Mean */
 /** @typedef {{ treatment: string, rate: number, errors: Mean[], psnr?: Mean }} Row */
-/** @typedef {{ model: string, images: number, rows: Row[] }} Experiment */
+/** What a network draws on after flips, against the image that it draws without. @typedef {{ twin: boolean, answer: string, rate: number, errors: Mean[], psnr?: Mean }} Drawn */
+/** @typedef {{ model: string, images: number, rows: Row[], recovery: { flipped_scales: number, rows: Drawn[] } }} Experiment */
 
 /** What rows are called; one that is not listed by its own name. @type {Record<string, string>} */
 const NAMES = { clean: "Clean", flipped: "Old residuals", requantised: "Re-quantised", model: "Transformer", twin: "Its twin" };
@@ -17,14 +18,17 @@ export async function showExperiment() {
   const response = await fetch(FILE).catch(() => undefined);
   if (!response?.ok) return;
   /** @type {Experiment} */
-  const { model, images, rows } = await response.json();
+  const { model, images, rows, recovery } = await response.json();
+  // Of the other rows one has no flips, and one knows bits that a network does not.
+  const drawn = recovery.rows.filter(({ answer }) => answer === "drawn").map(({ twin, ...row }) => ({ ...row, treatment: twin ? "twin" : "model" }));
   const scales = Math.max(0, ...rows.map(({ errors }) => errors.length));
   element("lab-experiment-title", HTMLElement).textContent = `The same over ${images} images`;
   element("lab-experiment-of", HTMLElement).textContent = `${model}, ${images} held-out images`;
+  element("lab-experiment-scales", HTMLElement).textContent = String(recovery.flipped_scales);
   const heads = ["Bits", "Flipped", ...Array.from({ length: scales }, (_, k) => `Scale ${k + 1}`), "PSNR, dB"];
   element("lab-experiment-head", HTMLElement).replaceChildren(...heads.map((text) => make("th", { scope: "col" }, text)));
   element("lab-experiment-rows", HTMLElement).replaceChildren(
-    ...rows.map(({ treatment, rate, errors, psnr }) => {
+    ...[...rows, ...drawn].map(({ treatment, rate, errors, psnr }) => {
       const swatch = make("span", { class: `swatch-line path-${treatment}`, "aria-hidden": "true" });
       const cells = [`${Math.round(100 * rate)} %`, ...Array.from({ length: scales }, (_, k) => told(errors[k], 3)), told(psnr, 1)];
       return make("tr", {}, make("th", { scope: "row" }, swatch, NAMES[treatment] ?? treatment), ...cells.map((text) => make("td", {}, text)));

@@ -204,7 +204,10 @@ test("under the lab stands the experiment over many images, as it was computed",
   const { page, errors } = await open(stage.browser, stage.site.url + TINY);
   await page.getByRole("button", { name: "Self-correction" }).click();
   await page.locator("#lab-experiment").waitFor();
-  const { images, rows } = JSON.parse(readFileSync("docs/results/self-correction.json", "utf8"));
+  const { images, rows: paths, recovery } = JSON.parse(readFileSync("docs/results/self-correction.json", "utf8"));
+  const drawn = recovery.rows.filter((/** @type {any} */ { answer }) => answer === "drawn");
+  assert.deepEqual(drawn.map((/** @type {any} */ { twin }) => twin), [false, false, false, true, true, true]);
+  const rows = [...paths, ...drawn];
   assert.equal(await page.locator("#lab-experiment-title").textContent(), `The same over ${images} images`);
   const shown = await page.locator("#lab-experiment-rows tr").all();
   assert.equal(shown.length, rows.length);
@@ -215,6 +218,8 @@ test("under the lab stands the experiment over many images, as it was computed",
     const expected = [...rows[i].errors.map((/** @type {any} */ { mean }) => mean.toFixed(3)), rows[i].psnr?.mean.toFixed(1) ?? "–"];
     assert.deepEqual(means, expected);
   }
+  const names = await page.locator("#lab-experiment-rows th").allTextContents();
+  assert.deepEqual(names.slice(-6), ["Transformer", "Transformer", "Transformer", "Its twin", "Its twin", "Its twin"]);
   assert.deepEqual(errors, []);
   await page.close();
 });
