@@ -2,6 +2,7 @@
 
 use super::super::CliError;
 use super::super::processor::Processor;
+use super::wait;
 use crate::engine::EngineError;
 use crate::kernels::use_shaders;
 use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
@@ -152,13 +153,6 @@ fn text_operations(config: &T5Config, length: usize) -> f64 {
     let inner = config.num_heads * config.d_kv;
     let layer = 4 * config.d_model * inner + 3 * config.d_model * config.d_ff + 2 * length * inner;
     2.0 * (length * layer * config.num_layers) as f64
-}
-
-/// Waits for everything that leads to `x` by looking at one number.
-fn wait<const D: usize>(x: Tensor<D>) {
-    let one: [_; D] = std::array::from_fn(|_| 0..1);
-    let number: f32 = x.slice(one).into_scalar();
-    std::hint::black_box(number);
 }
 
 /// First and median milliseconds of each of `ways`: with the kernels, or with their twins.

@@ -2,11 +2,12 @@
 
 use super::super::CliError;
 use super::super::processor::Processor;
+use super::{random, wait};
 use crate::kernels::attention::{self, Added, attention};
 use crate::kernels::convolution::{self, Around, convolution};
 use crate::kernels::linear::{self, After, linear};
 use crate::kernels::norm::{self, Modulation, group_norm_silu, layer_norm};
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Tensor};
 use clap::{Args, ValueEnum};
 use std::time::Instant;
 
@@ -249,11 +250,13 @@ impl Model {
                 )
             }
             Op::Attention { seen } => {
-                let (q, k) = (x(), random([b, self.heads, seen, c / self.heads], device));
+                // No tensor twice: WebGPU refuses buffers that overlap.
+                let [k, v] = [0, 1].map(|_| random([b, self.heads, seen, c / self.heads], device));
+                let q = x();
                 medians(
                     rounds,
-                    || attention(q.clone(), k.clone(), k.clone(), Added::default(), 0.1),
-                    || attention::twin(q.clone(), k.clone(), k.clone(), Added::default(), 0.1),
+                    || attention(q.clone(), k.clone(), v.clone(), Added::default(), 0.1),
+                    || attention::twin(q.clone(), k.clone(), v.clone(), Added::default(), 0.1),
                 )
             }
             Op::LayerNorm => {
@@ -291,11 +294,12 @@ impl Model {
                 )
             }
             Op::GroupNorm { channels, side } => {
-                let (x, weight) = (random([1, channels, side, side], device), random([channels], device));
+                let x = random([1, channels, side, side], device);
+                let [weight, bias] = [0, 1].map(|_| random([channels], device));
                 medians(
                     rounds,
-                    || group_norm_silu(x.clone(), weight.clone(), weight.clone(), 4, 1e-6),
-                    || norm::group_norm_silu_twin(x.clone(), weight.clone(), weight.clone(), 4, 1e-6),
+                    || group_norm_silu(x.clone(), weight.clone(), bias.clone(), 4, 1e-6),
+                    || norm::group_norm_silu_twin(x.clone(), weight.clone(), bias.clone(), 4, 1e-6),
                 )
             }
         }
@@ -342,18 +346,11 @@ impl Model {
     }
 }
 
-fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
-}
-
 /// Median milliseconds of two ways to one result, in turn, after one round that compiles.
 fn medians<const D: usize>(rounds: u32, first: impl Fn() -> Tensor<D>, second: impl Fn() -> Tensor<D>) -> [f64; 2] {
     let time = |run: &dyn Fn() -> Tensor<D>| {
         let began = Instant::now();
-        // Looking at one number waits for all; the read alone does not.
-        let one: [_; D] = std::array::from_fn(|_| 0..1);
-        let number: f32 = run().slice(one).into_scalar();
-        std::hint::black_box(number);
+        wait(run());
         began.elapsed().as_secs_f64() * 1e3
     };
     let mut times = [Vec::new(), Vec::new()];

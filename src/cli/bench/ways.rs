@@ -2,11 +2,12 @@
 
 use super::super::CliError;
 use super::super::processor::Processor;
+use super::{random, wait};
 use crate::kernels::attention::{Added, attention_by};
 use crate::kernels::convolution::{Around, convolution_by};
 use crate::kernels::linear::{After, Way, linear_by};
 use crate::kernels::packed::Form;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::Tensor;
 use clap::Args;
 use std::time::Instant;
 
@@ -99,10 +100,6 @@ impl Ways {
     }
 }
 
-fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
-}
-
 /// Milliseconds of one run; none where no kernel fits.
 fn time<const D: usize>(run: impl Fn() -> Option<Tensor<D>>) -> Option<f64> {
     let mut count = 1;
@@ -112,10 +109,7 @@ fn time<const D: usize>(run: impl Fn() -> Option<Tensor<D>>) -> Option<f64> {
         for _ in 1..count {
             result = run()?;
         }
-        // Looking at one number waits for all; the read alone does not.
-        let one: [_; D] = std::array::from_fn(|_| 0..1);
-        let number: f32 = result.slice(one).into_scalar();
-        std::hint::black_box(number);
+        wait(result);
         let took = began.elapsed().as_secs_f64() * 1e3;
         if took >= ENOUGH || count >= 1024 {
             return Some(took / f64::from(count));
