@@ -104,12 +104,12 @@ function coloured({ width, height, cells }) {
   // Large enough that a canvas shows sharp cells at any size.
   const zoom = Math.max(1, Math.floor(1024 / Math.max(width, height)));
   const pixels = new ImageData(width * zoom, height * zoom);
+  // A cell has one colour for all its pixels; gaps have none.
+  const colours = Array.from(cells, (cell) => (cell < 0 ? null : [...DARK.map((dark, i) => dark + cell * ((LIT[i] ?? 0) - dark)), 255]));
   for (let y = 0; y < pixels.height; y++) {
     for (let x = 0; x < pixels.width; x++) {
-      const cell = cells[Math.floor(y / zoom) * width + Math.floor(x / zoom)] ?? -1;
-      if (cell < 0) continue;
-      const colour = DARK.map((dark, i) => dark + cell * ((LIT[i] ?? 0) - dark));
-      pixels.data.set([...colour, 255], 4 * (y * pixels.width + x));
+      const colour = colours[Math.floor(y / zoom) * width + Math.floor(x / zoom)];
+      if (colour) pixels.data.set(colour, 4 * (y * pixels.width + x));
     }
   }
   return pixels;
