@@ -166,50 +166,15 @@ impl ModuleVisitor for Sizes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::config::{Classifier, LevelEmbedding, Positions};
+    use crate::model::official;
     use crate::model::schedule::TEMPLATES;
-    use crate::model::vae::OFFICIAL_GROUPS;
 
     const GB: f64 = 1e9;
 
-    /// Infinity-2B with Flan-T5-XL and the official tokenizer.
     fn two_billion() -> (T5Config, TransformerConfig, VaeConfig) {
-        let text = T5Config {
-            vocab_size: 32_128,
-            d_model: 2048,
-            d_kv: 64,
-            d_ff: 5120,
-            num_layers: 24,
-            num_heads: 32,
-            layer_norm_epsilon: 1e-6,
-            relative_attention_num_buckets: 32,
-            relative_attention_max_distance: 128,
-        };
-        let transformer = TransformerConfig {
-            embed_dim: 2048,
-            depth: 32,
-            num_heads: 16,
-            block_chunks: 8,
-            ffn_hidden: 8192,
-            text_dim: 2048,
-            text_maxlen: 512,
-            bits: 32,
-            norm_eps: 1e-6,
-            patchify: false,
-            level_embedding: LevelEmbedding::FirstBlock,
-            positions: Positions::RopeNormalized,
-            classifier: Classifier::Bits,
-        };
-        let vae = VaeConfig {
-            codebook_dim: 32,
-            base_ch: 128,
-            ch_mult: vec![1, 2, 4, 4, 4],
-            num_res_blocks: 2,
-            patch_size: 16,
-            stem_patch: 1,
-            norm_groups: OFFICIAL_GROUPS,
-        };
-        (text, transformer, vae)
+        let transformer = official::infinity_2b();
+        let vae = official::vae(transformer.bits);
+        (official::flan_t5_xl(), transformer, vae)
     }
 
     fn planned(weights: Form, scales: usize) -> Memory {

@@ -7,6 +7,7 @@ pub mod correction;
 mod error;
 pub mod memory;
 pub mod nn;
+pub mod official;
 pub mod quantizer;
 pub mod random;
 pub mod resize;

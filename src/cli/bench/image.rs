@@ -5,13 +5,14 @@ use super::super::processor::Processor;
 use super::wait;
 use crate::engine::EngineError;
 use crate::kernels::use_shaders;
-use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+use crate::model::config::{T5Config, TransformerConfig};
+use crate::model::official::{self, TEXT_DIM, flan_t5_xl, infinity_2b, infinity_125m};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions};
 use crate::model::schedule::{Schedule, TEMPLATES};
 use crate::model::t5::{self, T5Encoder};
 use crate::model::text_features::TextFeatures;
 use crate::model::transformer::Transformer;
-use crate::model::vae::{Decoder, OFFICIAL_GROUPS};
+use crate::model::vae::Decoder;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Distribution, Tensor};
 use clap::{Args, ValueEnum};
@@ -69,56 +70,12 @@ impl Side {
     }
 }
 
-/// Width of Flan-T5-XL's features.
-const TEXT_DIM: usize = 2048;
-
 impl Size {
     pub(super) fn transformer(self) -> TransformerConfig {
-        let (embed_dim, depth, num_heads, block_chunks, bits) = match self {
-            Self::Small => (768, 12, 8, 4, 16),
-            Self::Large => (2048, 32, 16, 8, 32),
-        };
-        TransformerConfig {
-            embed_dim,
-            depth,
-            num_heads,
-            block_chunks,
-            ffn_hidden: 4 * embed_dim,
-            text_dim: TEXT_DIM,
-            text_maxlen: 512,
-            bits,
-            norm_eps: 1e-6,
-            patchify: false,
-            level_embedding: LevelEmbedding::FirstBlock,
-            positions: Positions::RopeNormalized,
-            classifier: Classifier::Bits,
+        match self {
+            Self::Small => infinity_125m(),
+            Self::Large => infinity_2b(),
         }
-    }
-}
-
-pub(super) fn official_vae(bits: usize) -> VaeConfig {
-    VaeConfig {
-        codebook_dim: bits,
-        base_ch: 128,
-        ch_mult: vec![1, 2, 4, 4, 4],
-        num_res_blocks: 2,
-        patch_size: 16,
-        stem_patch: 1,
-        norm_groups: OFFICIAL_GROUPS,
-    }
-}
-
-pub(super) fn flan_t5_xl() -> T5Config {
-    T5Config {
-        vocab_size: 32_128,
-        d_model: TEXT_DIM,
-        d_kv: 64,
-        d_ff: 5120,
-        num_layers: 24,
-        num_heads: 32,
-        layer_norm_epsilon: 1e-6,
-        relative_attention_num_buckets: 32,
-        relative_attention_max_distance: 128,
     }
 }
 
@@ -260,7 +217,7 @@ impl Image {
         );
         drop(model);
         device.memory_cleanup();
-        let decoder = Decoder::new(&official_vae(config.bits), &device)
+        let decoder = Decoder::new(&official::vae(config.bits), &device)
             .map_err(EngineError::from)?
             .map(&mut Fill);
         let (height, width) = *schedule.grids().last().unwrap_or(&(1, 1));

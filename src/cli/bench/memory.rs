@@ -1,11 +1,12 @@
 //! `infinity bench memory`: what an image takes on a graphics device, planned from the sizes alone.
 
 use super::super::CliError;
-use super::image::{Side, Size, flan_t5_xl, official_vae};
+use super::image::{Side, Size};
 use crate::engine::EngineError;
 use crate::kernels::BINDING;
 use crate::kernels::packed::Form;
 use crate::model::memory::{Networks, Part, memory};
+use crate::model::official::{self, flan_t5_xl};
 use crate::model::schedule::TEMPLATES;
 use clap::Args;
 
@@ -28,7 +29,7 @@ pub struct Memory {
 impl Memory {
     pub fn run(self) -> Result<(), CliError> {
         let (transformer, text_encoder) = (self.model.transformer(), flan_t5_xl());
-        let vae = official_vae(transformer.bits);
+        let vae = official::vae(transformer.bits);
         let schedule = TEMPLATES[0].schedule(self.size.scales()).map_err(EngineError::from)?;
         let planned = memory(&Networks {
             text_encoder: &text_encoder,

@@ -1,0 +1,63 @@
+//! Sizes of the official networks.
+
+use super::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+use super::vae::OFFICIAL_GROUPS;
+
+/// Width of Flan-T5-XL's features.
+pub const TEXT_DIM: usize = 2048;
+
+/// Infinity-125M.
+pub fn infinity_125m() -> TransformerConfig {
+    infinity(768, 12, 8, 4, 16)
+}
+
+/// Infinity-2B.
+pub fn infinity_2b() -> TransformerConfig {
+    infinity(2048, 32, 16, 8, 32)
+}
+
+fn infinity(embed_dim: usize, depth: usize, num_heads: usize, block_chunks: usize, bits: usize) -> TransformerConfig {
+    TransformerConfig {
+        embed_dim,
+        depth,
+        num_heads,
+        block_chunks,
+        ffn_hidden: 4 * embed_dim,
+        text_dim: TEXT_DIM,
+        text_maxlen: 512,
+        bits,
+        norm_eps: 1e-6,
+        patchify: false,
+        level_embedding: LevelEmbedding::FirstBlock,
+        positions: Positions::RopeNormalized,
+        classifier: Classifier::Bits,
+    }
+}
+
+/// The image tokenizer of stride 16 with `bits` a token.
+pub fn vae(bits: usize) -> VaeConfig {
+    VaeConfig {
+        codebook_dim: bits,
+        base_ch: 128,
+        ch_mult: vec![1, 2, 4, 4, 4],
+        num_res_blocks: 2,
+        patch_size: 16,
+        stem_patch: 1,
+        norm_groups: OFFICIAL_GROUPS,
+    }
+}
+
+/// The encoder of Flan-T5-XL.
+pub fn flan_t5_xl() -> T5Config {
+    T5Config {
+        vocab_size: 32_128,
+        d_model: TEXT_DIM,
+        d_kv: 64,
+        d_ff: 5120,
+        num_layers: 24,
+        num_heads: 32,
+        layer_norm_epsilon: 1e-6,
+        relative_attention_num_buckets: 32,
+        relative_attention_max_distance: 128,
+    }
+}
