@@ -20,6 +20,8 @@ pub enum Pictures {
     Model,
     /// Real compositions of the same prompts: what can be found at best.
     Real,
+    /// The real ones after the model's tokenizer: what can be found where every bit is right.
+    Rebuilt,
     /// What the model drew, each under another one's prompt: what chance finds.
     Shuffled,
 }
@@ -74,24 +76,26 @@ impl Report {
     }
 
     /// Has the questions of one side of the split drawn, all seeds of one by one call of `draw`, and judges the
-    /// pictures; adds the model's row, the ceiling's and the floor's. Gives the pictures, in the order of those of the
-    /// report.
+    /// pictures; adds the model's row, the ceiling's, that of the ceiling's pictures after `rebuild`, and the floor's. Gives
+    /// the pictures, in the order of those of the report.
     pub fn ask(
         &mut self,
         (split, questions): (Split, &[Question]),
         judge: &Judge,
         world: &EmojiWorld,
         mut draw: impl FnMut(&Question) -> Result<Vec<RgbImage>, EvalError>,
+        rebuild: impl Fn(&[RgbImage]) -> Result<Vec<RgbImage>, EvalError>,
     ) -> Result<Vec<RgbImage>, EvalError> {
-        let (mut seen, mut real, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
+        let [mut seen, mut real, mut rebuilt] = [const { Vec::new() }; 3];
+        let mut drawn = Vec::new();
         for (index, question) in questions.iter().enumerate() {
             let images = draw(question)?;
+            let mut truths = Vec::with_capacity(images.len());
             for (seed, image) in (1..=self.seeds).zip(&images) {
                 let sight = judge.look(image)?;
                 let size = [image.height() as usize, image.width() as usize];
                 let rng = &mut Rng::new(SEED ^ seed, index as u64);
-                let (truth, _) = world.draw(&question.scene, size, rng)?;
-                real.push((judge.look(&truth)?, index));
+                truths.push(world.draw(&question.scene, size, rng)?.0);
                 self.pictures.push(Judged {
                     split,
                     task: question.task,
@@ -101,6 +105,11 @@ impl Report {
                     sight: sight.clone(),
                 });
                 seen.push((sight, index));
+            }
+            for (pictures, sights) in [(&rebuild(&truths)?, &mut rebuilt), (&truths, &mut real)] {
+                for picture in pictures {
+                    sights.push((judge.look(picture)?, index));
+                }
             }
             drawn.extend(images);
         }
@@ -114,6 +123,7 @@ impl Report {
         let rows = [
             (Pictures::Model, score(&seen, &|index| index)),
             (Pictures::Real, score(&real, &|index| index)),
+            (Pictures::Rebuilt, score(&rebuilt, &|index| index)),
             (Pictures::Shuffled, score(&seen, &|index| others[index])),
         ];
         let row = |(pictures, score)| Row { split, pictures, score };
@@ -144,6 +154,7 @@ impl fmt::Display for Report {
             let pictures = match row.pictures {
                 Pictures::Model => self.model.as_str(),
                 Pictures::Real => "real (ceiling)",
+                Pictures::Rebuilt => "real, through the tokenizer",
                 Pictures::Shuffled => "prompts shuffled (floor)",
             };
             let mut cells = vec![side(row.split).to_string(), pictures.to_string()];
@@ -231,11 +242,15 @@ mod tests {
             index += 1;
             images
         };
-        let drawn = report.ask((Split::Train, &asked), &judge, &world, draw).unwrap();
-        assert_eq!((drawn.len(), report.pictures.len(), report.rows.len()), (36, 36, 3));
-        assert_eq!(report.rows[0].score, report.rows[1].score);
-        assert!(report.rows[0].score.background.share() > 0.9, "{report}");
-        assert!(report.rows[2].score.background.share() < 0.5, "{report}");
+        // A tokenizer that loses everything but one colour.
+        let blank = |pictures: &[RgbImage]| Ok(vec![RgbImage::new(64, 64); pictures.len()]);
+        let drawn = report.ask((Split::Train, &asked), &judge, &world, draw, blank).unwrap();
+        assert_eq!((drawn.len(), report.pictures.len(), report.rows.len()), (36, 36, 4));
+        let [model, real, rebuilt, shuffled] = [0, 1, 2, 3].map(|row| report.rows[row].score.clone());
+        assert_eq!(model, real);
+        assert!(model.background.share() > 0.9, "{report}");
+        assert!(shuffled.background.share() < 0.5, "{report}");
+        assert_eq!((rebuilt.right.right, rebuilt.right.of), (0, 36), "{report}");
         let right = report.pictures.iter().filter(|picture| picture.right).count();
         assert_eq!(
             right,
@@ -243,7 +258,7 @@ mod tests {
         );
         let text = report.to_string();
         assert!(
-            text.lines().take(5).all(|line| line.matches('|').count() == 15),
+            text.lines().take(6).all(|line| line.matches('|').count() == 15),
             "{text}"
         );
     }

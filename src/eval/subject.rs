@@ -126,6 +126,11 @@ impl Subject {
         let grids = self.schedule()?.latent_grids(self.transformer.config().patchify);
         Ok(Quantizer::default().encode(self.vae.encode(images), &grids))
     }
+
+    /// Images `[B, 3, H, W]` in [-1, 1] from their own bits.
+    pub fn rebuild(&self, images: Tensor<4>) -> Result<Vec<RgbImage>, EvalError> {
+        Ok(pictures(self.vae.decode(self.encode(images)?.last()))?)
+    }
 }
 
 #[cfg(test)]

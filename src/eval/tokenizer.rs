@@ -10,7 +10,6 @@ use super::{EvalError, SEED};
 use crate::data::Source;
 use crate::data::heldout::Split;
 use crate::train::batch::Batches;
-use crate::train::picture::pictures;
 use image::RgbImage;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -58,11 +57,7 @@ pub fn rows(
     };
     for step in 0..images.div_ceil(BATCH) {
         let batch = batches(SEED).get(step)?;
-        rebuilt.extend(pictures(
-            subject
-                .vae
-                .decode(subject.encode(batch.images(&subject.device))?.last()),
-        )?);
+        rebuilt.extend(subject.rebuild(batch.images(&subject.device))?);
         originals.extend(batch.samples.into_iter().map(|sample| sample.image));
         others.extend(
             batches(SEED + 1)
@@ -97,7 +92,7 @@ pub fn rows(
     };
     Ok([
         row(
-            Pictures::Model,
+            Pictures::Rebuilt,
             Some(similarity(&|i| (i, true))?),
             Some(distance(&rebuilt)?),
         ),
@@ -114,7 +109,7 @@ impl fmt::Display for TokenizerReport {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let line = |row: &TokenizerRow| {
             let pictures = match row.pictures {
-                Pictures::Model => format!("{}, reconstructed", self.model),
+                Pictures::Model | Pictures::Rebuilt => format!("{}, reconstructed", self.model),
                 Pictures::Real => "other real scenes (ceiling)".to_string(),
                 Pictures::Shuffled => "the next scene (floor)".to_string(),
             };

@@ -1,7 +1,7 @@
 //! Tensors as pictures, and grids of pictures.
 
 use super::TrainError;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 use image::{Rgb, RgbImage};
 
 /// Pixels between the tiles of a grid.
@@ -21,6 +21,15 @@ pub fn pictures(images: Tensor<4>) -> Result<Vec<RgbImage>, TrainError> {
     Ok((0..b).map(picture).collect())
 }
 
+/// Pictures of one size as the encoder sees them, `[B, 3, H, W]` in [-1, 1].
+pub fn tensor(pictures: &[RgbImage], device: &Device) -> Tensor<4> {
+    let (width, height) = pictures.first().map_or((0, 0), RgbImage::dimensions);
+    let levels = pictures.iter().flat_map(|picture| picture.as_raw());
+    let values: Vec<f32> = levels.map(|&level| f32::from(level) / 127.5 - 1.0).collect();
+    let data = TensorData::new(values, [pictures.len(), height as usize, width as usize, 3]);
+    Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
+}
+
 /// Tiles in rows of `columns`, each in a cell of the largest tile's size.
 pub fn grid(tiles: &[RgbImage], columns: usize) -> RgbImage {
     let width = tiles.iter().map(RgbImage::width).max().unwrap_or(1) + GAP;
@@ -34,4 +43,23 @@ pub fn grid(tiles: &[RgbImage], columns: usize) -> RgbImage {
         image::imageops::replace(&mut sheet, tile, x.into(), y.into());
     }
     sheet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_survive_the_way_to_the_device_and_back() {
+        let picture =
+            |seed: u32| RgbImage::from_fn(3, 2, |x, y| Rgb([0, 1, 2].map(|c| (seed + 40 * x + 90 * y + c) as u8)));
+        let shown = [picture(1), picture(100)];
+        let tensor = tensor(&shown, &Device::flex());
+        assert_eq!(tensor.dims(), [2, 3, 2, 3]);
+        // Truncated on the way back, so each level is kept or one lower.
+        for (shown, found) in shown.iter().zip(pictures(tensor).unwrap()) {
+            let levels = shown.as_raw().iter().zip(found.as_raw());
+            assert!(levels.clone().all(|(a, b)| a.abs_diff(*b) <= 1), "{shown:?} {found:?}");
+        }
+    }
 }

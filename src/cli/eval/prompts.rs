@@ -5,17 +5,19 @@ use crate::cli::CliError;
 use crate::cli::data::sheet;
 use crate::cli::generate::per_scale;
 use crate::data::heldout::Split;
-use crate::eval::prompts::{Task, assortment};
+use crate::eval::prompts::{Question, Task, assortment};
 use crate::eval::report::{Judged, Report};
 use crate::model::sampling::SamplingOptions;
+use crate::train::picture::tensor;
 use clap::Args;
 use image::RgbImage;
 use std::path::PathBuf;
 
 /// Six kinds of prompts, as in GenEval: one and two objects, counting, colours, position, colour attribution.
 ///
-/// Every score stands beside the one of real renders (the ceiling) and the one of the same pictures under shuffled
-/// prompts (the floor), for combinations seen in training and held out.
+/// Every score stands beside the one of real renders (the ceiling), that of the same renders after the model's tokenizer (what
+/// the transformer could reach) and the one of the model's pictures under shuffled prompts (the floor), for combinations
+/// seen in training and held out.
 #[derive(Args, Debug)]
 pub(super) struct EvalPrompts {
     #[command(flatten)]
@@ -62,10 +64,13 @@ impl EvalPrompts {
         let bar = progress("drawing", count * self.seeds as usize);
         let mut report = Report::new(subject.name.clone(), self.seeds);
         for (split, questions) in &asked {
-            let drawn = report.ask((*split, questions), &judging.judge(), &judging.world, |question| {
+            let draw = |question: &Question| {
                 bar.inc(self.seeds);
                 subject.draw(&question.text, 1, self.seeds as usize, &options)
-            })?;
+            };
+            let rebuild = |pictures: &[RgbImage]| subject.rebuild(tensor(pictures, &subject.device));
+            let asked = (*split, questions.as_slice());
+            let drawn = report.ask(asked, &judging.judge(), &judging.world, draw, rebuild)?;
             if let (Split::HeldOut, Some(path)) = (split, &self.failures) {
                 // Held-out questions are asked first, so theirs are the first pictures of the report.
                 let judged: Vec<_> = report.pictures.iter().zip(drawn).collect();
