@@ -2,6 +2,7 @@
 //! burn's operations take about ten.
 
 use super::group_norm;
+use super::product::spread;
 use super::shader::{Constants, Shader, bits, on_graphics, room};
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
@@ -168,8 +169,9 @@ pub fn layer_norm(x: Tensor<3>, epsilon: f64, modulation: Modulation) -> Tensor<
 /// The same in plain tensor operations.
 pub fn layer_norm_twin(x: Tensor<3>, epsilon: f64, modulation: Modulation) -> Tensor<3> {
     let normed = crate::model::nn::layer_norm(x, epsilon);
+    let shape = normed.dims();
     match modulation {
-        Modulation::Affine { weight, bias } => normed * weight.unsqueeze() + bias.unsqueeze(),
+        Modulation::Affine { weight, bias } => normed * spread(weight, shape) + spread(bias, shape),
         Modulation::Adaptive {
             table,
             prompt,

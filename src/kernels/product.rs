@@ -3,12 +3,12 @@
 //! burn without automatic tuning has one way to multiply, which does not stage its operands in a workgroup's memory, and sums
 //! the rows of a gradient in a single workgroup: for the 15,000 tokens of a batch that took longer than all products.
 
-use super::shader::{Shader, in_use, room};
+use super::shader::{Shader, in_use, room, staged};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary};
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary, unary};
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::Cube;
 use burn_cubecl::cubecl::Device;
@@ -27,16 +27,12 @@ const SHORTEST: usize = 128;
 /// `x [R, K]`, `weight [N, K]` and `bias [N]` to `x weight^T + bias [R, N]` under automatic differentiation. None where no shader
 /// fits.
 pub fn trained(x: &Tensor<2>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> Option<Tensor<2>> {
+    let ([rows, _], [outputs, _]) = (x.dims(), weight.dims());
     let x = x.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
     let weight = weight.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
-    let fits = |x: &CubeTensor| matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32;
     if !in_use() || !fits(x.primitive()) || !fits(weight.primitive()) {
         return None;
     }
-    let bias = match bias {
-        Some(bias) => Some(bias.clone().try_into_primitive::<Autodiff<Cube>>().ok()?),
-        None => None,
-    };
     let ((x, x_node), (weight, weight_node)) = (x.into_parts(), weight.into_parts());
     let (x, weight) = (into_contiguous(x), into_contiguous(weight));
     let y = product(&x, Stored::Rows, &weight, Stored::Columns);
@@ -45,17 +41,38 @@ pub fn trained(x: &Tensor<2>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> O
         OpsKind::Tracked(prepared) => prepared.finish((x, weight), y),
         OpsKind::UnTracked(prepared) => prepared.finish(y),
     };
-    let Some(bias) = bias else {
-        return Some(Tensor::from_primitive::<Autodiff<Cube>>(y));
+    let y = Tensor::<2>::from_primitive::<Autodiff<Cube>>(y);
+    Some(match bias {
+        Some(bias) => y + spread(bias.clone(), [rows, outputs]),
+        None => y,
+    })
+}
+
+/// `row [N]` as it is added to, or multiplied with, a tensor of `shape`, whose last axis is N: `[.., N]` of that shape where a
+/// product can sum up its gradient, else `[1, .., N]`.
+pub fn spread<const D: usize>(row: Tensor<1>, shape: [usize; D]) -> Tensor<D> {
+    match staged().then(|| spread_by_product(&row, shape)).flatten() {
+        Some(spread) => spread,
+        None => row.unsqueeze(),
+    }
+}
+
+fn spread_by_product<const D: usize>(row: &Tensor<1>, shape: [usize; D]) -> Option<Tensor<D>> {
+    let row = row.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
+    if !in_use() || !fits(row.primitive()) {
+        return None;
+    }
+    let (row, node) = row.into_parts();
+    let [count] = row.meta.shape()[..] else { return None };
+    let rows = shape.iter().product::<usize>() / count;
+    let row: Tensor<2> = Tensor::<1>::from_primitive::<Cube>(row).unsqueeze();
+    let spread = primitive(row.expand([rows, count]));
+    let prepared = Spread.prepare::<NoCheckpointing>([node]);
+    let spread = match prepared.compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => prepared.finish((), spread),
+        OpsKind::UnTracked(prepared) => prepared.finish(spread),
     };
-    let ((y, y_node), (bias, bias_node)) = (y.into_parts(), bias.into_parts());
-    let sum = Tensor::<2>::from_primitive::<Cube>(y) + Tensor::<1>::from_primitive::<Cube>(bias).unsqueeze();
-    let prepared = Shift.prepare::<NoCheckpointing>([y_node, bias_node]);
-    let y = match prepared.compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => prepared.finish((), primitive(sum)),
-        OpsKind::UnTracked(prepared) => prepared.finish(primitive(sum)),
-    };
-    Some(Tensor::from_primitive::<Autodiff<Cube>>(y))
+    Some(Tensor::<2>::from_primitive::<Autodiff<Cube>>(spread).reshape(shape))
 }
 
 /// The same in burn's operations.
@@ -87,21 +104,15 @@ impl Backward<Cube, 2> for Product {
     }
 }
 
-/// The step back through the addition of a bias.
+/// The step back through [`spread`].
 #[derive(Debug)]
-struct Shift;
+struct Spread;
 
-impl Backward<Cube, 2> for Shift {
+impl Backward<Cube, 1> for Spread {
     type State = ();
 
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        binary::<Cube, _, _>(
-            ops.parents,
-            ops.node,
-            grads,
-            |g| g,
-            |g| column_sums(&into_contiguous(g)),
-        );
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        unary::<Cube, _>(ops.parents, ops.node, grads, |g| column_sums(&into_contiguous(g)));
     }
 }
 
@@ -117,6 +128,11 @@ fn column_sums(g: &CubeTensor) -> CubeTensor {
 fn primitive<const D: usize>(x: Tensor<D>) -> CubeTensor {
     x.try_into_primitive::<Cube>()
         .unwrap_or_else(|error| unreachable!("operations stay on their device: {error:?}"))
+}
+
+/// Whether the shaders can read it.
+fn fits(x: &CubeTensor) -> bool {
+    matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32
 }
 
 /// How the matrix of a product lies in memory.
@@ -202,6 +218,29 @@ mod tests {
                 [y.inner(), x.grad(&grads).unwrap(), weight.grad(&grads).unwrap(), bias].map(Tensor::into_data)
             });
             for (found, expected) in wgpu.iter().zip(&flex) {
+                found.assert_approx_eq::<f32>(expected, Tolerance::rel_abs(1e-4, 5e-3));
+            }
+        }
+    }
+
+    #[test]
+    fn spread_rows_have_the_gradients_of_broadcast_ones() {
+        for shape in [[3, 5, 4], [2, 700, 70], [1, 1, 8]] {
+            let [flex, wgpu] = golden::devices().map(|(name, device)| {
+                let device = device.autodiff();
+                let x = values(shape, &device);
+                let [factor, shift] = [0.7, 1.3].map(|by| (values([shape[2]], &device) * by).require_grad());
+                let [over, under] = [&factor, &shift].map(|row| match name {
+                    "flex" => spread(row.clone(), shape),
+                    _ => spread_by_product(row, shape).expect("a product"),
+                });
+                let y = x * over + under;
+                let grads = (y.clone() * values(shape, &device)).sum().backward();
+                let rows = [factor, shift].map(|row| row.grad(&grads).unwrap().into_data());
+                (y.inner().into_data(), rows)
+            });
+            let pairs = [(&wgpu.0, &flex.0), (&wgpu.1[0], &flex.1[0]), (&wgpu.1[1], &flex.1[1])];
+            for (found, expected) in pairs {
                 found.assert_approx_eq::<f32>(expected, Tolerance::rel_abs(1e-4, 5e-3));
             }
         }

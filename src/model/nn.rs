@@ -2,6 +2,7 @@
 
 use crate::kernels::linear::{After, linear};
 use crate::kernels::packed::Form;
+use crate::kernels::product::spread;
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
@@ -72,7 +73,8 @@ pub fn layer_norm<const D: usize>(x: Tensor<D>, eps: f64) -> Tensor<D> {
 /// `x * rsqrt(mean(x^2) + eps) * weight` over the last axis (T5's and the text features' norm).
 pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, eps: f64) -> Tensor<D> {
     let scale = (x.clone().square().mean_dim(D - 1) + eps).sqrt();
-    x / scale * weight.unsqueeze()
+    let shape = x.dims();
+    x / scale * spread(weight, shape)
 }
 
 /// The tanh form of GELU, the only one in the model: `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.

@@ -2,6 +2,7 @@
 
 use crate::kernels::attention::{Added, Cached, attend, attention, attention_into_cache, halves};
 use crate::kernels::linear::{After, linear};
+use crate::kernels::product::spread;
 use crate::model::nn::{Linear, parameter};
 use crate::model::rope::RopeTables;
 use burn::module::{Module, Param};
@@ -172,13 +173,15 @@ impl SelfAttention {
 
     /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`.
     fn split(&self, qkv: Tensor<3>, rope: Option<&RopeTables>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
-        let c = qkv.dims()[2] / 3;
+        let [b, l, tripled] = qkv.dims();
+        let (c, h) = (tripled / 3, self.heads);
         let part = |i: usize| qkv.clone().narrow(2, i * c, c);
-        let q = split_heads(part(0) + self.q_bias.val().unsqueeze(), self.heads);
-        let k = split_heads(part(1), self.heads);
-        let v = split_heads(part(2) + self.v_bias.val().unsqueeze(), self.heads);
-        let q = unit(q) * self.temperature();
-        let k = unit(k);
+        let row = |values: Tensor<1>| spread(values, [b, l, c]);
+        let v = split_heads(part(2) + row(self.v_bias.val()), h);
+        // A head's temperature for each of its channels.
+        let temperatures = self.temperature().reshape([h, 1]).expand([h, c / h]).reshape([c]);
+        let q = unit(split_heads(part(0) + row(self.q_bias.val()), h)) * split_heads(row(temperatures), h);
+        let k = unit(split_heads(part(1), h));
         match rope {
             Some(rope) => (rope.rotate(q), rope.rotate(k), v),
             None => (q, k, v),
@@ -289,7 +292,8 @@ impl TextPool {
         let c = heads * hd;
         let kv = self.mat_kv.forward(t);
         let k = split_heads(kv.clone().narrow(2, 0, c), heads);
-        let v = split_heads(kv.narrow(2, c, c) + self.v_bias.val().unsqueeze(), heads);
+        let v = kv.narrow(2, c, c);
+        let v = split_heads(v.clone() + spread(self.v_bias.val(), v.dims()), heads);
         let query = query.reshape([1, 1, c]).expand([b, 1, c]);
         let added = Added {
             mask: mask.as_ref(),

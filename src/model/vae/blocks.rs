@@ -2,6 +2,7 @@
 
 use crate::kernels::convolution::{self as kernel, Around};
 use crate::kernels::norm::{group_norm_silu, group_statistics, normalised_silu};
+use crate::kernels::product::spread;
 use crate::model::nn::parameter;
 use crate::model::resize::nearest2x;
 use burn::module::{Module, Param};
@@ -65,7 +66,7 @@ impl Conv {
         }
         let x = if upsampled { nearest2x(x) } else { x };
         let y = match kernel::trained(&x, &weight) {
-            Some(y) => y + per_channel(bias),
+            Some(y) => shifted(y, bias),
             None => self.apply(x, 1, weight.dims()[2] / 2),
         };
         match around.residual {
@@ -88,14 +89,28 @@ impl Conv {
             product(images, weight.clone(), stride, padding)
         };
         let parts = (0..batch).step_by(at_once).map(part).collect();
-        Tensor::cat(parts, 0) + per_channel(bias)
+        shifted(Tensor::cat(parts, 0), bias)
     }
 }
 
-/// `[C]` as it is added to, or multiplied with, `[B, C, H, W]`.
-fn per_channel(values: Tensor<1>) -> Tensor<4> {
-    let [channels] = values.dims();
-    values.reshape([1, channels, 1, 1])
+/// `x [B, C, H, W]` plus `bias [C]`.
+fn shifted(x: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    let [b, c, _, _] = x.dims();
+    // For each image apart, so that no gradient is summed up over all of them at once.
+    let rows = spread(bias, [b, c]);
+    let [images, _] = rows.dims();
+    x + rows.reshape([images, c, 1, 1])
+}
+
+/// `x [B, C, H, W]` with zeros around it.
+///
+/// burn's own makes the zeros on the host where there is automatic differentiation (`float_full` of burn-autodiff 0.22.1 is the default
+/// of <https://github.com/tracel-ai/burn/blob/main/crates/burn-backend/src/backend/ops/tensor.rs>), and sending them took two thirds
+/// of a training step on a card. Delete when burn-autodiff has its own.
+fn padded(x: Tensor<4>, [left, right, top, bottom]: [usize; 4]) -> Tensor<4> {
+    let [b, c, h, w] = x.dims();
+    let zeros = Tensor::zeros([b, c, h + top + bottom, w + left + right], &x.device());
+    zeros.slice_assign([0..b, 0..c, top..top + h, left..left + w], x)
 }
 
 /// A convolution as a product of matrices: every place of the kernel is a shifted copy of the input `[B, C, H, W]`, and the
@@ -104,7 +119,7 @@ fn product(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Te
     let [b, c, height, width] = x.dims();
     let [outputs, _, kernel, _] = weight.dims();
     let [h, w] = [height, width].map(|length| (length + 2 * padding - kernel) / stride + 1);
-    let x = x.pad((padding, padding, padding, padding), 0.0);
+    let x = padded(x, [padding; 4]);
     let range = |start: usize, count: usize| {
         Slice::new(
             start as isize,
@@ -252,7 +267,7 @@ impl Downsample {
     /// Stride 2 over the input padded with zeros at the right and bottom only.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (left, right, top, bottom) = (0, 1, 0, 1);
-        self.conv.apply(x.pad((left, right, top, bottom), 0.0), 2, 0)
+        self.conv.apply(padded(x, [left, right, top, bottom]), 2, 0)
     }
 }
 
