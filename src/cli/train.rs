@@ -7,8 +7,9 @@ use crate::data::Source;
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
-use crate::model::config::{TransformerConfig, VaeConfig};
+use crate::model::config::{Classifier, Positions, TransformerConfig, VaeConfig};
 use crate::model::correction::{Correction, Flips};
+use crate::model::schedule::TEMPLATES;
 use crate::model::text::{PromptEncoder, vocabulary};
 use crate::model::transformer::Loss;
 use crate::model::vae::Vae;
@@ -26,7 +27,7 @@ use crate::train::tokenizer::{StraightThrough, TokenizerOptions};
 use crate::train::transformer::TextToBits;
 use crate::weights::directory::MANIFEST_FILE;
 use burn::module::Module;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 
 /// Train a network on captioned images; run again with the same --out to resume.
@@ -273,6 +274,12 @@ struct TrainTransformer {
     /// Most tokens of a prompt
     #[arg(long, default_value_t = 32)]
     text_length: usize,
+    /// What is predicted for a token of d bits: d two-way decisions, or one of 2^d classes as in the paper's Table 5
+    #[arg(long, value_enum, default_value_t)]
+    classifier: Classifier,
+    /// How a token knows its place: RoPE2d, or learned positions as in the paper's Fig. 13
+    #[arg(long, value_enum, default_value_t)]
+    positions: Places,
     /// Self-correction: largest flip probability p; 0 is teacher forcing
     #[arg(long, default_value_t = 0.3)]
     flips: f64,
@@ -291,6 +298,28 @@ struct TrainTransformer {
     /// Guidance of the sample grids
     #[arg(long, default_value_t = 3.0)]
     cfg: f64,
+}
+
+/// The kinds of [`Positions`] that a run may choose.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Places {
+    #[default]
+    Rope,
+    Learned,
+}
+
+impl Places {
+    /// Learned ones for every template's first `scales` scales.
+    fn positions(self, scales: usize) -> Result<Positions, TrainError> {
+        if let Places::Rope = self {
+            return Ok(Positions::RopeNormalized);
+        }
+        let mut max_tokens = 0;
+        for template in TEMPLATES {
+            max_tokens = max_tokens.max(template.schedule(scales)?.total());
+        }
+        Ok(Positions::Learned { max_tokens })
+    }
 }
 
 /// One of each kind that the composer makes, seen and held-out.
@@ -320,7 +349,7 @@ impl TrainTransformer {
         let (words, pieces) = vocabulary(&json, captions.iter().map(String::as_str))?;
         let prompts = PromptEncoder::with_vocabulary(&json, self.text_length, &words, &pieces)?;
         let settings = TransformerSettings {
-            transformer: self.transformer(tokenizer.vae.codebook_dim),
+            transformer: self.transformer(tokenizer.vae.codebook_dim)?,
             text_encoder: small_text_encoder(pieces.len(), self.text_dim, self.text_depth),
             words,
             pieces,
@@ -359,6 +388,7 @@ impl TrainTransformer {
             prompts: &prompts,
             loss: Loss {
                 reweight_by_scale: self.reweight_by_scale,
+                classifier: self.classifier,
                 ..Loss::default()
             },
             correction: Correction {
@@ -382,11 +412,13 @@ impl TrainTransformer {
         Ok(())
     }
 
-    fn transformer(&self, bits: usize) -> TransformerConfig {
-        TransformerConfig {
+    fn transformer(&self, bits: usize) -> Result<TransformerConfig, TrainError> {
+        Ok(TransformerConfig {
             num_heads: self.heads,
             text_maxlen: self.text_length,
+            positions: self.positions.positions(self.common.scales)?,
+            classifier: self.classifier,
             ..small_transformer(self.embed_dim, self.depth, bits, self.text_dim)
-        }
+        })
     }
 }

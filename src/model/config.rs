@@ -67,6 +67,7 @@ pub enum Positions {
 
 /// What is predicted for a token (Sec. 3.3, Table 5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Classifier {
     /// The infinite-vocabulary classifier: `d` binary decisions.

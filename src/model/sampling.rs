@@ -254,11 +254,11 @@ impl Sampler {
     ) -> Result<Self, ModelError> {
         let config = model.config().clone();
         options.validate(config.depth, schedule.len())?;
-        if config.classifier == Classifier::Conventional && options.top_p > 0.0 {
+        if config.classifier == Classifier::Conventional && options.top_p > 0.0 && options.top_p < 1.0 {
             return Err(ModelError::Option {
                 option: "top_p",
                 value: options.top_p.to_string(),
-                remedy: "set it to 0: this model predicts whole tokens, and top_p acts on bits",
+                remedy: "set it to 1: this model predicts whole tokens, and top_p acts on bits",
             });
         }
         let device = text.features.device();

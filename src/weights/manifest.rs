@@ -495,11 +495,11 @@ fn check_transformer(config: &TransformerConfig) -> Result<(), ManifestError> {
         "block_chunks divides it",
     )?;
     divides("transformer.text_dim", config.text_dim, 128, "128 divides it")?;
-    if config.classifier == Classifier::Conventional && config.bits > 20 {
+    if config.classifier == Classifier::Conventional && config.bits > 16 {
         return Err(ManifestError::Size {
             field: "transformer.bits",
             value: config.bits.to_string(),
-            rule: "at most 20 with the conventional classifier",
+            rule: "at most 16 with the conventional classifier",
         });
     }
     if config.patchify {

@@ -14,6 +14,7 @@ use super::protocol::{Event, Pace, Study};
 use super::{EngineError, Host, Keep, picture};
 use crate::data::Source;
 use crate::model::bits;
+use crate::model::config::Classifier;
 use crate::model::correction::{Correction, Flips};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions, Step};
 use crate::model::schedule::{Schedule, TEMPLATES};
@@ -49,6 +50,7 @@ struct Classroom {
     scales: usize,
     vae: Vae,
     prompts: PromptEncoder,
+    classifier: Classifier,
     /// What the samples show.
     show: Vec<String>,
     sampling: SamplingOptions,
@@ -68,7 +70,10 @@ impl Classroom {
             },
             vae: &self.vae,
             prompts: &self.prompts,
-            loss: Loss::default(),
+            loss: Loss {
+                classifier: self.classifier,
+                ..Loss::default()
+            },
             correction: Correction {
                 strength: flips,
                 layers: self.scales,

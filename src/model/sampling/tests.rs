@@ -217,6 +217,18 @@ fn conventional_classifier_draws_tokens() {
     let bits = draw(&model, 1, SamplingOptions::default(), &device);
     assert_eq!(bits.iter().map(Vec::len).collect::<Vec<_>>(), [8, 32, 128, 288]);
     assert!(bits[3].contains(&0) && bits[3].contains(&1));
+    // All of the probability is no limit; a part of it would be one of bits, which it does not predict.
+    let limited = |top_p| SamplingOptions {
+        top_p,
+        ..SamplingOptions::default()
+    };
+    assert_eq!(draw(&model, 1, limited(1.0), &device), bits);
+    let (text, schedule) = (
+        prompt(1, &device),
+        crate::model::schedule::TEMPLATES[0].schedule(4).unwrap(),
+    );
+    let refused = Sampler::new(&model, &text, None, &schedule, limited(0.9), Noise::Seeded);
+    assert!(refused.is_err_and(|error| error.to_string().contains("top_p")));
 }
 
 #[test]
