@@ -388,7 +388,6 @@ impl TrainTransformer {
             prompts: &prompts,
             loss: Loss {
                 reweight_by_scale: self.reweight_by_scale,
-                classifier: self.classifier,
                 ..Loss::default()
             },
             correction: Correction {

@@ -3,7 +3,8 @@
 use super::EngineError;
 use super::protocol::{Pixels, Residual};
 use crate::kernels::to_rgba;
-use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use crate::model::vae::images;
+use burn::tensor::{DType, Device, Int, Tensor};
 
 /// Reads one decoded image `[1, 3, H, W]` in [-1, 1] and the packed bits of its last scale back, together: on the web this
 /// is the only wait of a scale.
@@ -57,9 +58,7 @@ fn unsigned(words: Vec<i32>) -> Vec<u32> {
 /// Pixels as the encoder sees them, `[1, 3, H, W]` in [-1, 1]; alpha is left out.
 pub fn tensor(image: &Pixels, device: &Device) -> Tensor<4> {
     let colours = image.rgba.chunks(4).flat_map(|pixel| &pixel[..3]);
-    let values: Vec<f32> = colours.map(|&level| f32::from(level) / 127.5 - 1.0).collect();
-    let data = TensorData::new(values, [1, image.height, image.width, 3]);
-    Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
+    images(colours, [1, image.height, image.width], device)
 }
 
 /// Peak signal-to-noise ratio of two pictures of one size in decibels, over the colours; infinite where they are equal.

@@ -88,15 +88,15 @@ impl Tally {
         example: &Example,
         schedule: &crate::model::schedule::Schedule,
     ) -> Result<(), EvalError> {
-        let loss = Loss {
-            classifier: subject.transformer.config().classifier,
-            ..Loss::default()
-        };
         let text = subject.text(captions)?;
         let heard = vec![false; captions.len()];
-        let out = forward(&subject.transformer, text, &heard, example, schedule, &loss)?;
-        let per_token = read(loss.per_token(out.logits.clone(), example.targets.clone()))?;
-        let right = read(bit_accuracy(out.logits, example.targets.clone(), loss.classifier))?;
+        let out = forward(&subject.transformer, text, &heard, example, schedule, &Loss::default())?;
+        let per_token = read(out.per_token)?;
+        let right = read(bit_accuracy(
+            out.logits,
+            example.targets.clone(),
+            subject.transformer.config().classifier,
+        ))?;
         let tokens = schedule.total();
         let mean = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len() as f64;
         self.scales.resize(schedule.len(), Vec::new());

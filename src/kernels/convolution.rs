@@ -4,7 +4,7 @@
 //! convolution with a kernel as large as the image.
 
 use super::linear::Way;
-use super::shader::{Shader, in_use, on_graphics, room, staged};
+use super::shader::{Shader, fits, in_use, on_graphics, room, staged};
 use super::tuning;
 use crate::model::resize::nearest2x;
 use burn::backend::Autodiff;
@@ -12,11 +12,10 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary};
+use burn::tensor::Tensor;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{DType, Tensor};
 use burn_cubecl::Cube;
-use burn_cubecl::cubecl::Device;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
@@ -91,7 +90,6 @@ pub fn trained(x: &Tensor<4>, weight: &Tensor<4>) -> Option<Tensor<4>> {
     let [_, _, kernel, _] = weight.dims();
     let tracked = |x: &Tensor<4>| x.clone().try_into_primitive::<Autodiff<Cube>>().ok();
     let (x, weight) = (tracked(x)?, tracked(weight)?);
-    let fits = |x: &CubeTensor| matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32;
     if !in_use() || kernel != 3 || !fits(x.primitive()) || !fits(weight.primitive()) {
         return None;
     }

@@ -2,15 +2,14 @@
 //! operations take a dozen and thirty, each over a whole feature map.
 
 use super::norm::{MOST_GROUPS, apply, statistics};
-use super::shader::{Shader, in_use, room};
+use super::shader::{Shader, fits, in_use, room};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 use burn_cubecl::Cube;
-use burn_cubecl::cubecl::Device;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
@@ -23,7 +22,6 @@ pub fn trained(x: &Tensor<4>, weight: &Tensor<1>, bias: &Tensor<1>, groups: usiz
     let x = x.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
     let weight = weight.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
     let bias = bias.clone().try_into_primitive::<Autodiff<Cube>>().ok()?;
-    let fits = |x: &CubeTensor| matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32;
     if !in_use()
         || b * c > MOST_GROUPS
         || ![x.primitive(), weight.primitive(), bias.primitive()]

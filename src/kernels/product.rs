@@ -3,15 +3,14 @@
 //! burn without automatic tuning has one way to multiply, which does not stage its operands in a workgroup's memory, and sums
 //! the rows of a gradient in a single workgroup: for the 15,000 tokens of a batch that took longer than all products.
 
-use super::shader::{Shader, in_use, room, staged};
+use super::shader::{Shader, fits, in_use, room, staged};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind, binary, unary};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 use burn_cubecl::Cube;
-use burn_cubecl::cubecl::Device;
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
@@ -128,11 +127,6 @@ fn column_sums(g: &CubeTensor) -> CubeTensor {
 fn primitive<const D: usize>(x: Tensor<D>) -> CubeTensor {
     x.try_into_primitive::<Cube>()
         .unwrap_or_else(|error| unreachable!("operations stay on their device: {error:?}"))
-}
-
-/// Whether the shaders can read it.
-fn fits(x: &CubeTensor) -> bool {
-    matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32
 }
 
 /// How the matrix of a product lies in memory.

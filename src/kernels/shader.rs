@@ -162,7 +162,12 @@ pub fn always_on_graphics<const D: usize>(x: &Tensor<D>) -> Option<CubeTensor> {
 
 fn numbers<const D: usize>(x: &Tensor<D>) -> Option<CubeTensor> {
     let x = x.clone().try_into_primitive::<Cube>().ok()?;
-    (matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32).then_some(x)
+    fits(&x).then_some(x)
+}
+
+/// Whether it is numbers of 32 bits on a graphics device.
+pub fn fits(x: &CubeTensor) -> bool {
+    matches!(x.device, Device::Wgpu(_)) && x.dtype == DType::F32
 }
 
 /// As [`always_on_graphics`] for whole numbers of 32 bits.

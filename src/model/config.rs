@@ -39,6 +39,27 @@ fn default_norm_eps() -> f64 {
     1e-6
 }
 
+impl TransformerConfig {
+    /// The released recipe of these sizes, with a feed-forward layer of 4C, in one chunk.
+    pub fn released(embed_dim: usize, depth: usize, num_heads: usize, bits: usize, text_dim: usize) -> Self {
+        Self {
+            embed_dim,
+            depth,
+            num_heads,
+            block_chunks: 1,
+            ffn_hidden: 4 * embed_dim,
+            text_dim,
+            text_maxlen: 512,
+            bits,
+            norm_eps: default_norm_eps(),
+            patchify: false,
+            level_embedding: LevelEmbedding::FirstBlock,
+            positions: Positions::RopeNormalized,
+            classifier: Classifier::Bits,
+        }
+    }
+}
+
 /// Where the learned embedding of the scale index is added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,6 @@
 //! Sizes of the official networks.
 
-use super::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+use super::config::{T5Config, TransformerConfig, VaeConfig};
 use super::vae::OFFICIAL_GROUPS;
 
 /// Width of Flan-T5-XL's features.
@@ -8,29 +8,17 @@ pub const TEXT_DIM: usize = 2048;
 
 /// Infinity-125M.
 pub fn infinity_125m() -> TransformerConfig {
-    infinity(768, 12, 8, 4, 16)
+    TransformerConfig {
+        block_chunks: 4,
+        ..TransformerConfig::released(768, 12, 8, 16, TEXT_DIM)
+    }
 }
 
 /// Infinity-2B.
 pub fn infinity_2b() -> TransformerConfig {
-    infinity(2048, 32, 16, 8, 32)
-}
-
-fn infinity(embed_dim: usize, depth: usize, num_heads: usize, block_chunks: usize, bits: usize) -> TransformerConfig {
     TransformerConfig {
-        embed_dim,
-        depth,
-        num_heads,
-        block_chunks,
-        ffn_hidden: 4 * embed_dim,
-        text_dim: TEXT_DIM,
-        text_maxlen: 512,
-        bits,
-        norm_eps: 1e-6,
-        patchify: false,
-        level_embedding: LevelEmbedding::FirstBlock,
-        positions: Positions::RopeNormalized,
-        classifier: Classifier::Bits,
+        block_chunks: 8,
+        ..TransformerConfig::released(2048, 32, 16, 32, TEXT_DIM)
     }
 }
 

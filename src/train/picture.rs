@@ -1,7 +1,8 @@
 //! Tensors as pictures, and grids of pictures.
 
 use super::TrainError;
-use burn::tensor::{Device, Tensor, TensorData};
+use crate::model::vae::images;
+use burn::tensor::{Device, Tensor};
 use image::{Rgb, RgbImage};
 
 /// Pixels between the tiles of a grid.
@@ -25,9 +26,7 @@ pub fn pictures(images: Tensor<4>) -> Result<Vec<RgbImage>, TrainError> {
 pub fn tensor(pictures: &[RgbImage], device: &Device) -> Tensor<4> {
     let (width, height) = pictures.first().map_or((0, 0), RgbImage::dimensions);
     let levels = pictures.iter().flat_map(|picture| picture.as_raw());
-    let values: Vec<f32> = levels.map(|&level| f32::from(level) / 127.5 - 1.0).collect();
-    let data = TensorData::new(values, [pictures.len(), height as usize, width as usize, 3]);
-    Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
+    images(levels, [pictures.len(), height as usize, width as usize], device)
 }
 
 /// Tiles in rows of `columns`, each in a cell of the largest tile's size.

@@ -4,7 +4,7 @@
 use super::TrainError;
 use super::tokenizer::TokenizerOptions;
 use super::transformer::TextToBits;
-use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+use crate::model::config::{T5Config, TransformerConfig, VaeConfig};
 use crate::model::t5::T5Encoder;
 use crate::model::transformer::Transformer;
 use burn::tensor::Device;
@@ -65,19 +65,8 @@ pub const HEAD: usize = 32;
 /// A small transformer in the recipe of the default model, before its own sizes are changed.
 pub fn small_transformer(width: usize, depth: usize, bits: usize, text_dim: usize) -> TransformerConfig {
     TransformerConfig {
-        embed_dim: width,
-        depth,
-        num_heads: (width / HEAD).max(1),
-        block_chunks: 1,
-        ffn_hidden: 4 * width,
-        text_dim,
         text_maxlen: 32,
-        bits,
-        norm_eps: 1e-6,
-        patchify: false,
-        level_embedding: LevelEmbedding::FirstBlock,
-        positions: Positions::RopeNormalized,
-        classifier: Classifier::Bits,
+        ..TransformerConfig::released(width, depth, (width / HEAD).max(1), bits, text_dim)
     }
 }
 

@@ -164,7 +164,11 @@ impl Stage for TransformerStage<'_> {
             &batch.schedule,
             &self.loss,
         )?;
-        let accuracy = bit_accuracy(out.logits.inner(), example.targets, self.loss.classifier);
+        let accuracy = bit_accuracy(
+            out.logits.inner(),
+            example.targets,
+            model.transformer.config().classifier,
+        );
         let mut details = vec![("accuracy".to_string(), accuracy.clone().mean())];
         for (name, values) in [("accuracy", accuracy), ("loss", out.per_token)] {
             for k in 0..batch.schedule.len() {

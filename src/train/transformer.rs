@@ -101,7 +101,7 @@ pub fn forward(
         false => (inputs, targets),
     };
     let logits = model.forward(&text, inputs, schedule)?;
-    let per_token = loss.per_token(logits.clone(), targets);
+    let per_token = loss.per_token(logits.clone(), targets, model.config().classifier);
     Ok(Forward {
         logits,
         per_token: per_token.clone().without_autodiff(),

@@ -7,6 +7,7 @@ use super::official::Component;
 use super::source::byte_count;
 use crate::model::config::{Classifier, T5Config, TransformerConfig, VaeConfig};
 use crate::model::sampling::{PerScale, SamplingOptions};
+use crate::model::transformer::MAX_CONVENTIONAL_BITS;
 use burn::tensor::DType;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -495,7 +496,7 @@ fn check_transformer(config: &TransformerConfig) -> Result<(), ManifestError> {
         "block_chunks divides it",
     )?;
     divides("transformer.text_dim", config.text_dim, 128, "128 divides it")?;
-    if config.classifier == Classifier::Conventional && config.bits > 16 {
+    if config.classifier == Classifier::Conventional && config.bits > MAX_CONVENTIONAL_BITS {
         return Err(ManifestError::Size {
             field: "transformer.bits",
             value: config.bits.to_string(),

@@ -106,7 +106,6 @@ impl Engine {
         let classroom = Classroom {
             study: plan.study.clone(),
             scales: manifest.scales,
-            classifier: plan.transformer.classifier,
             show: captions.into_iter().take(SHOWN).collect(),
             sampling: self.defaults.clone(),
             source,

@@ -14,7 +14,6 @@ use super::protocol::{Event, Pace, Study};
 use super::{EngineError, Host, Keep, picture};
 use crate::data::Source;
 use crate::model::bits;
-use crate::model::config::Classifier;
 use crate::model::correction::{Correction, Flips};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions, Step};
 use crate::model::schedule::{Schedule, TEMPLATES};
@@ -50,7 +49,6 @@ struct Classroom {
     scales: usize,
     vae: Vae,
     prompts: PromptEncoder,
-    classifier: Classifier,
     /// What the samples show.
     show: Vec<String>,
     sampling: SamplingOptions,
@@ -70,10 +68,7 @@ impl Classroom {
             },
             vae: &self.vae,
             prompts: &self.prompts,
-            loss: Loss {
-                classifier: self.classifier,
-                ..Loss::default()
-            },
+            loss: Loss::default(),
             correction: Correction {
                 strength: flips,
                 layers: self.scales,

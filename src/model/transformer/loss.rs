@@ -19,13 +19,13 @@ pub struct Loss {
     pub bits: BitReduction,
     /// Weight a token of scale k by `sqrt(L_K / L_k)`, normalised over the sequence (the training script's choice).
     pub reweight_by_scale: bool,
-    pub classifier: Classifier,
 }
 
 impl Loss {
-    /// Cross entropy per token `[B, L]` from `logits [B, L, 2d]` and target bits `[B, L, d]`.
-    pub fn per_token(&self, logits: Tensor<3>, targets: Tensor<3, Int>) -> Tensor<2> {
-        if self.classifier == Classifier::Conventional {
+    /// Cross entropy per token `[B, L]` from `logits [B, L, 2d]`, or `[B, L, 2^d]` of a conventional classifier, and target
+    /// bits `[B, L, d]`.
+    pub fn per_token(&self, logits: Tensor<3>, targets: Tensor<3, Int>, classifier: Classifier) -> Tensor<2> {
+        if classifier == Classifier::Conventional {
             let indices = crate::model::bits::labels(targets);
             let picked = log_softmax(logits, 2).gather(2, indices.unsqueeze_dim(2));
             return -picked.squeeze_dim::<2>(2);

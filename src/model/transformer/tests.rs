@@ -81,7 +81,7 @@ fn golden_teacher_forcing() {
             case.check(name, "logits", logits.clone().inner());
 
             let mean = Loss::default();
-            let per_token = mean.per_token(logits.clone(), labels.clone());
+            let per_token = mean.per_token(logits.clone(), labels.clone(), config.classifier);
             case.check(name, "ce_per_token", per_token.clone().inner());
             let expect = |found: Tensor<1>, scalar: &str| {
                 let (found, expected) = (found.inner().into_scalar::<f32>(), case.scalar(scalar) as f32);
@@ -97,10 +97,9 @@ fn golden_teacher_forcing() {
             let sum = Loss {
                 bits: BitReduction::Sum,
                 reweight_by_scale: true,
-                ..Loss::default()
             };
             expect(
-                sum.total(sum.per_token(logits, labels), &schedule),
+                sum.total(sum.per_token(logits, labels, config.classifier), &schedule),
                 "loss_reweighted_bit_sum",
             );
             let reweighted = Loss {
@@ -282,13 +281,10 @@ fn paper_variants_run_and_have_their_own_parameters() {
             .forward(&text, Tensor::ones([1, 4, 4], &device), &schedule)
             .unwrap();
         assert_eq!(logits.dims(), [1, 5, classes]);
-        let loss = Loss {
-            classifier,
-            ..Loss::default()
-        };
+        let loss = Loss::default();
         // All parameters are zero, so every class is equally likely.
         let found = loss
-            .total(loss.per_token(logits, targets.clone()), &schedule)
+            .total(loss.per_token(logits, targets.clone(), classifier), &schedule)
             .into_scalar::<f32>();
         let expected = match classifier {
             Classifier::Bits => 2f32.ln(),

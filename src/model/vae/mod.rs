@@ -13,13 +13,20 @@ use crate::kernels::BINDING;
 pub use blocks::OFFICIAL_GROUPS;
 use blocks::{Conv, Downsample, GroupNorm, Middle, ResBlock, Upsample};
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 pub use strips::{Plan, plan};
 
 /// Bytes of the largest map that is not cut into strips, where some are.
 pub const LARGEST_WHOLE: usize = BINDING / 4;
 /// Channels of an image.
 const RGB: usize = 3;
+
+/// Levels of pixels, row by row and the three colours of each together, as the encoder sees them: `[B, 3, H, W]` in [-1, 1].
+pub fn images<'a>(levels: impl Iterator<Item = &'a u8>, [b, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = levels.map(|&level| f32::from(level) / 127.5 - 1.0).collect();
+    let data = TensorData::new(values, [b, h, w, RGB]);
+    Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
+}
 
 /// Both halves. A page that only draws needs the [`Decoder`] alone: its checkpoint names are these with the prefix
 /// `decoder.`.
