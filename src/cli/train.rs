@@ -60,8 +60,8 @@ struct Common {
     /// Folder of the run: checkpoint, metrics.csv, samples
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// `emoji` for the bundled composer, `emoji:flat,single,apple,car` for some of its styles, kinds and objects, or a
-    /// folder of images with captions
+    /// `emoji` for the bundled composer, `emoji:flat,single,apple,car` for some of its styles, kinds and objects,
+    /// `emoji:single=1,relation=2` for kinds in these shares, or a folder of images with captions
     #[arg(long, default_value = "emoji")]
     data: String,
     #[arg(long)]

@@ -104,8 +104,8 @@ impl EmojiWorld {
 
     /// The bundled bank as a run's settings name it: `emoji`, or `emoji:` with the styles, kinds and objects to compose of
     /// between commas, such as `emoji:flat,single,apple,car`; `plain` leaves out landscapes, gradients and effects,
-    /// `still` puts every object upright into the middle of one and the same shade, and `calm` near it. `None` for any other
-    /// name.
+    /// `still` puts every object upright into the middle of one and the same shade, and `calm` near it. A number after a kind,
+    /// as in `single=1,relation=2`, is its share beside the others. `None` for any other name.
     #[cfg(not(target_family = "wasm"))]
     pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
         match name == ALL || name.starts_with(SOME) {
@@ -133,7 +133,7 @@ impl EmojiWorld {
                 world.wander = CALM;
             } else if let Some(style) = Style::named(part) {
                 styles.push(style);
-            } else if let Some(kind) = Kind::named(part) {
+            } else if let Some(kind) = kind_and_share(part) {
                 kinds.push(kind);
             } else if let Some(concept) = world.bank.find(part) {
                 concepts.push(concept);
@@ -145,7 +145,9 @@ impl EmojiWorld {
             world = world.styles(&styles);
         }
         if !kinds.is_empty() {
-            world.kinds.retain(|(kind, _)| kinds.contains(kind));
+            // In the order of the whole, so that the order of the parts changes no sample.
+            let named = |&(kind, _): &(Kind, usize)| kinds.iter().find(|(named, _)| *named == kind).copied();
+            world.kinds = KINDS.iter().filter_map(named).collect();
         }
         match concepts.len() {
             0 => {}
@@ -413,6 +415,20 @@ impl Source for EmojiWorld {
     }
 }
 
+/// A kind and its share as the name of a data set says them: `relation` with the share that it has in the whole, or
+/// `relation=2` with another one, from 1 to 1,000.
+fn kind_and_share(part: &str) -> Option<(Kind, usize)> {
+    let (word, share) = part
+        .split_once('=')
+        .map_or((part, None), |(word, share)| (word, Some(share)));
+    let kind = Kind::named(word)?;
+    let share = match share {
+        Some(share) => share.parse().ok().filter(|share| (1..=1000).contains(share))?,
+        None => KINDS.iter().find(|(known, _)| *known == kind)?.1,
+    };
+    Some((kind, share))
+}
+
 /// One of `choices`, by their weights.
 fn weighted<T: Copy>(choices: &[(T, usize)], rng: &mut Rng) -> T {
     let mut ticket = rng.below(choices.iter().map(|(_, weight)| weight).sum());
@@ -496,6 +512,31 @@ mod tests {
             .map(|_| ())
             .unwrap_err();
         assert!(wrong.to_string().contains("`baroque`"), "{wrong}");
+    }
+
+    #[test]
+    fn kinds_have_the_shares_that_the_name_gives_them() {
+        let kinds = |name: &str| EmojiWorld::named(name, Split::Train).map(|world| world.unwrap().kinds);
+        let whole = [(Kind::Single, 58), (Kind::Relation, 17)];
+        assert_eq!(kinds("emoji:relation,single").unwrap(), whole);
+        assert_eq!(
+            kinds("emoji:relation=3,single").unwrap(),
+            [whole[0], (Kind::Relation, 3)]
+        );
+        for wrong in [
+            "relation=0",
+            "relation=-1",
+            "relation=",
+            "relation=1001",
+            "relation=a",
+            "apple=2",
+        ] {
+            let error = kinds(&format!("emoji:single,{wrong}")).unwrap_err();
+            assert!(error.to_string().contains(&format!("`{wrong}`")), "{error}");
+        }
+        let world = EmojiWorld::composed("emoji:single=1,relation=3", Split::Train).unwrap();
+        let related = (0..800).filter(|&i| world.sample(5, i, 16, 16).unwrap().truth.unwrap().kind == Kind::Relation);
+        assert!((540..660).contains(&related.count()), "three in four");
     }
 
     #[test]

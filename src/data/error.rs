@@ -28,7 +28,8 @@ pub enum DataError {
     NoDrawing { concept: usize, style: Style },
     #[error(
         "the data set cannot be made of `{0}`; after `emoji:` come styles (flat, glossy, cartoon, simple), kinds (single, \
-         relation, count, colours), `plain`, `still`, `calm` and two objects or more, with commas between"
+         relation, count, colours; `relation=2` gives one a share of its own, 1 to 1000), `plain`, `still`, `calm` and two \
+         objects or more, with commas between"
     )]
     UnknownPart(String),
     #[error("`{0}` is not a data set of the composer; write `emoji`, or `emoji:` and its parts")]
