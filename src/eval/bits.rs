@@ -6,6 +6,7 @@ use super::subject::Subject;
 use super::{EvalError, SEED, read};
 use crate::data::Source;
 use crate::data::heldout::Split;
+use crate::model::config::Classifier;
 use crate::model::correction::Flips;
 use crate::model::transformer::{Loss, bit_accuracy};
 use crate::train::batch::Batches;
@@ -91,17 +92,19 @@ impl Tally {
         let text = subject.text(captions)?;
         let heard = vec![false; captions.len()];
         let out = forward(&subject.transformer, text, &heard, example, schedule, &Loss::default())?;
+        let config = subject.transformer.config();
+        // One class of a conventional classifier speaks for all bits of its token.
+        let bits = match config.classifier {
+            Classifier::Bits => 1.0,
+            Classifier::Conventional => config.bits as f64,
+        };
         let per_token = read(out.per_token)?;
-        let right = read(bit_accuracy(
-            out.logits,
-            example.targets.clone(),
-            subject.transformer.config().classifier,
-        ))?;
+        let right = read(bit_accuracy(out.logits, example.targets.clone(), config.classifier))?;
         let tokens = schedule.total();
         let mean = |values: &[f32]| values.iter().map(|&v| f64::from(v)).sum::<f64>() / values.len() as f64;
         self.scales.resize(schedule.len(), Vec::new());
         for (loss, right) in per_token.chunks(tokens).zip(right.chunks(tokens)) {
-            self.losses.push(mean(loss));
+            self.losses.push(mean(loss) / bits);
             self.accuracies.push(mean(right));
             for (k, scale) in self.scales.iter_mut().enumerate() {
                 scale.push(mean(&right[schedule.offset(k)..][..schedule.tokens(k)]));
@@ -162,7 +165,7 @@ impl fmt::Display for BitsReport {
 mod tests {
     use super::*;
     use crate::data::{DataError, Sample};
-    use crate::eval::subject::tests::random;
+    use crate::eval::subject::tests::random_with;
     use image::{Rgb, RgbImage};
 
     /// Stripes under captions of known words.
@@ -185,7 +188,12 @@ mod tests {
 
     #[test]
     fn an_untrained_model_is_at_chance_whatever_it_hears() {
-        let subject = random();
+        for classifier in [Classifier::Bits, Classifier::Conventional] {
+            at_chance(random_with(classifier));
+        }
+    }
+
+    fn at_chance(subject: Subject) {
         let rows = rows(&subject, (Split::HeldOut, &Stripes), 11, &ProgressBar::hidden()).unwrap();
         for row in &rows {
             assert!((row.loss.mean - std::f64::consts::LN_2).abs() < 0.02, "{row:?}");
@@ -210,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_mean_over_tokens_is_the_mean_over_scales_by_their_size() {
-        let subject = random();
+        let subject = random_with(Classifier::Bits);
         let [row, _] = rows(&subject, (Split::Train, &Stripes), 4, &ProgressBar::hidden()).unwrap();
         let schedule = subject.schedule().unwrap();
         let weighted: f64 = (0..2).map(|k| schedule.tokens(k) as f64 * row.scales[k].mean).sum();

@@ -142,6 +142,11 @@ pub(super) mod tests {
 
     /// Images of 32 x 32 in two scales, from random weights.
     pub fn random() -> Subject {
+        random_with(Classifier::Bits)
+    }
+
+    /// The same with either way to predict a token.
+    pub fn random_with(classifier: Classifier) -> Subject {
         let device = Device::flex();
         let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
         let json = std::fs::read(json).unwrap();
@@ -169,7 +174,7 @@ pub(super) mod tests {
             patchify: false,
             level_embedding: LevelEmbedding::FirstBlock,
             positions: Positions::RopeNormalized,
-            classifier: Classifier::Bits,
+            classifier,
         };
         let text_encoder = T5Config {
             vocab_size: pieces.len(),
