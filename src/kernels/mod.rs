@@ -2,10 +2,11 @@
 //!
 //! Each has one file here: its launcher, its twin in plain tensor operations, which every other device runs, and a test that
 //! the two agree. [`convolution`], [`product`] and the group norm have a way back; under automatic differentiation the others are their
-//! twins.
+//! twins. [`cpu`] does on the CPU engine in one pass what costs it most beside products.
 
 pub mod attention;
 pub mod convolution;
+pub mod cpu;
 mod group_norm;
 pub mod linear;
 pub mod norm;

@@ -1,9 +1,9 @@
 //! Norms with what follows them: two dispatches for a group norm with SiLU, one for a layer norm with its modulation, where
 //! burn's operations take about ten.
 
-use super::group_norm;
 use super::product::spread;
 use super::shader::{Constants, Shader, bits, on_graphics, room};
+use super::{cpu, group_norm};
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
 use burn_cubecl::Cube;
@@ -22,6 +22,7 @@ const EACH: usize = 4;
 pub fn group_norm_silu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
     group_norm_shader(&x, &weight, &bias, groups, epsilon)
         .or_else(|| group_norm::trained(&x, &weight, &bias, groups, epsilon))
+        .or_else(|| cpu::group_norm_silu(&x, &weight, &bias, groups, epsilon))
         .unwrap_or_else(|| group_norm_silu_twin(x, weight, bias, groups, epsilon))
 }
 
