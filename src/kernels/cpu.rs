@@ -45,18 +45,15 @@ pub fn group_norm_silu(
     each_piece(&mut values, channels * area, |index, group| {
         let count = group.len() as f64;
         let mean = sum(group, |x| x) / count;
-        let squares = sum(group, |x| {
-            let off = x - f32x8::splat(mean as f32);
-            off * off
-        });
+        let mean = f32x8::splat(mean as f32);
+        let squares = sum(group, |x| (x - mean) * (x - mean));
         let deviation = (squares / count + epsilon).sqrt();
         let first = index % groups * channels;
         for (values, channel) in group.chunks_mut(area).zip(first..) {
-            let scale = f64::from(weight[channel]) / deviation;
-            let shift = f64::from(bias[channel]) - mean * scale;
-            let (scale, shift) = (f32x8::splat(scale as f32), f32x8::splat(shift as f32));
+            let scale = f32x8::splat((f64::from(weight[channel]) / deviation) as f32);
+            let bias = f32x8::splat(bias[channel]);
             by_eight(values, |x| {
-                let normed = x * scale + shift;
+                let normed = (x - mean) * scale + bias;
                 normed * sigmoid(normed)
             });
         }
