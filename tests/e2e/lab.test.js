@@ -405,6 +405,7 @@ test("with the shipped model and its twin, flips of a tenth of the bits cost les
   for (const { psnr } of [kept, paid, model, twin]) assert.match(psnr, /^[\d.]+ dB$/);
   // The model's image is still the one before the flips and not noise; the twin was never taught to come back from them.
   assert.ok(parseFloat(model.psnr) > 12, `${model.name}: ${model.psnr}`);
+  assert.ok(parseFloat(model.psnr) > parseFloat(twin.psnr), `${model.psnr} and ${twin.psnr}`);
   await shoot(page, "lab-default");
   assert.deepEqual(errors, []);
   await page.close();
