@@ -4,6 +4,7 @@ use super::protocol::{Defaults, Event, ModelInfo, Phase};
 use super::{Engine, EngineError, Files, Host, aspect, wait};
 use crate::kernels::packed::Form;
 use crate::model::config::{T5Config, TransformerConfig};
+use crate::model::nn;
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::{self, T5Encoder};
 use crate::model::text::PromptEncoder;
@@ -315,6 +316,6 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
                 wait::settle(self.device).await?;
             }
         }
-        Ok(filler.finish()?)
+        Ok(nn::laid_out(filler.finish()?))
     }
 }

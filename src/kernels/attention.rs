@@ -1,6 +1,7 @@
 //! Attention without the matrix of scores, and what stands before it in a block with a cache: two dispatches where burn's
 //! operations take about forty.
 
+use super::cpu;
 use super::linear::Way;
 use super::shader::{Shader, always_on_graphics, bits, on_graphics, room, view_on_graphics};
 use super::tuning;
@@ -32,11 +33,22 @@ pub struct Added<'a> {
 /// `[B, L, H hd]`.
 pub fn attention(q: Tensor<3>, k: Tensor<4>, v: Tensor<4>, added: Added, factor: f64) -> Tensor<3> {
     let way = tuning::attention_way();
-    attention_by(way, &q, &k, &v, added, factor).unwrap_or_else(|| twin(q, k, v, added, factor))
+    attention_by(way, &q, &k, &v, added, factor).unwrap_or_else(|| by_heads(q, k, v, added, factor, weights))
 }
 
 /// The same in plain tensor operations.
 pub fn twin(q: Tensor<3>, k: Tensor<4>, v: Tensor<4>, added: Added, factor: f64) -> Tensor<3> {
+    by_heads(q, k, v, added, factor, |scores| softmax(scores, 3))
+}
+
+fn by_heads(
+    q: Tensor<3>,
+    k: Tensor<4>,
+    v: Tensor<4>,
+    added: Added,
+    factor: f64,
+    weights: impl Fn(Tensor<4>) -> Tensor<4>,
+) -> Tensor<3> {
     let [b, heads, _, hd] = k.dims();
     let [_, l, c] = q.dims();
     let q = q.reshape([b, l, heads, hd]).swap_dims(1, 2) * factor;
@@ -44,17 +56,32 @@ pub fn twin(q: Tensor<3>, k: Tensor<4>, v: Tensor<4>, added: Added, factor: f64)
         (Some(mask), Some(bias)) => Some(bias.clone() + mask.clone()),
         (one, other) => one.or(other).cloned(),
     };
-    attend(q, k, v, added).swap_dims(1, 2).reshape([b, l, c])
+    sum(q, k, v, added, weights).swap_dims(1, 2).reshape([b, l, c])
 }
 
 /// `softmax(q k^T + mask) v` over `[B, H, L, hd]`; any scale is already in q.
 pub fn attend(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: Option<Tensor<4>>) -> Tensor<4> {
+    sum(q, k, v, mask, weights)
+}
+
+fn sum(
+    q: Tensor<4>,
+    k: Tensor<4>,
+    v: Tensor<4>,
+    mask: Option<Tensor<4>>,
+    weights: impl Fn(Tensor<4>) -> Tensor<4>,
+) -> Tensor<4> {
     let scores = q.matmul(k.swap_dims(2, 3));
     let scores = match mask {
         Some(mask) => scores + mask,
         None => scores,
     };
-    softmax(scores, 3).matmul(v)
+    weights(scores).matmul(v)
+}
+
+/// Softmax over the last axis.
+fn weights(scores: Tensor<4>) -> Tensor<4> {
+    cpu::softmax(scores).unwrap_or_else(|scores| softmax(scores, 3))
 }
 
 /// As [`attention`] by one way; none where no shader fits.

@@ -1,8 +1,10 @@
-//! GELU, the group norm with SiLU and products of few rows on the CPU engine, a piece of memory at a time on all threads.
+//! What the CPU engine computes without burn's operations, a piece of memory at a time on all threads: GELU, softmax, the group norm with SiLU and the
+//! heads of a self attention; and the order of weights in memory that its products want.
 //!
-//! As burn's operations the first two are ten passes over the whole tensor and more, on one thread, and their exponential function is called number
-//! by number: beside products they took most of an image's time. A product of two rows is bound by reading the weights once; the general one
-//! first copies them into the order that it works in.
+//! As burn's operations these are ten passes over the whole tensor and more, most of them on one thread, and their exponential function is called number
+//! by number: beside products they took most of an image's time.
+
+mod heads;
 
 use burn::tensor::{DType, Tensor, TensorData};
 use burn_flex::{Flex, FlexTensor};
@@ -10,39 +12,50 @@ use burn_flex::{Flex, FlexTensor};
 use rayon::prelude::*;
 use wide::f32x8;
 
+pub use heads::heads;
+
 /// Numbers that a thread takes at once; they stay in its cache.
 const PIECE: usize = 1 << 14;
-/// Most rows of a product that reads weights where they are: the first two scales of one image, with and without the prompt.
-const FEW: usize = 8;
-/// Columns of such a product that a thread takes at once.
-const COLUMNS: usize = 64;
 
-/// [`crate::model::nn::gelu`] of a tensor of the CPU engine that is not differentiated; None of any other.
-pub fn gelu<const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>> {
-    let mut values = values(x)?;
+/// [`crate::model::nn::gelu`] of a tensor of the CPU engine that is not differentiated; any other comes back as it is.
+pub fn gelu<const D: usize>(x: Tensor<D>) -> Result<Tensor<D>, Tensor<D>> {
     let doubled = 2.0 * (2.0 / std::f32::consts::PI).sqrt();
-    each_piece(&mut values, PIECE, |_, piece| {
+    in_pieces(x, PIECE, |_, piece| {
         by_eight(piece, |x| {
             let inner = (x * x * f32x8::splat(0.044715 * doubled) + f32x8::splat(doubled)) * x;
             x * sigmoid(inner)
         });
-    });
-    Some(tensor(values, x.dims()))
+    })
 }
 
-/// [`super::norm::group_norm_silu`] of tensors of the CPU engine that are not differentiated; None of any other.
+/// Softmax over the last axis of a tensor of the CPU engine that is not differentiated; any other comes back as it is.
+pub fn softmax<const D: usize>(x: Tensor<D>) -> Result<Tensor<D>, Tensor<D>> {
+    let length = x.dims()[D - 1].max(1);
+    let rows = (PIECE / length).max(1);
+    in_pieces(x, rows * length, |_, piece| {
+        for row in piece.chunks_mut(length) {
+            let most = f32x8::splat(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            by_eight(row, |x| (x - most).exp());
+            let factor = f32x8::splat((1.0 / sum(row, |x| x)) as f32);
+            by_eight(row, |x| x * factor);
+        }
+    })
+}
+
+/// [`super::norm::group_norm_silu`] of tensors of the CPU engine that are not differentiated; any other comes back as it is.
 pub fn group_norm_silu(
-    x: &Tensor<4>,
+    x: Tensor<4>,
     weight: &Tensor<1>,
     bias: &Tensor<1>,
     groups: usize,
     epsilon: f64,
-) -> Option<Tensor<4>> {
+) -> Result<Tensor<4>, Tensor<4>> {
     let [_, c, h, w] = x.dims();
     let (area, channels) = (h * w, c / groups);
-    let (weight, bias) = (values(weight)?, values(bias)?);
-    let mut values = values(x)?;
-    each_piece(&mut values, channels * area, |index, group| {
+    let (Some(weight), Some(bias)) = (values(weight), values(bias)) else {
+        return Err(x);
+    };
+    in_pieces(x, channels * area, |index, group| {
         let count = group.len() as f64;
         let mean = sum(group, |x| x) / count;
         let mean = f32x8::splat(mean as f32);
@@ -57,36 +70,16 @@ pub fn group_norm_silu(
                 normed * sigmoid(normed)
             });
         }
-    });
-    Some(tensor(values, x.dims()))
+    })
 }
 
-/// [`super::linear::twin`] with nothing after it, for at most [`FEW`] rows on the CPU engine that are not differentiated; None of any other.
-pub fn linear(x: &Tensor<3>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> Option<Tensor<3>> {
-    let ([b, l, k], [n, _]) = (x.dims(), weight.dims());
-    let rows = b * l;
-    if rows > FEW {
-        return None;
+/// The same weight in the order that the CPU engine's products read it in, input by input in memory instead of output by output: they would
+/// copy it so every time. Of any other device it comes back as it is.
+pub fn in_columns<const D: usize>(weight: Tensor<D>) -> Tensor<D> {
+    match weight.clone().try_into_primitive::<Flex>() {
+        Ok(there) if D == 2 => Tensor::from_primitive::<Flex>(there.transpose(0, 1).to_contiguous().transpose(0, 1)),
+        _ => weight,
     }
-    let weight = on_cpu(weight)?;
-    let weight = numbers(&weight);
-    let bias = match bias {
-        Some(bias) => Some(values(bias)?),
-        None => None,
-    };
-    let x = values(x)?;
-    // Column by column, [N, rows], as the threads share the columns.
-    let mut columns = vec![0.0; n * rows];
-    each_piece(&mut columns, COLUMNS * rows, |index, piece| {
-        for (column, n) in piece.chunks_mut(rows).zip(index * COLUMNS..) {
-            let bias = bias.as_ref().map_or(0.0, |bias| bias[n]);
-            for (y, x) in column.iter_mut().zip(x.chunks(k)) {
-                *y = dot(&weight[n * k..][..k], x) + bias;
-            }
-        }
-    });
-    let y = (0..rows * n).map(|i| columns[i % n * rows + i / n]).collect();
-    Some(tensor(y, [b, l, n]))
 }
 
 fn sigmoid(x: f32x8) -> f32x8 {
@@ -102,6 +95,28 @@ fn on_cpu<const D: usize>(x: &Tensor<D>) -> Option<FlexTensor> {
 fn numbers(x: &FlexTensor) -> &[f32] {
     let (start, count) = (x.layout().start_offset(), x.layout().num_elements());
     &x.storage::<f32>()[start..start + count]
+}
+
+/// Puts what `work` makes of pieces of `size` numbers, each with its index, in their place, without a copy of what nobody else has.
+fn in_pieces<const D: usize>(
+    x: Tensor<D>,
+    size: usize,
+    work: impl Fn(usize, &mut [f32]) + Sync,
+) -> Result<Tensor<D>, Tensor<D>> {
+    match x.clone().try_into_primitive::<Flex>() {
+        Ok(there) if there.dtype() == DType::F32 => {
+            drop(x);
+            let mut values = if there.is_contiguous() {
+                there
+            } else {
+                there.to_contiguous()
+            };
+            let (start, count) = (values.layout().start_offset(), values.layout().num_elements());
+            each_piece(&mut values.storage_mut::<f32>()[start..start + count], size, work);
+            Ok(Tensor::from_primitive::<Flex>(values))
+        }
+        _ => Err(x),
+    }
 }
 
 /// A copy of the numbers, in their order.
@@ -167,7 +182,6 @@ fn sum(values: &[f32], f: impl Fn(f32x8) -> f32x8) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::linear::{After, twin};
     use super::super::norm::group_norm_silu_twin;
     use super::super::test_values;
     use super::*;
@@ -184,17 +198,44 @@ mod tests {
         let device = Device::flex();
         for shape in [[1, 1, 1], [2, 3, 7], [2, 64, 300]] {
             let x = test_values(shape, &device) * 6.0;
-            close(gelu(&x).expect("the CPU engine's"), gelu_twin(x.clone()));
+            close(gelu(x.clone()).expect("the CPU engine's"), gelu_twin(x.clone()));
             let turned = x.swap_dims(1, 2);
-            close(gelu(&turned).expect("the CPU engine's"), gelu_twin(turned));
+            close(gelu(turned.clone()).expect("the CPU engine's"), gelu_twin(turned));
         }
     }
 
     #[test]
     fn gelu_of_the_far_ends_is_what_it_tends_to() {
         let x = Tensor::<1>::from_data([-1e30f32, -200.0, -20.0, 0.0, 20.0, 200.0, 1e12], &Device::flex());
-        let y: Vec<f32> = gelu(&x).unwrap().into_data().try_to_vec().unwrap();
+        let y: Vec<f32> = gelu(x).unwrap().into_data().try_to_vec().unwrap();
         assert_eq!(y, [0.0, 0.0, 0.0, 0.0, 20.0, 200.0, 1e12]);
+    }
+
+    #[test]
+    fn softmax_is_burns() {
+        let device = Device::flex();
+        for shape in [[1, 1, 1, 1], [2, 3, 5, 7], [1, 2, 40, 521]] {
+            let x = test_values(shape, &device) * 30.0;
+            let expected = burn::tensor::activation::softmax(x.clone(), 3);
+            close(softmax(x).expect("the CPU engine's"), expected);
+        }
+        let hidden = Tensor::<1>::from_data([3.0f32, f32::NEG_INFINITY, 3.0, -1e9], &device);
+        let y: Vec<f32> = softmax(hidden).unwrap().into_data().try_to_vec().unwrap();
+        assert_eq!(y, [0.5, 0.0, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn what_is_worked_on_in_place_stays_as_it_is_for_others() {
+        let device = Device::flex();
+        let whole = test_values([2, 4, 8], &device);
+        let before = whole.to_data();
+        let part = whole.clone().narrow(1, 1, 2);
+        close(gelu(part.clone()).unwrap(), gelu_twin(part));
+        close(
+            gelu(whole.clone().narrow(0, 1, 1)).unwrap(),
+            gelu_twin(whole.clone().narrow(0, 1, 1)),
+        );
+        whole.into_data().assert_eq(&before, true);
     }
 
     #[test]
@@ -205,37 +246,30 @@ mod tests {
             let x = test_values([batch, channels, h, w], &device) * 3.0 + 2.0;
             let weight = test_values([channels], &device);
             let bias = test_values([channels], &device) + 0.3;
-            let y = group_norm_silu(&x, &weight, &bias, groups, 1e-6).expect("the CPU engine's");
+            let y = group_norm_silu(x.clone(), &weight, &bias, groups, 1e-6).expect("the CPU engine's");
             close(y, group_norm_silu_twin(x, weight, bias, groups, 1e-6));
         }
     }
 
     #[test]
-    fn products_of_few_rows_are_their_twin() {
+    fn a_weight_in_columns_is_the_same_weight() {
         let device = Device::flex();
-        for (batch, length, k, n) in [(1, 1, 3, 5), (2, 1, 768, 200), (2, 4, 100, 129)] {
-            let x = test_values([batch, length, k], &device);
-            let weight = test_values([n, k], &device);
-            let bias = test_values([n], &device);
-            for bias in [None, Some(bias)] {
-                let y = linear(&x, &weight, bias.as_ref()).expect("few rows");
-                let expected = twin(x.clone(), weight.clone(), bias, After::Nothing);
-                let tolerance = Tolerance::absolute(1e-5 * k as f32).set_relative(1e-5);
-                y.into_data().assert_approx_eq::<f32>(&expected.into_data(), tolerance);
-            }
-        }
-        let turned = test_values([7, 5], &device).transpose();
-        let x = test_values([1, 2, 7], &device);
-        close(
-            linear(&x, &turned, None).expect("any layout"),
-            twin(x, turned, None, After::Nothing),
-        );
-        assert!(linear(&test_values([3, 3, 4], &device), &test_values([5, 4], &device), None).is_none());
+        let weight = test_values([5, 3], &device);
+        let columns = in_columns(weight.clone());
+        let there = on_cpu(&columns.clone().transpose()).unwrap();
+        let turned = columns.clone().transpose().try_into_primitive::<Flex>().unwrap();
+        assert!(turned.is_contiguous() && there.layout() == turned.layout());
+        columns.into_data().assert_eq(&weight.into_data(), true);
+        let other = test_values([2, 3, 4], &device);
+        in_columns(other.clone())
+            .into_data()
+            .assert_eq(&other.into_data(), true);
     }
 
     #[test]
     fn what_is_differentiated_is_left_to_the_twin() {
         let device = Device::flex().autodiff();
-        assert!(gelu(&test_values([2, 8], &device)).is_none());
+        assert!(gelu(test_values([2, 8], &device)).is_err());
+        assert!(softmax(test_values([2, 8], &device)).is_err());
     }
 }

@@ -1,6 +1,5 @@
 //! Products with the weights of a layer, and what follows them, in one dispatch.
 
-use super::cpu;
 use super::norm::part;
 use super::packed::Form;
 use super::product;
@@ -122,7 +121,7 @@ pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, after: A
     }
     let product = staged().then(|| product::trained(&x.clone().reshape([b * l, k]), &weight, bias.as_ref()));
     let product = product.flatten().map(|y| y.reshape([b, l, n]));
-    match product.or_else(|| cpu::linear(&x, &weight, bias.as_ref())) {
+    match product {
         Some(y) => follow(y, after),
         None => twin(x, weight, bias, after),
     }

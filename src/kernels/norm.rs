@@ -22,8 +22,9 @@ const EACH: usize = 4;
 pub fn group_norm_silu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
     group_norm_shader(&x, &weight, &bias, groups, epsilon)
         .or_else(|| group_norm::trained(&x, &weight, &bias, groups, epsilon))
-        .or_else(|| cpu::group_norm_silu(&x, &weight, &bias, groups, epsilon))
-        .unwrap_or_else(|| group_norm_silu_twin(x, weight, bias, groups, epsilon))
+        .ok_or(x)
+        .or_else(|x| cpu::group_norm_silu(x, &weight, &bias, groups, epsilon))
+        .unwrap_or_else(|x| group_norm_silu_twin(x, weight, bias, groups, epsilon))
 }
 
 /// The same in plain tensor operations.

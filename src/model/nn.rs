@@ -4,7 +4,7 @@ use crate::kernels::cpu;
 use crate::kernels::linear::{After, linear};
 use crate::kernels::packed::Form;
 use crate::kernels::product::spread;
-use burn::module::{Module, Param};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
@@ -20,6 +20,33 @@ pub fn kept_as(form: Form, container: &str, field: &str) -> Form {
         ("Struct:Linear", "weight") => form,
         ("Struct:T5Encoder", "shared") if form != Form::F32 => Form::F16,
         _ => Form::F32,
+    }
+}
+
+/// A network whose layers' weights lie in memory as the products of its device read them best; numbers and shapes are the same.
+pub fn laid_out<M: Module>(module: M) -> M {
+    module.map(&mut LayOut::default())
+}
+
+#[derive(Default)]
+struct LayOut {
+    containers: Vec<String>,
+}
+
+impl ModuleMapper for LayOut {
+    fn enter_module(&mut self, _name: &str, container_type: &str) {
+        self.containers.push(container_type.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.containers.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        match self.containers.last() {
+            Some(layer) if layer == "Struct:Linear" => param.map(cpu::in_columns),
+            _ => param,
+        }
     }
 }
 
@@ -80,7 +107,7 @@ pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, eps: f64) -> Te
 
 /// The tanh form of GELU, the only one in the model: `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
 pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    cpu::gelu(&x).unwrap_or_else(|| gelu_twin(x))
+    cpu::gelu(x).unwrap_or_else(gelu_twin)
 }
 
 /// The same in plain tensor operations.

@@ -6,6 +6,7 @@ use super::wait;
 use crate::engine::EngineError;
 use crate::kernels::use_shaders;
 use crate::model::config::{T5Config, TransformerConfig};
+use crate::model::nn;
 use crate::model::official::{self, TEXT_DIM, flan_t5_xl, infinity_2b, infinity_125m};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions};
 use crate::model::schedule::{Schedule, TEMPLATES};
@@ -79,7 +80,11 @@ impl Size {
     }
 }
 
-/// Fills every parameter on the device with small numbers.
+/// The network with small numbers in every parameter, as the engine would hold it.
+fn filled<M: Module>(network: M) -> M {
+    nn::laid_out(network.map(&mut Fill))
+}
+
 struct Fill;
 
 impl ModuleMapper for Fill {
@@ -166,7 +171,7 @@ impl Image {
         println!("|---|---:|---:|---:|---:|---:|");
         if self.t5 {
             let t5 = flan_t5_xl();
-            let encoder = T5Encoder::new(&t5, &device).map_err(EngineError::from)?.map(&mut Fill);
+            let encoder = filled(T5Encoder::new(&t5, &device).map_err(EngineError::from)?);
             let ids: Vec<u32> = (0..self.text).map(|i| i * 977 % t5.vocab_size as u32).collect();
             let took = timed(self.rounds, ways, |_| {
                 let (ids, lens) = t5::batch(std::slice::from_ref(&ids), &device);
@@ -181,9 +186,7 @@ impl Image {
             drop(encoder);
             device.memory_cleanup();
         }
-        let model = Transformer::new(&config, &device)
-            .map_err(EngineError::from)?
-            .map(&mut Fill);
+        let model = filled(Transformer::new(&config, &device).map_err(EngineError::from)?);
         let features = Tensor::random([1, text, TEXT_DIM], Distribution::Uniform(-0.5, 0.5), &device);
         let features = TextFeatures {
             features,
@@ -217,9 +220,7 @@ impl Image {
         );
         drop(model);
         device.memory_cleanup();
-        let decoder = Decoder::new(&official::vae(config.bits), &device)
-            .map_err(EngineError::from)?
-            .map(&mut Fill);
+        let decoder = filled(Decoder::new(&official::vae(config.bits), &device).map_err(EngineError::from)?);
         let (height, width) = *schedule.grids().last().unwrap_or(&(1, 1));
         let sum = Tensor::random(
             [1, config.bits, height, width],

@@ -5,6 +5,7 @@ use super::super::processor::Processor;
 use super::{random, wait};
 use crate::kernels::attention::{self, Added, attention};
 use crate::kernels::convolution::{self, Around, convolution};
+use crate::kernels::cpu::in_columns;
 use crate::kernels::linear::{self, After, linear};
 use crate::kernels::norm::{self, Modulation, group_norm_silu, layer_norm};
 use burn::tensor::{Device, Tensor};
@@ -243,9 +244,10 @@ impl Model {
                     What::Residual => After::Residual(residual.clone(), None),
                 };
                 let bias = || Some(bias.clone());
+                let laid_out = in_columns(weight.clone());
                 medians(
                     rounds,
-                    || linear(x.clone(), weight.clone(), bias(), after()),
+                    || linear(x.clone(), laid_out.clone(), bias(), after()),
                     || linear::twin(x.clone(), weight.clone(), bias(), after()),
                 )
             }

@@ -1,6 +1,7 @@
 //! Attention of the blocks: cosine self attention with rotary positions and a cache, cross attention to the text.
 
 use crate::kernels::attention::{Added, Cached, attend, attention, attention_into_cache, halves};
+use crate::kernels::cpu;
 use crate::kernels::linear::{After, linear};
 use crate::kernels::product::spread;
 use crate::model::nn::{Linear, parameter};
@@ -173,6 +174,15 @@ impl SelfAttention {
 
     /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`.
     fn split(&self, qkv: Tensor<3>, rope: Option<&RopeTables>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
+        let tables = rope.map(|rope| (&rope.cos, &rope.sin));
+        match cpu::heads(&qkv, || self.biases(), self.heads, tables) {
+            Some([q, k, v]) => (q, k, v),
+            None => self.split_twin(qkv, rope),
+        }
+    }
+
+    /// The same in plain tensor operations.
+    fn split_twin(&self, qkv: Tensor<3>, rope: Option<&RopeTables>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
         let [b, l, tripled] = qkv.dims();
         let (c, h) = (tripled / 3, self.heads);
         let part = |i: usize| qkv.clone().narrow(2, i * c, c);
@@ -301,5 +311,44 @@ impl TextPool {
         };
         let out = attention(query, k, v, added, 1.0 / (hd as f64).sqrt());
         self.proj.forward(out.reshape([b, c]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::Positions;
+    use crate::model::schedule::TEMPLATES;
+    use burn::tensor::{Distribution, Tolerance};
+
+    /// With kernels of the device and in plain tensor operations.
+    #[test]
+    fn heads_are_their_twin() {
+        let device = Device::flex();
+        let (heads, hd, b) = (3, 8, 2);
+        let c = heads * hd;
+        let random = |shape: [usize; 3]| Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), &device);
+        let mut layer = SelfAttention::new(c, heads, &device);
+        for bias in [&mut layer.q_bias, &mut layer.v_bias] {
+            *bias = Param::from_tensor(random([1, 1, c]).reshape([c]));
+        }
+        // One temperature is above the cap.
+        layer.scale_mul = Param::from_tensor(Tensor::from_data([[[[0.7]], [[9.0]], [[-0.4]]]], &device));
+        let schedule = TEMPLATES[0].schedule(4).unwrap();
+        let tables = RopeTables::new(Positions::RopePlain, hd, &schedule, &device).unwrap();
+        for length in [1, 5] {
+            let qkv = random([b, length, 3 * c]);
+            for rope in [None, Some(tables.rows(2, length))] {
+                let (q, k, v) = layer.split_twin(qkv.clone(), rope.as_ref());
+                let rope = rope.as_ref().map(|rope| (&rope.cos, &rope.sin));
+                let found = cpu::heads(&qkv, || layer.biases(), heads, rope).expect("the CPU engine's");
+                for (found, expected) in found.into_iter().zip([q, k, v]) {
+                    let tolerance = Tolerance::absolute(1e-5).set_relative(1e-5);
+                    found
+                        .into_data()
+                        .assert_approx_eq::<f32>(&expected.into_data(), tolerance);
+                }
+            }
+        }
     }
 }
