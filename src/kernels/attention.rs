@@ -81,7 +81,7 @@ fn sum(
 
 /// Softmax over the last axis.
 fn weights(scores: Tensor<4>) -> Tensor<4> {
-    cpu::softmax(scores).unwrap_or_else(|scores| softmax(scores, 3))
+    cpu::softmax(scores, |scores| softmax(scores, 3))
 }
 
 /// As [`attention`] by one way; none where no shader fits.
