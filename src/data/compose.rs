@@ -146,7 +146,10 @@ impl EmojiWorld {
         }
         if !kinds.is_empty() {
             // In the order of the whole, so that the order of the parts changes no sample.
-            let named = |&(kind, _): &(Kind, usize)| kinds.iter().find(|(named, _)| *named == kind).copied();
+            let named = |&(kind, usual): &(Kind, usize)| {
+                let (_, share) = kinds.iter().find(|(named, _)| *named == kind)?;
+                Some((kind, share.unwrap_or(usual)))
+            };
             world.kinds = KINDS.iter().filter_map(named).collect();
         }
         match concepts.len() {
@@ -417,16 +420,12 @@ impl Source for EmojiWorld {
 
 /// A kind and its share as the name of a data set says them: `relation` with the share that it has in the whole, or
 /// `relation=2` with another one, from 1 to 1,000.
-fn kind_and_share(part: &str) -> Option<(Kind, usize)> {
-    let (word, share) = part
-        .split_once('=')
-        .map_or((part, None), |(word, share)| (word, Some(share)));
-    let kind = Kind::named(word)?;
-    let share = match share {
-        Some(share) => share.parse().ok().filter(|share| (1..=1000).contains(share))?,
-        None => KINDS.iter().find(|(known, _)| *known == kind)?.1,
+fn kind_and_share(part: &str) -> Option<(Kind, Option<usize>)> {
+    let Some((word, share)) = part.split_once('=') else {
+        return Some((Kind::named(part)?, None));
     };
-    Some((kind, share))
+    let share = share.parse().ok().filter(|share| (1..=1000).contains(share))?;
+    Some((Kind::named(word)?, Some(share)))
 }
 
 /// One of `choices`, by their weights.

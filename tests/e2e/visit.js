@@ -194,10 +194,9 @@ export async function openForgetful(browser, url) {
   const { page, errors } = await open(browser, "about:blank", { serviceWorkers: "block" });
   const broken = "StorageManager.prototype.getDirectory = () => Promise.reject(new Error('this window keeps nothing'));";
   await page.addInitScript(`${broken} Object.defineProperty(self, "indexedDB", { get() { throw new Error("none"); } });`);
-  await page.route("**/worker.js", async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: (await response.text()) + broken });
-  });
+  // Read once: an answer that is fetched for a page that goes away meanwhile is an error of its own.
+  const worker = await (await fetch(new URL("worker.js", url))).text();
+  await page.route("**/worker.js", (route) => route.fulfill({ contentType: "text/javascript", body: worker + broken }));
   await page.goto(url);
   return { page, errors };
 }
