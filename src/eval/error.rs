@@ -27,6 +27,10 @@ pub enum EvalError {
     TooFew(usize, usize),
     #[error("the two sides of the comparison have {0} and {1} features; take both from one network")]
     Widths(usize, usize),
+    #[error(
+        "a picture has features that are no finite numbers; the model drew none that can be seen, so train it anew from before it diverged"
+    )]
+    NotFinite,
     #[error("pictures of {0:?} and {1:?} pixels cannot be compared; draw both at one size")]
     Sizes((u32, u32), (u32, u32)),
     #[error("pictures of {0:?} pixels are smaller than the 11 x 11 window of SSIM; draw larger ones")]

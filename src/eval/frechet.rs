@@ -35,6 +35,9 @@ impl Gaussian {
             if row.len() != d {
                 return Err(EvalError::Widths(d, row.len()));
             }
+            if row.iter().any(|value| !value.is_finite()) {
+                return Err(EvalError::NotFinite);
+            }
             for (sum, &value) in mean.iter_mut().zip(row) {
                 *sum += f64::from(value) / count as f64;
             }
@@ -169,5 +172,45 @@ mod tests {
         assert!(distance(&a, &b) > 1e-3);
         assert!(frechet_distance(&a, &b[..1]).is_err());
         assert!(frechet_distance(&a, &[vec![0.0], vec![1.0]]).is_err());
+    }
+
+    #[test]
+    fn features_that_are_no_numbers_are_refused() {
+        for wrong in [f32::NAN, f32::INFINITY] {
+            let rows = vec![vec![0.0, 1.0], vec![1.0, wrong], vec![2.0, 0.0]];
+            assert!(matches!(frechet_distance(&rows, &rows), Err(EvalError::NotFinite)));
+        }
+    }
+
+    #[test]
+    fn sets_that_hardly_vary_have_a_distance() {
+        let mut rng = Rng::new(3, 0);
+        let mut low_rank = |count: usize, d: usize, rank: usize| -> Vec<Vec<f32>> {
+            let axes: Vec<Vec<f32>> = (0..rank)
+                .map(|_| (0..d).map(|_| rng.range(-2.0, 2.0)).collect())
+                .collect();
+            let row = |rng: &mut Rng| {
+                let at: Vec<f32> = (0..rank).map(|_| rng.range(-2.0, 2.0)).collect();
+                (0..d)
+                    .map(|i| at.iter().zip(&axes).map(|(at, axis)| at * axis[i]).sum())
+                    .collect()
+            };
+            (0..count).map(|_| row(&mut rng)).collect()
+        };
+        for (count, d, rank) in [
+            (8, 3, 0),
+            (64, 5, 1),
+            (100, 40, 3),
+            (64, 320, 2),
+            (400, 320, 5),
+            (400, 320, 0),
+        ] {
+            let (a, b) = (low_rank(count, d, rank), low_rank(count, d, rank));
+            let found = frechet_distance(&a, &b).unwrap();
+            assert!(
+                found.is_finite() && frechet_distance(&a, &a).unwrap() < 1e-6,
+                "{count} x {d}, {rank}: {found}"
+            );
+        }
     }
 }
