@@ -20,11 +20,10 @@ const EACH: usize = 4;
 
 /// `silu(GN(x) weight + bias)` for `x [B, C, H, W]` in `groups` groups of channels, weight and bias `[C]`.
 pub fn group_norm_silu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
-    let (w, b) = (weight.clone(), bias.clone());
     group_norm_shader(&x, &weight, &bias, groups, epsilon)
         .or_else(|| group_norm::trained(&x, &weight, &bias, groups, epsilon))
         .unwrap_or_else(|| {
-            let twin = |x| group_norm_silu_twin(x, w, b, groups, epsilon);
+            let twin = |x| group_norm_silu_twin(x, weight.clone(), bias.clone(), groups, epsilon);
             cpu::group_norm_silu(x, &weight, &bias, groups, epsilon, twin)
         })
 }

@@ -27,7 +27,7 @@ pub struct KvCache {
     /// `[B, H, L, hd]`; taken out while it is written, so that the write happens in place.
     tensors: Option<(Tensor<4>, Tensor<4>)>,
     filled: usize,
-    /// What a graphics device reads of the layer beside its projections, made once an image.
+    /// What a device reads of the layer beside its projections, made once an image.
     biases: Option<Tensor<1>>,
 }
 
@@ -157,13 +157,13 @@ impl SelfAttention {
         let qkv = self.mat_qkv.forward(x);
         let out = match past {
             Past::Masked(mask) => {
-                let (q, k, v) = self.split(qkv, rope);
+                let (q, k, v) = self.split(qkv, rope, None);
                 merge_heads(attend(q, k, v, Some(mask.clone())))
             }
             Past::Cached(cache) => match cache.attend(self, &qkv, rope) {
                 Some(out) => out,
                 None => {
-                    let (q, k, v) = self.split(qkv, rope);
+                    let (q, k, v) = self.split(qkv, rope, cache.biases.clone());
                     let (k, v) = cache.append(k, v);
                     merge_heads(attend(q, k, v, None))
                 }
@@ -172,10 +172,16 @@ impl SelfAttention {
         self.proj.then(out, after)
     }
 
-    /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`.
-    fn split(&self, qkv: Tensor<3>, rope: Option<&RopeTables>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
+    /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`; `biases` are [`Self::biases`] where they are at hand.
+    fn split(
+        &self,
+        qkv: Tensor<3>,
+        rope: Option<&RopeTables>,
+        biases: Option<Tensor<1>>,
+    ) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
         let tables = rope.map(|rope| (&rope.cos, &rope.sin));
-        match cpu::heads(&qkv, || self.biases(), self.heads, tables) {
+        let biases = || biases.unwrap_or_else(|| self.biases());
+        match cpu::heads(&qkv, biases, self.heads, tables) {
             Some([q, k, v]) => (q, k, v),
             None => self.split_twin(qkv, rope),
         }
