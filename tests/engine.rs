@@ -162,6 +162,14 @@ fn apple(seed: f64) -> Options {
     }
 }
 
+/// What is told of the image that `bits` are.
+fn decode(engine: &Engine, aspect: &str, bits: Vec<Vec<u32>>) -> Vec<Event> {
+    let listener = Listener::default();
+    let aspect = aspect.to_string();
+    block_on(engine.decode(Bits { aspect, bits }, &listener)).unwrap();
+    listener.events.into_inner()
+}
+
 /// The image after every scale.
 fn pictures(engine: &Engine, options: Options) -> Vec<Pixels> {
     let picture = |event| match event {
@@ -658,17 +666,34 @@ fn the_bits_of_an_image_are_the_image() {
         let tokens: Vec<usize> = aspect.scales.iter().map(|(h, w)| h * w).collect();
         assert_eq!(bits.iter().map(Vec::len).collect::<Vec<_>>(), tokens);
         let expected = told_pictures(events);
-        let listener = Listener::default();
-        let given = Bits {
-            aspect: "3:4".to_string(),
-            bits: bits.clone(),
-        };
-        block_on(engine.decode(given, &listener)).unwrap();
-        let events = listener.events.into_inner();
+        let events = decode(&engine, "3:4", bits.clone());
         assert!(matches!(events.last(), Some(Event::Decoded { aspect, .. }) if aspect.name == "3:4"));
         assert_eq!(told_bits(&events), bits);
-        assert_eq!(told_pictures(events), expected);
+        let shown = told_pictures(events);
+        assert_eq!(shown.last(), expected.last());
+        let sizes = |shown: &[Pixels]| {
+            shown
+                .iter()
+                .map(|image| (image.width, image.height))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&shown), sizes(&expected));
     }
+}
+
+#[test]
+fn on_the_way_an_image_is_shown_coarsely_unless_it_is_measured() {
+    let engine = tiny(&Device::flex());
+    let events = draw(&engine, apple(1.0)).unwrap();
+    let bits = told_bits(&events);
+    let coarse = told_pictures(events);
+    let against = Options {
+        against: Some(bits),
+        ..apple(1.0)
+    };
+    let whole = told_pictures(draw(&engine, against).unwrap());
+    let differ: Vec<bool> = coarse.iter().zip(&whole).map(|(a, b)| a != b).collect();
+    assert_eq!(differ, [true, true, true, true, false]);
 }
 
 #[test]
@@ -748,13 +773,8 @@ fn a_picture_is_read_into_bits_that_decode_to_what_was_shown() {
     let again = rounds[1].split_off(0);
     let events = rounds[0].split_off(0);
     assert_eq!(told_bits(&events), told_bits(&again));
-    let listener = Listener::default();
-    let bits = Bits {
-        aspect: "1:1".to_string(),
-        bits: told_bits(&events),
-    };
-    block_on(engine.decode(bits, &listener)).unwrap();
-    assert_eq!(told_pictures(events), told_pictures(listener.events.into_inner()));
+    let decoded = decode(&engine, "1:1", told_bits(&events));
+    assert_eq!(told_pictures(events), told_pictures(decoded));
 }
 
 #[test]
@@ -881,8 +901,8 @@ fn differing(a: &[u32], b: &[u32]) -> u32 {
 fn flipped_bits_take_three_paths() {
     for device in [Device::flex(), wgpu()] {
         let engine = tiny(&device);
-        let drawn = draw(&engine, apple(1.0)).unwrap();
-        let (bits, pictures) = (told_bits(&drawn), told_pictures(drawn));
+        let bits = told_bits(&draw(&engine, apple(1.0)).unwrap());
+        let pictures = told_pictures(decode(&engine, "1:1", bits.clone()));
         let events = flip(&engine, &bits, half(&[2, 3]));
         assert!(matches!(events.last(), Some(Event::Compared { aspect, .. }) if aspect.name == "1:1"));
         let [clean, flipped, requantised] = Treatment::ALL.map(|treatment| path(&events, treatment));
@@ -1085,10 +1105,8 @@ fn a_twin_shares_the_tokenizers_and_draws_by_itself() {
     let bits = told_bits(&theirs);
     assert_ne!(bits, ours);
     // One image tokenizer: the model decodes what the twin draws.
-    let listener = Listener::default();
-    let aspect = "1:1".to_string();
-    block_on(engine.decode(Bits { aspect, bits }, &listener)).unwrap();
-    assert_eq!(told_pictures(listener.events.into_inner()), told_pictures(theirs));
+    let decoded = told_pictures(decode(&engine, "1:1", bits));
+    assert_eq!(decoded.last(), told_pictures(theirs).last());
     for (change, what) in [
         (json!({"scales": 4}), "number of scales"),
         (json!({"words": ["apple"]}), "vocabulary"),

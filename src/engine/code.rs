@@ -99,7 +99,9 @@ impl Engine {
                 host.emit(Event::Cancelled { scales: k });
                 return Ok(None);
             }
-            let event = self.show(k, schedule.grids(), bits, &sum, before.as_ref(), host.now(), host);
+            let began = host.now();
+            let image = self.decoder.decode(sum.clone());
+            let event = self.show(k, schedule.grids(), bits, image, &sum, before.as_ref(), began, host);
             let Some(event) = unless_stopped(event, k, host).await else {
                 return Ok(None);
             };

@@ -1,4 +1,5 @@
-//! One image: options checked, prompt encoded, then scale after scale.
+//! One image: options checked, prompt encoded, then scale after scale, each shown as soon as it is there and so before the last one
+//! in about its own size.
 
 use super::options::Request;
 use super::protocol::{Event, Options};
@@ -42,6 +43,7 @@ impl Engine {
         let negative = negative.transpose()?;
         let seed = request.sampling.seed;
         let schedule = &request.schedule;
+        let latent_grids = schedule.latent_grids(config.patchify);
         let mut sampler = Sampler::new(
             &self.transformer,
             &text,
@@ -80,7 +82,21 @@ impl Engine {
                     let sum = scale.sum.clone();
                     let shown = async {
                         let bits = scale.bits;
-                        let shown = self.show(k, schedule.grids(), bits, &sum, before.as_ref(), scale_began, host);
+                        let image = match goal {
+                            // What is measured is the whole picture.
+                            Some(_) => self.decoder.decode(sum.clone()),
+                            None => self.decoder.decode_coarse(sum.clone(), latent_grids[k]),
+                        };
+                        let shown = self.show(
+                            k,
+                            schedule.grids(),
+                            bits,
+                            image,
+                            &sum,
+                            before.as_ref(),
+                            scale_began,
+                            host,
+                        );
                         let mut event = shown.await?;
                         if let (Some(goal), Event::Scale { image, deviation, .. }) = (&goal, &mut event) {
                             let flipped = damage.as_ref().map_or(0, |damage| damage.count(k));
@@ -105,14 +121,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Decodes the running sum `[1, d, H, W]` after scale `k` (from 0), which has the bits `[1, L_k, d]`; `before` is the sum
-    /// that they were added to, none before the first scale.
+    /// Reads the `image` `[1, 3, f H, f W]` after scale `k` (from 0), which has the bits `[1, L_k, d]` and the running `sum` `[1, d, H, W]`;
+    /// `before` is the sum that they were added to, none before the first scale.
     #[allow(clippy::too_many_arguments, reason = "each is one thing that the event tells")]
     pub(super) async fn show(
         &self,
         k: usize,
         grids: &[Grid],
         bits: Tensor<3, Int>,
+        image: Tensor<4>,
         sum: &Tensor<4>,
         before: Option<&Tensor<4>>,
         began: f64,
@@ -122,7 +139,7 @@ impl Engine {
             Some(before) => sum.clone() - before.clone(),
             None => sum.clone(),
         };
-        let shown = picture::read_with_residual(self.decoder.decode(sum.clone()), bits::pack(bits), added);
+        let shown = picture::read_with_residual(image, bits::pack(bits), added);
         let (image, bits, residual) = shown.await?;
         let (height, width) = grids[k];
         Ok(Event::Scale {

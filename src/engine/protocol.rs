@@ -158,7 +158,8 @@ pub enum Event {
         /// Words of the prompt that the model never learned.
         unknown_words: Vec<String>,
     },
-    /// The image after scale `k` of `of` (from 1), which had `height x width` tokens.
+    /// The image after scale `k` of `of` (from 1), which had `height x width` tokens. While it is drawn from a prompt, and against
+    /// no other, what precedes the last scale is decoded in about the size of its tokens and enlarged.
     Scale {
         k: usize,
         of: usize,

@@ -4,6 +4,7 @@
 //! inner `.conv` and `.norm` that wrap every layer there.
 
 mod blocks;
+mod coarse;
 mod strips;
 
 use super::ModelError;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::golden::{self, Case};
 use crate::model::quantizer::Quantizer;
+use crate::model::resize::Resize;
 use crate::model::schedule::Grid;
 use crate::weights::{Tensors, load_module, parameter_shapes};
 use burn::module::Param;
@@ -244,5 +245,23 @@ fn a_picture_in_strips_is_the_whole_picture() {
             let worst = off.fold(0.0f32, |worst, (a, b)| worst.max((a - b).abs()));
             assert!(worst < 2e-5, "{name}, {most} bytes a map: {worst}");
         }
+    }
+}
+
+#[test]
+fn a_coarse_picture_is_that_of_the_shrunk_sum_enlarged() {
+    for (name, device) in golden::devices() {
+        let decoder = filled(Decoder::new(&small(), &device).unwrap());
+        let sum = Tensor::<4>::from_data(noise([1, 6, 8, 10], 5), &device);
+        // 6 of 8 rows for 6, and as large a share of the columns.
+        let shrunk = Resize::Area.apply(sum.clone(), (6, 8));
+        let expected = Resize::Bilinear.apply(decoder.decode(shrunk), (32, 40)).into_data();
+        let found = decoder.decode_coarse(sum.clone(), (6, 6)).into_data();
+        assert_eq!(found.shape(), expected.shape(), "{name}");
+        let off = found.iter::<f32>().zip(expected.iter::<f32>());
+        let worst = off.fold(0.0f32, |worst, (a, b)| worst.max((a - b).abs()));
+        assert!(worst < 1e-5, "{name}: {worst}");
+        let last = decoder.decode_coarse(sum.clone(), (8, 10)).into_data();
+        assert_eq!(last, decoder.decode(sum).into_data(), "{name}: the last scale is whole");
     }
 }
