@@ -15,8 +15,11 @@ const SCREENSHOTS = "target/screenshots";
 export const WIDTHS = [375, 1024, 1600];
 mkdirSync(SCREENSHOTS, { recursive: true });
 
-/** WebGPU on the software adapter, the only one that every machine has. */
-export function launch() {
+/**
+ * WebGPU on the software adapter, the only one that every machine has.
+ * @param {string[]} more arguments of the browser
+ */
+export function launch(more = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: [
@@ -27,6 +30,7 @@ export function launch() {
       "--js-flags=--expose-gc",
       "--disable-background-networking",
       "--no-first-run",
+      ...more,
     ],
   });
 }

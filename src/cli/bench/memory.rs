@@ -1,7 +1,7 @@
 //! `infinity bench memory`: what an image takes on a graphics device, planned from the sizes alone.
 
 use super::super::CliError;
-use super::image::{Side, Size};
+use crate::bench::image::{Side, Size};
 use crate::engine::EngineError;
 use crate::kernels::BINDING;
 use crate::kernels::packed::Form;

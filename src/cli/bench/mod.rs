@@ -6,7 +6,8 @@ mod operations;
 mod ways;
 
 use super::CliError;
-use burn::tensor::{Device, Distribution, Tensor};
+use crate::bench::one_number;
+use burn::tensor::Tensor;
 use clap::{Args, Subcommand};
 
 /// Time the operations of an image, the ways to compute them, or whole images of random weights; plan their memory
@@ -35,13 +36,13 @@ impl Bench {
     }
 }
 
-fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Uniform(-1.0, 1.0), device)
+/// Waits for everything that leads to `x`.
+fn wait<const D: usize>(x: Tensor<D>) {
+    let number: f32 = one_number(x).into_scalar();
+    std::hint::black_box(number);
 }
 
-/// Waits for everything that leads to `x` by looking at one number; the read alone does not.
-fn wait<const D: usize>(x: Tensor<D>) {
-    let one: [_; D] = std::array::from_fn(|_| 0..1);
-    let number: f32 = x.slice(one).into_scalar();
-    std::hint::black_box(number);
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }

@@ -2,7 +2,8 @@
 
 use super::super::CliError;
 use super::super::processor::Processor;
-use super::{random, wait};
+use super::wait;
+use crate::bench::random;
 use crate::kernels::attention::{Added, attention_by};
 use crate::kernels::convolution::{Around, convolution_by};
 use crate::kernels::linear::{After, Way, linear_by};
