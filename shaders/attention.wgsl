@@ -1,5 +1,5 @@
-// softmax(factor q k^T + bias + mask) v without the matrix of scores: an invocation follows one query over all keys and keeps
-// the largest score so far, the sum of exponentials and the sum of values. Queries, keys and values lie as their steps from
+// softmax(factor q k^T + bias + mask) v without the matrix of scores: an invocation follows QUERIES neighbours over all keys and keeps
+// of each the largest score so far, the sum of exponentials and the sum of values. Queries, keys and values lie as their steps from
 // image to image, head to head and token to token say, in fours, of which a head has DIM; a bias is [H, L, SEEN], a mask
 // [B, SEEN]; the result is [B, L, H hd]. Keys and values are f32 if WHOLE, f16 if HALVED.
 // The launcher and the twin in plain tensor operations are in src/kernels/attention.rs.
@@ -17,45 +17,64 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     let LENGTH = sizes.LENGTH;
     let HEADS = sizes.HEADS;
     let SEEN = sizes.SEEN;
-    let token = at.x;
+    let token = at.x * ${QUERIES}u;
     let head = at.y;
     let image = at.z;
     if token >= LENGTH {
         return;
     }
-    let query = image * sizes.Q_IMAGE + head * sizes.Q_HEAD + token * sizes.Q_TOKEN;
+    let first_query = image * sizes.Q_IMAGE + head * sizes.Q_HEAD;
     let first_key = image * sizes.K_IMAGE + head * sizes.K_HEAD;
     let first_value = image * sizes.V_IMAGE + head * sizes.V_HEAD;
+    #for t QUERIES
+    // One beyond the last follows the last.
+    let token${t} = min(token + ${t}u, LENGTH - 1u);
+    let query${t} = first_query + token${t} * sizes.Q_TOKEN;
     #for c DIM
-    let q${c} = queries[query + ${c}u] * bitcast<f32>(sizes.FACTOR);
-    var sum${c} = vec4<f32>();
+    let q${t}_${c} = queries[query${t} + ${c}u] * bitcast<f32>(sizes.FACTOR);
+    var sum${t}_${c} = vec4<f32>();
     #end
-    var largest = -3.0e38;
-    var weights = 0.0;
+    var largest${t} = -3.0e38;
+    var weights${t} = 0.0;
+    #end
     for (var key = 0u; key < SEEN; key++) {
         let k = first_key + key * sizes.K_TOKEN;
         let v = first_value + key * sizes.V_TOKEN;
-        var score = 0.0;
-        #for c DIM
-        score += dot(q${c}, numbers(keys[k + ${c}u]));
+        #for t QUERIES
+        var score${t} = 0.0;
         #end
+        #for c DIM
+        let k${c} = numbers(keys[k + ${c}u]);
+        #for t QUERIES
+        score${t} += dot(q${t}_${c}, k${c});
+        #end
+        #end
+        #for t QUERIES
         #if MASKED
-        score += mask[image * SEEN + key];
+        score${t} += mask[image * SEEN + key];
         #end
         #if BIASED
-        score += bias[(head * LENGTH + token) * SEEN + key];
+        score${t} += bias[(head * LENGTH + token${t}) * SEEN + key];
         #end
-        let larger = max(largest, score);
-        let kept = exp(largest - larger);
-        let weight = exp(score - larger);
-        largest = larger;
-        weights = weights * kept + weight;
+        let larger${t} = max(largest${t}, score${t});
+        let kept${t} = exp(largest${t} - larger${t});
+        let weight${t} = exp(score${t} - larger${t});
+        largest${t} = larger${t};
+        weights${t} = weights${t} * kept${t} + weight${t};
+        #end
         #for c DIM
-        sum${c} = sum${c} * kept + numbers(values[v + ${c}u]) * weight;
+        let v${c} = numbers(values[v + ${c}u]);
+        #for t QUERIES
+        sum${t}_${c} = sum${t}_${c} * kept${t} + v${c} * weight${t};
+        #end
         #end
     }
-    let written = ((image * LENGTH + token) * HEADS + head) * ${DIM}u;
-    #for c DIM
-    result[written + ${c}u] = sum${c} / weights;
+    #for t QUERIES
+    if token + ${t}u < LENGTH {
+        let written = ((image * LENGTH + token${t}) * HEADS + head) * ${DIM}u;
+        #for c DIM
+        result[written + ${c}u] = sum${t}_${c} / weights${t};
+        #end
+    }
     #end
 }

@@ -1,6 +1,7 @@
 // A convolution of stride 1 that keeps the size: x [B, C, H/u, W/u] and weights [O, C, k, k] make y [B, O, H, W], where u is 2
 // if every pixel of x stands for four (nearest neighbour), else 1. An invocation computes OUTPUTS channels of PIXELS neighbours
-// in a row, so that eleven of a hundred operands are loaded and the others are in registers.
+// in a row, so that eleven of a hundred operands are loaded and the others are in registers. All taps of a channel are one step of
+// its loop: software adapters carry every sum from step to step through memory.
 // The launcher and the twin in plain tensor operations are in src/kernels/convolution.rs.
 
 const UP = ${UP}u;
@@ -44,6 +45,10 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     let inside${j} = column + ${j}u >= PAD && column + ${j}u < WIDTH + PAD;
     let column${j} = select(0u, (column + ${j}u - PAD) / UP, inside${j});
     #end
+    #for ky KERNEL
+    let inside_row${ky} = row + ${ky}u >= PAD && row + ${ky}u < HEIGHT + PAD;
+    let line${ky} = select(0u, (row + ${ky}u - PAD) / UP, inside_row${ky}) * (WIDTH / UP);
+    #end
     #for o OUTPUTS
     let output${o} = min(first + ${o}u, OUT - 1u) * OUT_STRIDE;
     #for p PIXELS
@@ -51,27 +56,28 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     #end
     #end
     for (var c = 0u; c < CHANNELS; c++) {
-        for (var ky = 0u; ky < KERNEL; ky++) {
-            let y_in = row + ky;
-            if y_in < PAD || y_in >= HEIGHT + PAD {
-                continue;
-            }
-            let line = ((at.z * CHANNELS + c) * (HEIGHT / UP) + (y_in - PAD) / UP) * (WIDTH / UP);
+        let plane = (at.z * CHANNELS + c) * (HEIGHT / UP) * (WIDTH / UP);
+        #for ky KERNEL
+        {
             #for j SPAN
-            let x${j} = select(0.0, x[line + column${j}], inside${j});
+            let x${j} = select(0.0, x[plane + line${ky} + column${j}], inside${j} && inside_row${ky});
             #end
-            #for kx KERNEL
+            #for o OUTPUTS
             {
-                let tap = c * IN_STRIDE + place(ky, ${kx}u);
-                #for o OUTPUTS
-                let w${o} = weight[output${o} + tap];
-                #for p PIXELS
-                sum${o}_${p} += w${o} * x${p+kx};
+                #for kx KERNEL
+                let w${kx} = weight[output${o} + c * IN_STRIDE + place(${ky}u, ${kx}u)];
                 #end
+                #for p PIXELS
+                sum${o}_${p} = sum${o}_${p}
+                #for kx KERNEL
+                    + w${kx} * x${p+kx}
+                #end
+                ;
                 #end
             }
             #end
         }
+        #end
     }
     #for o OUTPUTS
     if first + ${o}u < OUT {

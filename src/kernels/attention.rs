@@ -13,8 +13,11 @@ use burn_cubecl::tensor::CubeTensor;
 
 /// Widest head; an invocation keeps a query and a sum of this many numbers.
 const WIDEST: usize = 128;
-/// Invocations of a workgroup.
+/// Invocations of a workgroup, and of one whose invocations follow several queries.
 const LANES: usize = 32;
+const FEW_LANES: usize = 8;
+/// Queries of an invocation that reads every key and value once for all of them.
+const QUERIES: usize = 4;
 /// The same where several share a query: the most fours of a query that one has, and the keys between two exchanges.
 const SPLIT_LANES: usize = 64;
 const SHARE: usize = 8;
@@ -169,6 +172,10 @@ fn launch(
         ("WHOLE", usize::from(!halved)),
         ("HALVED", usize::from(halved)),
     ];
+    let queries = match way {
+        Way::WideRegisters if length >= QUERIES => QUERIES,
+        _ => 1,
+    };
     let (name, source, lanes) = match split {
         true => {
             constants.extend([("PARTS", parts), ("KEYS", KEYS)]);
@@ -179,12 +186,16 @@ fn launch(
             ("attention_split", source, SPLIT_LANES)
         }
         false => {
-            constants.extend([("MASKED", usize::from(masked)), ("BIASED", usize::from(biased))]);
+            constants.extend([
+                ("MASKED", usize::from(masked)),
+                ("BIASED", usize::from(biased)),
+                ("QUERIES", queries),
+            ]);
             let source = concat!(
                 include_str!("../../shaders/attention_memory.wgsl"),
                 include_str!("../../shaders/attention.wgsl")
             );
-            ("attention", source, LANES)
+            ("attention", source, if queries == 1 { LANES } else { FEW_LANES })
         }
     };
     let shader = Shader {
@@ -209,7 +220,7 @@ fn launch(
         lanes: lanes as u32,
     };
     let buffers: Vec<&CubeTensor> = [q, k, v, &result].into_iter().chain(extras).collect();
-    shader.launch([length.div_ceil(lanes / parts), heads, batch], &buffers);
+    shader.launch([length.div_ceil(lanes * queries / parts), heads, batch], &buffers);
     result
 }
 
@@ -330,14 +341,14 @@ mod tests {
                     (q, k, v, mask, biased.then(|| values([1, heads, l, seen], &device)))
                 });
                 let (mask, bias) = (wgpu.3.as_ref(), wgpu.4.as_ref());
-                let [found, split] = [Way::Registers, Way::Tiles].map(|way| {
+                let found = [Way::Registers, Way::WideRegisters, Way::Tiles].map(|way| {
                     let added = Added { mask, bias };
                     attention_by(way, &wgpu.0, &wgpu.1, &wgpu.2, added, 0.5).expect("a shader")
                 });
                 let (mask, bias) = (flex.3.as_ref(), flex.4.as_ref());
                 let expected = attention(flex.0, flex.1, flex.2, Added { mask, bias }, 0.5);
                 let expected = expected.into_data();
-                for found in [found, split] {
+                for found in found {
                     found
                         .into_data()
                         .assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-4));

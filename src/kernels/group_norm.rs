@@ -2,7 +2,7 @@
 //! operations take a dozen and thirty, each over a whole feature map.
 
 use super::norm::{MOST_GROUPS, apply, statistics};
-use super::shader::{Shader, fits, in_use, room};
+use super::shader::{Shader, fits, in_use, room, summing};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -89,7 +89,7 @@ impl Backward<Cube, 3> for GroupNorm {
             ),
             constants: vec![],
             sizes: sizes.clone(),
-            lanes: LANES,
+            lanes: summing(LANES),
         };
         shader.launch([b * c, 1, 1], &[&x, &g, &statistics, &weight, &bias, &sums]);
         let [x_node, weight_node, bias_node] = ops.parents;
@@ -103,7 +103,7 @@ impl Backward<Cube, 3> for GroupNorm {
                 ),
                 constants: vec![],
                 sizes,
-                lanes: LANES,
+                lanes: summing(LANES),
             };
             shader.launch([b * c, 1, 1], &[&x, &g, &statistics, &weight, &bias, &sums, &result]);
             grads.register::<Cube>(node.id, result);

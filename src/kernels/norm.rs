@@ -2,7 +2,7 @@
 //! burn's operations take about ten.
 
 use super::product::spread;
-use super::shader::{Constants, Shader, bits, on_graphics, room};
+use super::shader::{Constants, Shader, bits, on_graphics, room, summing};
 use super::{cpu, group_norm};
 use burn::tensor::Tensor;
 use burn::tensor::activation::silu;
@@ -101,6 +101,12 @@ fn group_norm_shader(
 
 /// Mean and inverse deviation of every group of every image of `x [B, C, H, W]`: `[B G, 2]`.
 pub(super) fn statistics(x: &CubeTensor, groups: usize, epsilon: f64) -> CubeTensor {
+    let numbers = x.meta.shape().num_elements() / x.meta.shape()[0] / groups;
+    let lanes = summing(if numbers < MANY { LANES } else { MOST_LANES });
+    statistics_by(lanes, x, groups, epsilon)
+}
+
+fn statistics_by(lanes: u32, x: &CubeTensor, groups: usize, epsilon: f64) -> CubeTensor {
     let shape = x.meta.shape();
     let (b, numbers) = (shape[0], shape[1] / groups * shape[2] * shape[3]);
     let statistics = room(x, [b * groups, 2]);
@@ -112,7 +118,7 @@ pub(super) fn statistics(x: &CubeTensor, groups: usize, epsilon: f64) -> CubeTen
         ),
         constants: vec![("EPSILON", bits(epsilon))],
         sizes: vec![("NUMBERS", numbers)],
-        lanes: if numbers < MANY { LANES } else { MOST_LANES },
+        lanes,
     };
     shader.launch([b * groups, 1, 1], &[x, &statistics]);
     statistics
@@ -166,7 +172,8 @@ pub fn part(table: Option<&Tensor<4>>, prompt: &Tensor<4>, i: usize) -> Tensor<3
 
 /// `LN(x) factor + shift` over the last axis of `x [B, L, C]`, biased variance.
 pub fn layer_norm(x: Tensor<3>, epsilon: f64, modulation: Modulation) -> Tensor<3> {
-    layer_norm_shader(&x, epsilon, &modulation).unwrap_or_else(|| layer_norm_twin(x, epsilon, modulation))
+    layer_norm_shader(summing(LANES), &x, epsilon, &modulation)
+        .unwrap_or_else(|| layer_norm_twin(x, epsilon, modulation))
 }
 
 /// The same in plain tensor operations.
@@ -184,12 +191,20 @@ pub fn layer_norm_twin(x: Tensor<3>, epsilon: f64, modulation: Modulation) -> Te
     }
 }
 
-fn layer_norm_shader(x: &Tensor<3>, epsilon: f64, modulation: &Modulation) -> Option<Tensor<3>> {
+fn layer_norm_shader(lanes: u32, x: &Tensor<3>, epsilon: f64, modulation: &Modulation) -> Option<Tensor<3>> {
     let [_, l, c] = x.dims();
     match modulation {
         Modulation::Affine { weight, bias } => {
             let sizes = vec![("CHANNELS", c)];
-            row_norm(x, true, epsilon, on_graphics(weight)?, Some(on_graphics(bias)?), sizes)
+            row_norm(
+                lanes,
+                x,
+                true,
+                epsilon,
+                on_graphics(weight)?,
+                Some(on_graphics(bias)?),
+                sizes,
+            )
         }
         Modulation::Adaptive {
             table,
@@ -209,7 +224,7 @@ fn layer_norm_shader(x: &Tensor<3>, epsilon: f64, modulation: &Modulation) -> Op
                 Some(table) => Some(on_graphics(table)?),
                 None => None,
             };
-            row_norm(x, true, epsilon, on_graphics(prompt)?, table, sizes)
+            row_norm(lanes, x, true, epsilon, on_graphics(prompt)?, table, sizes)
         }
     }
 }
@@ -221,11 +236,12 @@ pub fn rms_norm(x: Tensor<3>, weight: Tensor<1>, epsilon: f64) -> Tensor<3> {
 
 fn rms_norm_shader(x: &Tensor<3>, weight: &Tensor<1>, epsilon: f64) -> Option<Tensor<3>> {
     let sizes = vec![("CHANNELS", x.dims()[2])];
-    row_norm(x, false, epsilon, on_graphics(weight)?, None, sizes)
+    row_norm(summing(LANES), x, false, epsilon, on_graphics(weight)?, None, sizes)
 }
 
 /// `sizes` beyond the channels are those of a modulation.
 fn row_norm(
+    lanes: u32,
     x: &Tensor<3>,
     centred: bool,
     epsilon: f64,
@@ -254,7 +270,7 @@ fn row_norm(
             ("SECOND", usize::from(second.is_some())),
         ],
         sizes,
-        lanes: 64,
+        lanes,
     };
     let buffers: Vec<&CubeTensor> = [&x, &y, &first].into_iter().chain(&second).collect();
     shader.launch([b * l, 1, 1], &buffers);
@@ -278,6 +294,12 @@ mod tests {
             });
             let found = group_norm_shader(&wgpu.0, &wgpu.1, &wgpu.2, groups, 1e-6).expect("a shader");
             let statistics = [&flex.0, &wgpu.0].map(|x| group_statistics(x.clone(), groups, 1e-6));
+            for lanes in [LANES, MOST_LANES] {
+                let on_card = statistics_by(lanes, &on_graphics(&wgpu.0).expect("a shader"), groups, 1e-6);
+                let on_card = Tensor::<2>::from_primitive::<Cube>(on_card).into_data();
+                let expected = statistics[0].clone().reshape([batch * groups, 2]).into_data();
+                on_card.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-3));
+            }
             let [on_flex, on_wgpu] = statistics;
             let apart = normalised_silu(wgpu.0, on_wgpu, wgpu.1, wgpu.2).into_data();
             let flex_apart = normalised_silu(flex.0.clone(), on_flex, flex.1.clone(), flex.2.clone());
@@ -308,11 +330,13 @@ mod tests {
                     };
                     (x, modulation)
                 });
-                let found = layer_norm_shader(&wgpu.0, 1e-6, &wgpu.1).expect("a shader");
-                let expected = layer_norm(flex.0, 1e-6, flex.1);
-                found
-                    .into_data()
-                    .assert_approx_eq::<f32>(&expected.into_data(), Tolerance::absolute(1e-4));
+                let expected = layer_norm(flex.0, 1e-6, flex.1).into_data();
+                for lanes in [4, LANES] {
+                    let found = layer_norm_shader(lanes, &wgpu.0, 1e-6, &wgpu.1).expect("a shader");
+                    found
+                        .into_data()
+                        .assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-4));
+                }
             }
         }
     }

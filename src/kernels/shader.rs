@@ -37,6 +37,12 @@ pub fn staged() -> bool {
     STAGED.load(Ordering::Relaxed)
 }
 
+/// Invocations of a workgroup that sums up together, which on a card are `on_card`. A software adapter runs a workgroup on one thread
+/// and stops at every barrier: there it is as many as that computes at once.
+pub fn summing(on_card: u32) -> u32 {
+    if staged() { on_card } else { on_card.min(4) }
+}
+
 /// Whether graphics devices run the shaders at all.
 static IN_USE: AtomicBool = AtomicBool::new(true);
 

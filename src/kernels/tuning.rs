@@ -59,7 +59,7 @@ impl Choice {
         Way::WideRegisters,
         Way::WideRegisters,
         Way::WideRegisters,
-        Way::Registers,
+        Way::WideRegisters,
     ]);
 
     /// Has products and convolutions be computed so from now on.
@@ -96,7 +96,7 @@ pub fn convolution_way() -> Way {
     chosen().0[CONVOLUTIONS]
 }
 
-/// Registers where every query is followed by one invocation, tiles where several share it.
+/// Registers where every query is followed by one invocation, wide registers where one follows several, tiles where several share one.
 pub fn attention_way() -> Way {
     chosen().0[ATTENTION]
 }
