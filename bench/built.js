@@ -1,11 +1,10 @@
 // A page with the wasm of bench/web, which is built first, in headless Chromium with the software adapter.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { launch } from "../tests/e2e/visit.js";
+import { serve } from "./site.js";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TARGET = resolve(ROOT, process.env.CARGO_TARGET_DIR ?? "target");
@@ -26,22 +25,14 @@ function build() {
  */
 export async function open() {
   build();
-  const folder = pathToFileURL(`${BUILT}/`);
-  const server = createServer((request, response) => {
-    const name = (request.url ?? "/").split("?")[0]?.slice(1) ?? "";
-    if (name && !existsSync(new URL(name, folder))) return response.writeHead(404).end();
-    const type = name.endsWith(".wasm") ? "application/wasm" : name ? "text/javascript" : "text/html";
-    response.setHeader("Content-Type", type);
-    response.end(name ? readFileSync(new URL(name, folder)) : "<!doctype html>");
-  }).listen(0);
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const site = serve(pathToFileURL(`${BUILT}/`));
   // By burn's operations one dispatch may take longer than the browser lets a graphics process be silent.
   const browser = await launch(["--disable-gpu-watchdog"]);
   const page = await browser.newPage();
   page.setDefaultTimeout(0);
   page.on("pageerror", (error) => console.error(error.message));
   page.on("console", (message) => message.type() === "error" && console.error(message.text()));
-  await page.goto(`http://localhost:${port}/`);
+  await page.goto(site.url);
   await page.evaluate(async () => {
     const wasm = await import(/** @type {any} */ ("/infinity_bench.js"));
     await wasm.default();
@@ -56,13 +47,7 @@ export async function open() {
   });
   const close = async () => {
     await browser.close();
-    server.close();
+    site.close();
   };
   return { page, close };
-}
-
-/** @param {number[]} values */
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }

@@ -2,11 +2,11 @@
 // one device of one page, in headless Chromium with the software adapter. Weights and inputs stay on the device; a run ends
 // when the device is done. Prints a Markdown table of medians. Needs `npm ci --prefix bench`.
 
-import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { readFileSync } from "node:fs";
 import { launch } from "../tests/e2e/visit.js";
 import { expand } from "./expand.js";
 import { product } from "./onnx-model.js";
+import { serve } from "./site.js";
 
 const ROUNDS = Number(process.argv[2] ?? 7);
 /** Rows, k and n of products of the default model and of the 125M model. */
@@ -46,19 +46,11 @@ function way(name, rows, n) {
 /** Numbers without a pattern. @param {number} count */
 const values = (count) => Float32Array.from({ length: count }, (_, i) => ((i * 7919 + 13) % 101) / 50 - 1);
 
-const folder = new URL("node_modules/onnxruntime-web/dist/", import.meta.url);
-const server = createServer((request, response) => {
-  const name = (request.url ?? "/").split("?")[0]?.slice(1) ?? "";
-  if (name && !existsSync(new URL(name, folder))) return response.writeHead(404).end();
-  const type = name.endsWith(".wasm") ? "application/wasm" : name ? "text/javascript" : "text/html";
-  response.setHeader("Content-Type", type);
-  response.end(name ? readFileSync(new URL(name, folder)) : "<!doctype html>");
-}).listen(0);
-const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+const site = serve(new URL("node_modules/onnxruntime-web/dist/", import.meta.url));
 const browser = await launch();
 const page = await browser.newPage();
 page.on("pageerror", (error) => console.error(error.message));
-await page.goto(`http://localhost:${port}/`);
+await page.goto(site.url);
 
 console.log("| rows x k x n | onnxruntime-web ms | " + Object.keys(WAYS).map((name) => `${name} ms`).join(" | ") + " | quickest, ratio |");
 console.log(`|---|${"---:|".repeat(Object.keys(WAYS).length + 2)}`);
@@ -80,7 +72,7 @@ for (const [rows = 0, k = 0, n = 0] of SHAPES) {
   console.log(`| ${cells.join(" | ")} |`);
 }
 await browser.close();
-server.close();
+site.close();
 
 /**
  * In the page: milliseconds of every round, of onnxruntime first.

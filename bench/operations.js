@@ -2,7 +2,8 @@
 // and of a decoding cost in a page, by shape, with the kernels and with burn's operations, in turn, on the software adapter. `name`
 // leaves all others out: `linear`, say, has products alone. Prints a Markdown table of medians.
 
-import { median, open } from "./built.js";
+import { open } from "./built.js";
+import { median } from "./median.js";
 
 /** @typedef {{ name: string, shape: string, count: number, flop: number, bytes: number }} Row */
 /** @typedef {{ ms: number, dispatches: number }} Cost */

@@ -4,16 +4,11 @@
 // engine, which compiles the shaders, stands by itself.
 
 import { launch } from "../tests/e2e/visit.js";
+import { median } from "./median.js";
 
 const ROUNDS = Number(process.argv[2] ?? 5);
 process.env.PAGE = process.argv[3] ?? "dist";
 const { serve } = await import("../tests/e2e/site.js");
-
-/** @param {number[]} values */
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
-}
 
 const site = await serve();
 const browser = await launch();
