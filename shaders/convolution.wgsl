@@ -1,6 +1,6 @@
 // A convolution of stride 1 that keeps the size: x [B, C, H/u, W/u] and weights [O, C, k, k] make y [B, O, H, W], where u is 2
 // if every pixel of x stands for four (nearest neighbour), else 1. An invocation computes OUTPUTS channels of PIXELS neighbours
-// in a row, so that eleven of a hundred operands are loaded and the others are in registers. All taps of a channel are one step of
+// in a row, so that most of its operands are in registers and not loaded. All taps of a channel are one step of
 // its loop: software adapters carry every sum from step to step through memory.
 // The launcher and the twin in plain tensor operations are in src/kernels/convolution.rs.
 
