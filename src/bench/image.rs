@@ -5,7 +5,7 @@ use crate::model::config::TransformerConfig;
 use crate::model::nn;
 use crate::model::official::{self, TEXT_DIM, infinity_2b, infinity_125m};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions};
-use crate::model::schedule::{Schedule, TEMPLATES};
+use crate::model::schedule::{Schedule, TEMPLATES, TOKEN_STRIDE};
 use crate::model::text_features::TextFeatures;
 use crate::model::transformer::Transformer;
 use crate::model::vae::Decoder;
@@ -137,6 +137,11 @@ impl Decoding {
 
     pub fn run(&self) -> Tensor<4> {
         self.decoder.forward(self.sum.clone())
+    }
+
+    /// Pixels a side of its picture.
+    pub fn side(&self) -> usize {
+        TOKEN_STRIDE * self.sum.dims()[3]
     }
 
     /// Floating point operations of its convolutions.

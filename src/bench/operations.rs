@@ -1,5 +1,6 @@
 //! What the operations of an image cost, by shape: with the kernels written for them, and with burn's.
 
+use super::image::Side;
 use super::{one_number, random};
 use crate::kernels::attention::{self, Added, attention};
 use crate::kernels::convolution::{self, Around, convolution};
@@ -46,8 +47,8 @@ impl Sizes {
     pub fn model(self, k: Option<usize>) -> Result<Model, ModelError> {
         let scales = match self {
             Self::Default => 5,
-            Self::Small => 7,
-            Self::Large => 13,
+            Self::Small => Side::P256.scales(),
+            Self::Large => Side::P1024.scales(),
         };
         let k = k.unwrap_or(scales);
         if !(1..=scales).contains(&k) {
@@ -107,26 +108,28 @@ impl Sizes {
 /// One operation of a model, with guidance's second half where it applies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Op {
-    Linear {
-        k: usize,
-        n: usize,
-        what: What,
-    },
-    Attention {
-        seen: usize,
-    },
+    Linear { k: usize, n: usize, what: What },
+    Attention { seen: usize },
     LayerNorm,
-    Convolution {
-        inputs: usize,
-        outputs: usize,
-        side: usize,
-        kernel: usize,
-        upsampled: bool,
-    },
-    GroupNorm {
-        channels: usize,
-        side: usize,
-    },
+    Convolution(Map),
+    GroupNorm { channels: usize, side: usize },
+}
+
+/// A convolution to a map of `side` x `side` positions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Map {
+    inputs: usize,
+    outputs: usize,
+    side: usize,
+    kernel: usize,
+    upsampled: bool,
+}
+
+impl Map {
+    /// Positions a side of what is read.
+    fn read(&self) -> usize {
+        if self.upsampled { self.side / 2 } else { self.side }
+    }
 }
 
 /// What follows a product.
@@ -155,12 +158,14 @@ impl Model {
         add(Op::Attention { seen: self.tokens.1 }, self.depth);
         add(Op::Attention { seen: self.text }, self.depth);
         add(Op::LayerNorm, 3 * self.depth);
-        let convolution = |inputs, outputs, side, kernel, upsampled| Op::Convolution {
-            inputs,
-            outputs,
-            side,
-            kernel,
-            upsampled,
+        let convolution = |inputs, outputs, side, kernel, upsampled| {
+            Op::Convolution(Map {
+                inputs,
+                outputs,
+                side,
+                kernel,
+                upsampled,
+            })
         };
         let mut side = self.side;
         let mut from = self.channels[self.channels.len() - 1];
@@ -201,13 +206,7 @@ impl Model {
             Op::Linear { k, n, .. } => rows * k * n,
             Op::Attention { seen } => rows * seen * self.width * 2,
             Op::LayerNorm => rows * self.width * 4,
-            Op::Convolution {
-                inputs,
-                outputs,
-                side,
-                kernel,
-                ..
-            } => inputs * outputs * side * side * kernel * kernel,
+            Op::Convolution(map) => map.inputs * map.outputs * (map.side * map.kernel).pow(2),
             Op::GroupNorm { channels, side } => channels * side * side * 5,
         } as f64
     }
@@ -219,15 +218,9 @@ impl Model {
             Op::Linear { k, n, what } => rows * k + k * n + rows * n * (1 + usize::from(what == What::Residual)),
             Op::Attention { seen } => 2 * rows * self.width + 4 * seen * self.width,
             Op::LayerNorm => 2 * rows * self.width,
-            Op::Convolution {
-                inputs,
-                outputs,
-                side,
-                kernel,
-                upsampled,
-            } => {
-                let read = inputs * side * side / if upsampled { 4 } else { 1 };
-                read + outputs * side * side + inputs * outputs * kernel * kernel
+            Op::Convolution(map) => {
+                let moved = map.inputs * map.read().pow(2) + map.outputs * map.side.pow(2);
+                moved + map.inputs * map.outputs * map.kernel.pow(2)
             }
             Op::GroupNorm { channels, side } => 2 * channels * side * side,
         };
@@ -275,20 +268,13 @@ impl Model {
                     run(x.clone(), 1e-6, modulation.clone())
                 })
             }
-            Op::Convolution {
-                inputs,
-                outputs,
-                side,
-                kernel,
-                upsampled,
-            } => {
-                let read = if upsampled { side / 2 } else { side };
-                let x = random([1, inputs, read, read], device);
-                let weight = random([outputs, inputs, kernel, kernel], device);
+            Op::Convolution(map) => {
+                let x = random([1, map.inputs, map.read(), map.read()], device);
+                let weight = random([map.outputs, map.inputs, map.kernel, map.kernel], device);
                 let around = Around {
-                    bias: Some(random([outputs], device)),
+                    bias: Some(random([map.outputs], device)),
                     residual: None,
-                    upsampled,
+                    upsampled: map.upsampled,
                 };
                 Contest::new(move |ours| {
                     let kernels = ours.then(|| convolution(&x, &weight, &around)).flatten();
@@ -330,13 +316,13 @@ impl Model {
                 )
             }
             Op::LayerNorm => ("layer norm", format!("{rows} x {}", self.width)),
-            Op::Convolution {
+            Op::Convolution(Map {
                 inputs,
                 outputs,
                 side,
                 kernel,
                 upsampled,
-            } => {
+            }) => {
                 let name = if upsampled {
                     "upsample + convolution"
                 } else {
@@ -373,7 +359,7 @@ mod tests {
     #[test]
     fn the_official_decoder_costs_what_the_specification_says() {
         let model = Sizes::Small.model(None).unwrap();
-        let decoder = |(op, _): &(Op, usize)| matches!(op, Op::Convolution { .. });
+        let decoder = |(op, _): &(Op, usize)| matches!(op, Op::Convolution(_));
         let operations = model.operations();
         let total: f64 = operations
             .iter()

@@ -140,7 +140,7 @@ impl Image {
         device.memory_cleanup();
         let decoding = Decoding::new(self.model, self.size, &device).map_err(EngineError::from)?;
         let took = timed(self.rounds, ways, |_| wait(decoding.run()));
-        let [.., side] = decoding.run().dims();
+        let side = decoding.side();
         rows(
             &format!("decoder, {side} x {side}"),
             took,
