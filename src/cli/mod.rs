@@ -9,6 +9,7 @@ mod further;
 mod generate;
 mod pack;
 mod processor;
+mod stream;
 mod train;
 
 pub use bench::Bench;
