@@ -87,6 +87,7 @@ impl Data {
         match self.command {
             Command::Build(build) => build.run(),
             Command::Preview(preview) => preview.run(),
+            Command::Stream(stream) => stream.run(),
         }
     }
 }
