@@ -50,7 +50,7 @@ page.on("pageerror", (error) => console.error(error.message));
 await page.goto(site.url);
 const drawn = await page.evaluate(async (rounds) => {
   // Addresses of the page, not of this file.
-  const { EngineClient } = await import(new URL("engine-client.js", location.href).href);
+  const { EngineClient } = await import(new URL("engine/client.js", location.href).href);
   /** @type {Record<string, { total: number, scales: number[], dispatches: number[], shaders: number }[]>} */
   const drawn = {};
   /** @type {Record<string, any>} */

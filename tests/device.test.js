@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { chooseDevice, survey } from "../www/device.js";
+import { chooseDevice, survey } from "../www/engine/device.js";
 
 const MB = 1 << 20;
 

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { Meter } from "../www/meter.js";
+import { Meter } from "../www/engine/worker/progress.js";
 
-/** @typedef {import("../www/protocol.js").Progress} Progress */
+/** @typedef {import("../www/engine/protocol.js").Progress} Progress */
 
 /** The clock. */
 let now = 0;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parts, surprise, withBackdrop, withColour, withPlace, withStyle } from "../www/words.js";
+import { parts, surprise, withBackdrop, withColour, withPlace, withStyle } from "../www/generate/prompt-words.js";
 
 test("a colour goes before the object and takes the place of another", () => {
   assert.equal(withColour("an apple", "red"), "a red apple");

@@ -1,5 +1,5 @@
 // The part of wasm-bindgen's output that the worker uses (src/web); the file itself is made by the build.
-import type { EngineEvent, Flips, Options, Pace, Study, Weights, Words } from "./protocol.js";
+import type { EngineEvent, Flips, Options, Pace, Study, Weights, Words } from "./engine/protocol.js";
 
 /** What the engine needs from its thread. */
 export interface Host {

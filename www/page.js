@@ -1,31 +1,31 @@
 // The page: starts the engine, sends it what the form says, and shows what comes back.
 
-import { element, save } from "./dom.js";
-import { Drawing, picture } from "./drawing.js";
-import { EngineClient } from "./engine-client.js";
-import { EngineError, isCrash } from "./engine-error.js";
-import { fitted } from "./fitted.js";
-import { OptionsForm } from "./form.js";
-import { decibels, duration, megabytes, sentence } from "./format.js";
-import { Gallery, thumbnail } from "./gallery.js";
-import { History } from "./history.js";
-import { Keeping } from "./keeping.js";
-import { Lab } from "./lab.js";
-import { prepare } from "./later.js";
-import { ModelsDialog, facts } from "./models.js";
-import { movieType, record } from "./movie.js";
-import { parts } from "./parts.js";
-import { PerformanceDialog } from "./performance.js";
-import { ShareError, decodeShare, encodeShare } from "./share.js";
-import { Sheet } from "./sheet.js";
-import { Stage } from "./stage.js";
-import { Trainer } from "./train.js";
-import { VisitorImage } from "./visitor-image.js";
+import { element, save } from "./ui/dom.js";
+import { Drawing, picture } from "./image/drawing.js";
+import { EngineClient } from "./engine/client.js";
+import { EngineError, isCrash } from "./engine/error.js";
+import { fitted } from "./image/fit-to-aspect.js";
+import { OptionsForm } from "./generate/options-form.js";
+import { decibels, duration, megabytes, sentence } from "./ui/format.js";
+import { Gallery, thumbnail } from "./image/gallery.js";
+import { History } from "./image/history.js";
+import { Keeping } from "./generate/edit-controls.js";
+import { Lab } from "./lab/panel.js";
+import { prepare } from "./engine/prefetch.js";
+import { ModelsDialog, facts } from "./dialogs/models.js";
+import { movieType, record } from "./image/movie.js";
+import { parts } from "./ui/tabs.js";
+import { PerformanceDialog } from "./dialogs/performance.js";
+import { ShareError, decodeShare, encodeShare } from "./image/share-link.js";
+import { Sheet } from "./image/batch.js";
+import { Stage } from "./image/stage.js";
+import { Trainer } from "./train/panel.js";
+import { VisitorImage } from "./generate/image-input.js";
 
-/** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
-/** @typedef {import("./protocol.js").EngineChoice} EngineChoice */
-/** @typedef {import("./protocol.js").Options} Options */
-/** @typedef {import("./history.js").Entry} Entry */
+/** @typedef {import("./engine/protocol.js").EngineEvent} EngineEvent */
+/** @typedef {import("./engine/protocol.js").EngineChoice} EngineChoice */
+/** @typedef {import("./engine/protocol.js").Options} Options */
+/** @typedef {import("./image/history.js").Entry} Entry */
 
 const BUILT_IN = "models/default/manifest.json";
 const PHASES = { download: "Loading the model", build: "Building the networks" };
@@ -94,9 +94,9 @@ const takes = ["share", "save", "film"].map((id) => element(id, HTMLButtonElemen
 
 /** @type {EngineClient | undefined} */
 let client;
-/** @type {import("./protocol.js").Source} */
+/** @type {import("./engine/protocol.js").Source} */
 let source = address.get("model") ?? BUILT_IN;
-/** @type {import("./protocol.js").ModelInfo | undefined} */
+/** @type {import("./engine/protocol.js").ModelInfo | undefined} */
 let model;
 /** The last model that came from an address: one that was trained from it has its image tokenizer. */
 let lender = { codec: "", address: /** @type {string | null} */ (null) };

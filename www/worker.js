@@ -1,17 +1,17 @@
 // The engine's thread: owns the wasm instance, takes commands, posts events.
 
 import init, { WebEngine, protocol, tuning } from "./infinity-web.js";
-import { chooseDevice } from "./device.js";
+import { chooseDevice } from "./engine/device.js";
 import { ENGINE_BYTES } from "./engine-size.js";
-import { Meter } from "./meter.js";
-import { LocalFiles, RemoteFiles, keepRest } from "./model-files.js";
-import { PROTOCOL } from "./protocol.js";
-import { Checkpoints } from "./checkpoints.js";
-import { Turn } from "./turn.js";
-import { known, remember } from "./tuning.js";
+import { Meter } from "./engine/worker/progress.js";
+import { LocalFiles, RemoteFiles, keepRest } from "./engine/worker/model-files.js";
+import { PROTOCOL } from "./engine/protocol.js";
+import { Checkpoints } from "./engine/worker/checkpoints.js";
+import { Turn } from "./engine/worker/training-lock.js";
+import { known, remember } from "./engine/worker/tuning.js";
 
-/** @typedef {import("./protocol.js").Command} Command */
-/** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
+/** @typedef {import("./engine/protocol.js").Command} Command */
+/** @typedef {import("./engine/protocol.js").EngineEvent} EngineEvent */
 
 /** @type {WebEngine | undefined} */
 let engine;
@@ -19,7 +19,7 @@ let engine;
 let twin;
 /** What the twin is at: a stop is answered before its device has come to an end. */
 let twinWork = Promise.resolve();
-/** How the model was loaded. @type {import("./protocol.js").LoadCommand | undefined} */
+/** How the model was loaded. @type {import("./engine/protocol.js").LoadCommand | undefined} */
 let origin;
 /** @type {WebAssembly.Memory | undefined} */
 let memory;
@@ -41,7 +41,7 @@ function buffers(event) {
 }
 
 /**
- * @param {import("./engine-error.js").ErrorCode} code
+ * @param {import("./engine/error.js").ErrorCode} code
  * @param {unknown} cause
  */
 function fail(code, cause) {
@@ -141,7 +141,7 @@ async function freeTwin() {
 
 /**
  * @param {WebEngine} engine
- * @param {import("./protocol.js").BeginCommand} command
+ * @param {import("./engine/protocol.js").BeginCommand} command
  */
 async function begin(engine, { study, material, resume }) {
   if (!(await turn.take())) return fail("busy", TAKEN);
@@ -159,7 +159,7 @@ async function begin(engine, { study, material, resume }) {
   return engine.begin(study, material.part, [], drawings, checkpoint, host);
 }
 
-/** @param {import("./protocol.js").Source} source */
+/** @param {import("./engine/protocol.js").Source} source */
 async function inspect(source) {
   const files = filesOf(source, new Meter(() => {}), true);
   try {
@@ -169,7 +169,7 @@ async function inspect(source) {
   }
 }
 
-/** @param {import("./protocol.js").Source} source */
+/** @param {import("./engine/protocol.js").Source} source */
 async function keep(source) {
   try {
     if (!Array.isArray(source)) await keepRest(typeof source === "string" ? { manifest: source, files: {} } : source);
@@ -180,7 +180,7 @@ async function keep(source) {
 }
 
 /**
- * @param {import("./protocol.js").Source} source
+ * @param {import("./engine/protocol.js").Source} source
  * @param {Meter} meter
  * @param {boolean} cache
  */
@@ -196,7 +196,7 @@ function unreachable(error) {
   return `the manifest could not be loaded (${reason}); check its address and the connection, and try again`;
 }
 
-/** @param {import("./protocol.js").LoadCommand} command */
+/** @param {import("./engine/protocol.js").LoadCommand} command */
 async function load(command) {
   const { source, engine: wanted, cache } = command;
   let device;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { zip } from "../../www/zip.js";
+import { zip } from "../../www/ui/zip.js";
 import { checkAllScales, draw, drop, open, reach, setUp } from "./visit.js";
 
 const MODEL = "target/tiny-model";

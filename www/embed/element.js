@@ -1,8 +1,8 @@
 // <infinity-image>: an image that is drawn where it stands.
 
 import { DEFAULT_MODEL, Engine, EngineError } from "./engine.js";
-import { duration, megabytes, sentence } from "../format.js";
-import { randomSeed } from "../random-seed.js";
+import { duration, megabytes, sentence } from "../ui/format.js";
+import { randomSeed } from "../engine/random-seed.js";
 import { Lease } from "./shared-engine.js";
 import { View } from "./view.js";
 

@@ -2,33 +2,33 @@
 //
 // Stands on the same client as the page (engine-client.js).
 
-import { survey } from "../device.js";
-import { EngineClient } from "../engine-client.js";
-import { EngineError } from "../engine-error.js";
-import { fitted } from "../fitted.js";
-import { randomSeed } from "../random-seed.js";
-import { clearStorage, storedBytes } from "../storage.js";
+import { survey } from "../engine/device.js";
+import { EngineClient } from "../engine/client.js";
+import { EngineError } from "../engine/error.js";
+import { fitted } from "../image/fit-to-aspect.js";
+import { randomSeed } from "../engine/random-seed.js";
+import { clearStorage, storedBytes } from "../engine/storage.js";
 
 export { EngineError };
 
-/** @typedef {import("../engine-error.js").ErrorCode} ErrorCode */
-/** @typedef {import("../protocol.js").Aspect} Aspect */
-/** @typedef {import("../protocol.js").BitAt} BitAt */
-/** @typedef {import("../protocol.js").Deviation} Deviation */
-/** @typedef {import("../protocol.js").DeviceChosen} DeviceChosen */
-/** @typedef {import("../protocol.js").EngineChoice} EngineChoice */
-/** @typedef {import("../protocol.js").Flips} Flips */
-/** @typedef {import("../protocol.js").Inspected} Inspected */
-/** @typedef {import("../protocol.js").Keep} Keep */
-/** @typedef {import("../protocol.js").Model} Model */
-/** @typedef {import("../protocol.js").ModelInfo} ModelInfo */
-/** @typedef {import("../protocol.js").Options} Options */
-/** @typedef {import("../protocol.js").Progress} Progress */
-/** @typedef {import("../protocol.js").Source} Source */
-/** @typedef {import("../protocol.js").Step} Step */
-/** @typedef {import("../protocol.js").Treatment} Treatment */
-/** @typedef {import("../protocol.js").Started} Started */
-/** @typedef {import("../protocol.js").Words} Words */
+/** @typedef {import("../engine/error.js").ErrorCode} ErrorCode */
+/** @typedef {import("../engine/protocol.js").Aspect} Aspect */
+/** @typedef {import("../engine/protocol.js").BitAt} BitAt */
+/** @typedef {import("../engine/protocol.js").Deviation} Deviation */
+/** @typedef {import("../engine/protocol.js").DeviceChosen} DeviceChosen */
+/** @typedef {import("../engine/protocol.js").EngineChoice} EngineChoice */
+/** @typedef {import("../engine/protocol.js").Flips} Flips */
+/** @typedef {import("../engine/protocol.js").Inspected} Inspected */
+/** @typedef {import("../engine/protocol.js").Keep} Keep */
+/** @typedef {import("../engine/protocol.js").Model} Model */
+/** @typedef {import("../engine/protocol.js").ModelInfo} ModelInfo */
+/** @typedef {import("../engine/protocol.js").Options} Options */
+/** @typedef {import("../engine/protocol.js").Progress} Progress */
+/** @typedef {import("../engine/protocol.js").Source} Source */
+/** @typedef {import("../engine/protocol.js").Step} Step */
+/** @typedef {import("../engine/protocol.js").Treatment} Treatment */
+/** @typedef {import("../engine/protocol.js").Started} Started */
+/** @typedef {import("../engine/protocol.js").Words} Words */
 
 /**
  * The image after one scale.
@@ -357,8 +357,8 @@ export class Engine {
   /**
    * What one request answers with, as it comes.
    * @template T
-   * @param {(listen: (event: import("../protocol.js").EngineEvent) => void) => Promise<{ type: string }>} request
-   * @param {(event: import("../protocol.js").EngineEvent) => T | undefined} take what an event gives, if anything
+   * @param {(listen: (event: import("../engine/protocol.js").EngineEvent) => void) => Promise<{ type: string }>} request
+   * @param {(event: import("../engine/protocol.js").EngineEvent) => T | undefined} take what an event gives, if anything
    * @param {AbortSignal} [signal]
    * @returns {AsyncGenerator<T, void, undefined>}
    */
@@ -428,7 +428,7 @@ export class Engine {
 }
 
 /**
- * @param {import("../protocol.js").EngineEvent} event
+ * @param {import("../engine/protocol.js").EngineEvent} event
  * @returns {Scale | undefined} none of other events
  */
 function shown(event) {
@@ -437,7 +437,7 @@ function shown(event) {
   return { k, of, height, width, ms, bits, image: pixels(image), final: k === of, ...(deviation && { deviation }) };
 }
 
-/** @param {import("../protocol.js").Pixels} image */
+/** @param {import("../engine/protocol.js").Pixels} image */
 function pixels({ rgba, width, height }) {
   return new ImageData(new Uint8ClampedArray(rgba.buffer), width, height);
 }

@@ -1,6 +1,6 @@
 // One engine for all elements that want the same model: counted, and given one thing at a time to do.
 
-import { isCrash } from "../engine-error.js";
+import { isCrash } from "../engine/error.js";
 import { Engine, EngineError } from "./engine.js";
 
 /** @typedef {import("./engine.js").Progress} Progress */

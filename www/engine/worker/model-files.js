@@ -1,0 +1,274 @@
+// The files of one model for the engine: several come at once and ahead of it, from the network or the browser's storage.
+//
+// src/web/files.rs asks for them in its own order and checks every one again.
+
+import { download } from "./download.js";
+import { Meter } from "./progress.js";
+import { keptLength, openFile, room } from "../storage.js";
+
+
+/** @typedef {{ file: string, bytes: number, sha256: string }} Entry */
+
+/** So many files are under way, or wait for the engine, at a time. */
+const AHEAD = 4;
+/** What the manifest may ask for at most, as the engine has it. */
+const MAX_BYTES = 2 ** 30;
+const MANIFESTS = "manifests";
+/** More is not fetched unasked. */
+const UNASKED = 64e6;
+
+/** A model on the network: each file where the model says it is, or beside the manifest. */
+export class RemoteFiles {
+  #model;
+  #meter;
+  #cache;
+  #part;
+  /** @type {Map<string, Entry>} */
+  #entries = new Map();
+  /** Entries that nobody has begun to fetch. @type {Entry[]} */
+  #waiting = [];
+  /** @type {Map<string, Promise<Uint8Array>>} */
+  #coming = new Map();
+
+  /**
+   * @param {import("../protocol.js").Model} model
+   * @param {Meter} meter
+   * @param {boolean} cache whether the browser keeps what comes
+   * @param {"model" | "twin"} [part] what the engine will ask for; of a twin it needs less
+   */
+  constructor(model, meter, cache, part = "model") {
+    this.#model = model;
+    this.#meter = meter;
+    this.#cache = cache;
+    this.#part = part;
+    this.manifest = new URL(model.manifest).pathname.split("/").at(-1) ?? "";
+  }
+
+  /** What the manifest says of the model. */
+  async inspect() {
+    return describe(await manifestBytes(this.#model.manifest, this.#cache));
+  }
+
+  /** Fetches the manifest and begins with the files that drawing needs. */
+  async begin() {
+    const bytes = await manifestBytes(this.#model.manifest, this.#cache);
+    this.#coming.set(this.manifest, Promise.resolve(bytes));
+    const { all, needed } = entries(bytes, this.#part);
+    this.#entries = new Map(all.map((entry) => [entry.file, entry]));
+    this.#waiting = needed;
+    this.#meter.need(needed.reduce((sum, entry) => sum + entry.bytes, 0));
+    this.#fill();
+  }
+
+  /**
+   * @param {string} path
+   * @returns {Promise<Uint8Array>}
+   */
+  async read(path) {
+    const entry = this.#entries.get(path);
+    if (!this.#coming.has(path)) {
+      if (!entry) throw new Error("the manifest does not list it");
+      if (!this.#waiting.includes(entry)) this.#meter.need(entry.bytes);
+      this.#start(entry);
+    }
+    try {
+      return await /** @type {Promise<Uint8Array>} */ (this.#coming.get(path));
+    } finally {
+      this.#coming.delete(path);
+      this.#fill();
+    }
+  }
+
+  #fill() {
+    while (this.#coming.size < AHEAD && this.#waiting[0]) this.#start(this.#waiting[0]);
+  }
+
+  /** @param {Entry} entry */
+  #start(entry) {
+    this.#waiting = this.#waiting.filter((other) => other !== entry);
+    const { manifest, files } = this.#model;
+    const url = files[entry.file] ?? new URL(entry.file, manifest).href;
+    const coming = fetchEntry(url, entry, this.#meter, this.#cache);
+    coming.catch(() => {}); // whoever reads it gets the error
+    this.#coming.set(entry.file, coming);
+  }
+}
+
+/** A model that the visitor has on disk: manifest and shards as chosen or dropped files. */
+export class LocalFiles {
+  #files;
+  #meter;
+
+  /**
+   * @param {File[]} files
+   * @param {Meter} meter
+   */
+  constructor(files, meter) {
+    this.#files = new Map(files.map((file) => [file.name, file]));
+    this.#meter = meter;
+    this.manifest = files.find((file) => file.name.endsWith(".json") && file.name !== "tokenizer.json")?.name ?? "manifest.json";
+  }
+
+  async inspect() {
+    return describe(await this.read(this.manifest));
+  }
+
+  async begin() {
+    const { needed } = entries(await this.read(this.manifest));
+    this.#meter.need(needed.reduce((sum, entry) => sum + entry.bytes, 0));
+  }
+
+  /**
+   * @param {string} path
+   * @returns {Promise<Uint8Array>}
+   */
+  async read(path) {
+    const file = this.#files.get(path);
+    if (!file) throw new Error("it is not among the chosen files");
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    if (path !== this.manifest) this.#meter.recall(bytes.byteLength);
+    return bytes;
+  }
+}
+
+/**
+ * Keeps what a visit has not asked for of a model, its twin included, so that the next one can do without a connection: nothing
+ * where that is much, or the browser has no room for it.
+ * @param {import("../protocol.js").Model} model
+ */
+export async function keepRest({ manifest, files }) {
+  const bytes = await manifestBytes(manifest, true);
+  const { twin } = JSON.parse(new TextDecoder().decode(bytes));
+  /** @type {[string, Entry][]} */
+  const wanted = entries(bytes).all.map((entry) => [files[entry.file] ?? new URL(entry.file, manifest).href, entry]);
+  if (typeof twin === "string") {
+    const beside = new URL(twin, manifest).href;
+    const { needed } = entries(await manifestBytes(beside, true), "twin");
+    for (const entry of needed) wanted.push([new URL(entry.file, beside).href, entry]);
+  }
+  const lengths = await Promise.all(wanted.map(([, { sha256 }]) => keptLength(sha256)));
+  // Drawing has kept some if anything can be kept.
+  if (!lengths.some(Boolean)) return;
+  const missing = wanted.filter(([, { bytes }], i) => lengths[i] !== bytes);
+  const size = missing.reduce((sum, [, { bytes }]) => sum + bytes, 0);
+  if (size > Math.min(UNASKED, await room())) return;
+  const silent = new Meter(() => {});
+  for (const [url, entry] of missing) await fetchEntry(url, entry, silent, true);
+}
+
+/**
+ * From the network, or the copy of the last visit when there is none.
+ * @param {string} address
+ * @param {boolean} cache
+ */
+async function manifestBytes(address, cache) {
+  // Not every browser and window has it.
+  const copies = cache ? await self.caches?.open(MANIFESTS).catch(() => undefined) : undefined;
+  const response = await fetch(address, { cache: "no-cache" }).catch(() => undefined);
+  if (!response) {
+    const copy = await copies?.match(address);
+    if (copy) return new Uint8Array(await copy.arrayBuffer());
+    throw new Error("the connection failed");
+  }
+  if (!response.ok) throw new Error(`the server answers ${response.status}`);
+  const bytes = await response.arrayBuffer().catch(() => {
+    throw new Error("the connection broke");
+  });
+  await copies?.put(address, new Response(bytes)).catch(() => {});
+  return new Uint8Array(bytes);
+}
+
+/**
+ * What the manifest lists; nothing if it is none, which the engine says better. The image encoder comes when asked for, and
+ * a twin draws with its model's tokenizers.
+ * @param {Uint8Array} bytes
+ * @param {"model" | "twin"} [part]
+ * @returns {{ all: Entry[], needed: Entry[] }}
+ */
+function entries(bytes, part = "model") {
+  const idle = part === "twin" ? "vae." : "vae.encoder.";
+  /** @param {Entry} entry */
+  const sound = ({ file, bytes, sha256 }) =>
+    /^\w[\w.-]*$/.test(file) && Number.isInteger(bytes) && bytes >= 0 && bytes <= MAX_BYTES && /^[0-9a-f]{64}$/.test(sha256);
+  /** @param {{ tensors?: Record<string, unknown> }} shard */
+  const draws = ({ tensors = {} }) => Object.keys(tensors).some((name) => !name.startsWith(idle));
+  try {
+    const { tokenizer, shards = [] } = JSON.parse(new TextDecoder().decode(bytes));
+    const all = [...(tokenizer ? [tokenizer] : []), ...shards].filter(sound);
+    return { all, needed: all.filter((entry) => (entry === tokenizer ? part === "model" : draws(entry))) };
+  } catch {
+    return { all: [], needed: [] };
+  }
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @throws {Error} if they are no manifest
+ */
+function describe(bytes) {
+  try {
+    const { name, licence, tokenizer, shards } = JSON.parse(new TextDecoder().decode(bytes));
+    let [size, parameters] = [Number(tokenizer?.bytes ?? 0), 0];
+    for (const shard of shards) {
+      size += shard.bytes;
+      for (const { shape } of Object.values(shard.tensors)) parameters += shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
+    }
+    return { name: String(name), licence: String(licence), bytes: size, parameters };
+  } catch {
+    throw new Error("it is not a model's manifest");
+  }
+}
+
+/**
+ * @param {string} url
+ * @param {Entry} entry
+ * @param {Meter} meter
+ * @param {boolean} cache
+ */
+async function fetchEntry(url, { bytes, sha256 }, meter, cache) {
+  const buffer = new Uint8Array(bytes);
+  let stored = cache ? await openFile(sha256) : undefined;
+  if (cache && !stored) meter.warn("This browser keeps nothing of the model here, so every visit downloads it again; a private window may be why.");
+  try {
+    for (let retried = false; ; retried = true) {
+      let have = stored && !retried ? Math.min(stored.size, stored.read(buffer), bytes) : 0;
+      meter.recall(have);
+      await download(url, buffer, have, {
+        bytes(chunk, at) {
+          have = at + chunk.byteLength;
+          meter.arrive(chunk.byteLength);
+          try {
+            stored?.write(chunk, at);
+          } catch {
+            meter.warn("The browser's storage is full, so part of this model will be downloaded again next time.");
+            stored?.clear();
+            stored?.close();
+            stored = undefined;
+          }
+        },
+        restart() {
+          meter.arrive(-have);
+          have = 0;
+        },
+        broken: (reason) => meter.remark(`${reason[0]?.toUpperCase()}${reason.slice(1)}; trying again from where it was.`),
+      });
+      if (await hasHash(buffer, sha256)) return buffer;
+      stored?.clear();
+      if (retried) throw new Error("its SHA-256 is not the one in the manifest");
+      meter.recall(-bytes);
+    }
+  } finally {
+    stored?.close();
+  }
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {string} expected
+ */
+async function hasHash(bytes, expected) {
+  // Pages of plain http have no such function; the engine checks the hash in any case.
+  if (!self.crypto.subtle) return true;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") === expected;
+}
