@@ -60,7 +60,7 @@ test("kept scales stay under a new prompt, until they are released", async () =>
   const first = await frames(page);
   await page.locator("#strip button").nth(1).click();
   await page.getByRole("button", { name: "Keep to here" }).click();
-  assert.equal(await page.locator("#keeping-text").textContent(), "Keeps scales 1–2");
+  assert.equal(await page.locator("#edit-summary-text").textContent(), "Keeps scales 1–2");
   assert.equal(await page.locator("#keep-value").textContent(), "2 of 5");
   await draw(page, "a green pear");
   const second = await frames(page);
@@ -100,12 +100,12 @@ test("a painted mask redraws its cells alone, by pointer and by keyboard", async
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.95, box.y + box.height * 0.8, { steps: 5 });
   await page.mouse.up();
-  assert.match((await page.locator("#keeping-text").textContent()) ?? "", /^Keeps scales 1–3 and redraws the 2 painted cells$/);
+  assert.match((await page.locator("#edit-summary-text").textContent()) ?? "", /^Keeps scales 1–3 and redraws the 2 painted cells$/);
   await mask.focus();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Space");
   assert.match((await page.locator("#mask-said").textContent()) ?? "", /^Row 6, column 5: drawn anew\.$/);
-  assert.match((await page.locator("#keeping-text").textContent()) ?? "", /3 painted cells/);
+  assert.match((await page.locator("#edit-summary-text").textContent()) ?? "", /3 painted cells/);
   await shoot(page, "mask");
   await page.getByRole("radio", { name: "Bits" }).check();
   const before = await tokens(page);
@@ -221,9 +221,9 @@ test("four images are drawn one after the other, and each can be brought up", as
   await page.getByRole("radio", { name: "Four images" }).check();
   await draw(page, "a red apple");
   assert.match((await page.locator("#status").textContent()) ?? "", /seeds 5 to 8; choose one$/);
-  const cells = page.locator("#sheet button");
+  const cells = page.locator("#batch button");
   assert.equal(await cells.count(), 4);
-  const third = (await pixels(page, "#sheet button:nth-child(3) canvas")).colours;
+  const third = (await pixels(page, "#batch button:nth-child(3) canvas")).colours;
   await shoot(page, "four");
   await cells.nth(2).click();
   assert.deepEqual((await pixels(page, "#canvas")).colours, third);

@@ -33,7 +33,7 @@ test("a model is dropped as a folder and as an archive, on the page and on the d
   });
   await reach(page, "failed");
   stage.site.requests.length = 0;
-  await drop(page, ".stage", [MODEL]);
+  await drop(page, ".viewer", [MODEL]);
   await load(page);
   assert.deepEqual(stage.site.requests.filter(({ path }) => path.startsWith("/models/")), []);
   await page.getByRole("button", { name: "Copy link" }).click();

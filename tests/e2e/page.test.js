@@ -16,7 +16,7 @@ async function visit(query = "") {
   return visitor;
 }
 
-test("without a graphics card the CPU engine draws every scale and says why it was chosen", async () => {
+test("without a GPU the CPU engine draws every scale and says why it was chosen", async () => {
   const { page, errors } = await visit();
   assert.match((await page.locator("#engine").textContent()) ?? "", /^CPU engine: .*software adapter/);
   await draw(page, "a red apple");
@@ -335,7 +335,7 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
           for (const entry of list.getEntries()) {
             const { value, sources } = /** @type {any} */ (entry);
             const nodes = /** @type {Element[]} */ (sources.map((/** @type {any} */ { node }) => node).filter((/** @type {unknown} */ node) => node instanceof Element));
-            if (nodes.every((node) => node.matches(".veil *, .ms"))) continue;
+            if (nodes.every((node) => node.matches(".cover *, .ms"))) continue;
             if (entry.startTime < idle) seen.loading += value;
             else seen.drawing.push(`${value.toFixed(4)}: ${nodes.map((node) => node.id || node.className)}`);
           }
@@ -384,7 +384,7 @@ test("drawing, reading, comparing and looking around ask no other host than the 
     await page.keyboard.press("Escape");
   }
   await page.getByRole("button", { name: "Self-correction" }).click();
-  await page.getByLabel("Its teacher-forcing twin").check();
+  await page.getByLabel("Its teacher-forced baseline").check();
   await page.getByRole("button", { name: "Flip", exact: true }).click();
   await page.locator("#lab-status").filter({ hasText: / with the old residuals/ }).waitFor({ timeout: 60_000 });
   assert.ok(asked > 40, `${asked} requests were seen`);

@@ -525,7 +525,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   });
 }
 
-/** For the worker: counts the buffers of the graphics device that are still there. */
+/** For the worker: counts the buffers of the GPU device that are still there. */
 const LIVING = `
   self.living = { buffers: 0, bytes: 0 };
   const gone = new FinalizationRegistry((size) => {

@@ -176,7 +176,7 @@ export async function accessible(page, state) {
   assert.ok(overflow <= 0, `${state}: ${overflow} px too wide`);
 }
 
-/** For the worker: counts the buffers of the graphics device. */
+/** For the worker: counts the buffers of the GPU device. */
 export const COUNTED = `
   self.buffers = { made: 0, bytes: 0 };
   const create = self.GPUDevice?.prototype.createBuffer;

@@ -1,11 +1,11 @@
 // The dialog about models and engines: what is loaded, what this browser keeps of it, and how to load another.
 
-import { survey } from "../engine/device.js";
+import { EngineClient } from "../engine/client.js";
+import { TRAINING, WEIGHTS, clearStorage, persist, room, storedBytes } from "../engine/storage.js";
 import { element } from "../ui/dom.js";
 import { dropped, unpacked } from "../ui/dropped-files.js";
-import { EngineClient } from "../engine/client.js";
 import { count, megabytes, sentence } from "../ui/format.js";
-import { TRAINING, WEIGHTS, clearStorage, persist, room, storedBytes } from "../engine/storage.js";
+import { EngineChoice } from "./engine-choice.js";
 
 /** @typedef {import("../engine/protocol.js").Source} Source */
 
@@ -28,16 +28,18 @@ export class ModelsDialog {
   /** @type {Source | undefined} */
   #source;
   #delete = element("stored-delete", HTMLButtonElement);
-  #load;
+  #engine;
   #works;
 
   /**
-   * @param {string} builtIn address of the page's own manifest
-   * @param {(source: Source) => void} load
-   * @param {Works} works
+   * @param {object} page
+   * @param {string} page.builtIn address of the page's own manifest
+   * @param {(source: Source) => void} page.load
+   * @param {(choice: import("../engine/protocol.js").EngineChoice) => void} page.choose called when another engine is chosen
+   * @param {Works} page.works
    */
-  constructor(builtIn, load, works) {
-    this.#load = load;
+  constructor({ builtIn, load, choose, works }) {
+    this.#engine = new EngineChoice(choose);
     this.#works = works;
     element("models-open", HTMLButtonElement).addEventListener("click", () => this.open());
     element("models-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
@@ -66,7 +68,7 @@ export class ModelsDialog {
       if (!this.#source) return;
       persist();
       this.#dialog.close();
-      this.#load(this.#source);
+      load(this.#source);
     });
     this.#delete.addEventListener("click", async () => {
       // A model can be downloaded again. For the rest, the second press within a few seconds means it.
@@ -83,13 +85,18 @@ export class ModelsDialog {
     });
   }
 
+  /** The engine that the visitor chose. */
+  get choice() {
+    return this.#engine.choice;
+  }
+
   /** @param {File[]} [files] a model from the visitor's device to look at */
   async open(files) {
     this.#show(undefined);
     // Another one that is open would lie below it.
     for (const other of document.querySelectorAll("dialog[open]")) if (other instanceof HTMLDialogElement) other.close();
     this.#dialog.showModal();
-    await Promise.all([this.#stored(), this.#engines(), files && this.#look(files)]);
+    await Promise.all([this.#stored(), this.#engine.check(), files && this.#look(files)]);
   }
 
   /** @param {import("../engine/protocol.js").ModelInfo} model */
@@ -166,14 +173,6 @@ export class ModelsDialog {
     if (sure) this.#delete.dataset.sure = "asked";
     else delete this.#delete.dataset.sure;
     this.#delete.textContent = sure ? "Press again to delete all" : "Delete";
-  }
-
-  async #engines() {
-    const { usable, shortfalls } = await survey();
-    const lines = shortfalls.length || !usable ? shortfalls : ["WebGPU has all that the engine needs."];
-    element("engine-checks", HTMLElement).replaceChildren(
-      ...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })),
-    );
   }
 }
 

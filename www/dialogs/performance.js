@@ -13,7 +13,7 @@ import { count, duration, megabytes } from "../ui/format.js";
  * @property {number} wasmHeapBytes the most that the engine's heap has been
  * @property {number} loadHeapBytes the most that it was when the model was loaded
  * @property {number | null} loadHeapBound what that should not exceed on WebGPU; on the CPU the weights themselves lie there
- * @property {number} deviceBytes what the engine holds on the graphics device
+ * @property {number} deviceBytes what the engine holds on the GPU
  * @property {Run | null} firstImage since the model was loaded, which compiles kernels
  * @property {Run | null} lastImage
  * @property {string} browser
@@ -28,6 +28,7 @@ import { count, duration, megabytes } from "../ui/format.js";
  * @property {{ height: number, width: number, ms: number }[]} scales
  */
 
+const ENGINES = { webgpu: "WebGPU", cpu: "CPU" };
 /** What the heap may take up while a model is loaded onto WebGPU, besides one shard. */
 const HEAP_ROOM = 64e6;
 
@@ -54,6 +55,12 @@ export class PerformanceDialog {
     });
   }
 
+  /** @param {import("../engine/protocol.js").EngineEvent} event of loading */
+  loading(event) {
+    if (event.type === "device") Object.assign(this.figures, { engine: ENGINES[event.engine], reason: event.reason });
+    if (event.type === "progress") this.figures.loadedBytes = event.loaded;
+  }
+
   /**
    * A model is there.
    * @param {import("../engine/protocol.js").ModelInfo} model
@@ -76,8 +83,8 @@ export class PerformanceDialog {
   }
 
   /**
-   * A drawing came to its end.
-   * @param {import("../image/drawing.js").Drawing} drawing
+   * An image is finished.
+   * @param {import("../image/result.js").ImageResult} result
    * @param {number} ms
    */
   ran({ scales }, ms) {
@@ -105,7 +112,7 @@ export class PerformanceDialog {
       ["Loading", figures.loadMs ? `${duration(figures.loadMs)} for ${megabytes(figures.loadedBytes)} MB` : ""],
       ["Peak heap while loading", loadHeapBytes ? loading : ""],
       ["Peak heap until now", figures.wasmHeapBytes ? `${megabytes(figures.wasmHeapBytes)} MB` : ""],
-      ["Graphics memory", figures.loadMs ? (deviceBytes ? `${megabytes(deviceBytes)} MB` : "none on the CPU engine") : ""],
+      ["GPU memory", figures.loadMs ? (deviceBytes ? `${megabytes(deviceBytes)} MB` : "none on the CPU engine") : ""],
       ["First image, cold", firstImage ? `${duration(firstImage.totalMs)}, its first scale ${duration(firstImage.firstScaleMs)}` : ""],
       ["Last image, warm", run && run !== firstImage ? `${duration(run.totalMs)}, its first scale ${duration(run.firstScaleMs)}` : ""],
       ["Tokens", run ? `${count(run.tokens)}, ${run.tokensPerSecond.toFixed(1)} a second` : ""],

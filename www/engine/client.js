@@ -34,7 +34,7 @@ export class EngineClient {
 
   /** The most that the engine's wasm heap has been, in bytes: it never shrinks. */
   memory = 0;
-  /** Bytes that the engine holds on a graphics device. */
+  /** Bytes that the engine holds on the GPU. */
   deviceMemory = 0;
 
   /**
@@ -43,7 +43,7 @@ export class EngineClient {
    * @param {import("./protocol.js").EngineChoice} engine
    * @param {Listener} listen gets `device` and `progress` events
    * @param {boolean} [cache] whether the browser keeps the model's files for the next time
-   * @param {import("./protocol.js").Weights} [weights] how a graphics card keeps the weights of layers
+   * @param {import("./protocol.js").Weights} [weights] the format in which a GPU keeps the weights of layers
    * @returns {Promise<import("./protocol.js").ModelInfo>}
    */
   async load(source, engine, listen, cache = true, weights = "f32") {
@@ -61,19 +61,19 @@ export class EngineClient {
   }
 
   /**
-   * Fetches what drawing did not need of a model and keeps it for later visits, its twin included.
+   * Fetches what generating did not need of a model and keeps it for later visits, its baseline included.
    * @param {import("./protocol.js").Source} source
-   * @returns {Promise<import("./protocol.js").Kept>}
+   * @returns {Promise<import("./protocol.js").Prefetched>}
    */
-  async keepRest(source) {
-    return this.#run({ type: "keepRest", source: resolve(source) }, () => {});
+  async prefetch(source) {
+    return this.#run({ type: "prefetch", source: resolve(source) }, () => {});
   }
 
   /**
-   * Draws one image. Resolves when it is finished or cancelled.
+   * Generates one image. Resolves when it is finished or cancelled.
    * @param {import("./protocol.js").Options} options
    * @param {Listener} listen gets `started` and one `scale` event per scale
-   * @param {import("./protocol.js").Drawer} [by]
+   * @param {import("./protocol.js").Network} [by]
    * @returns {Promise<import("./protocol.js").Finished | import("./protocol.js").Cancelled>}
    */
   generate(options, listen, by = "model") {
@@ -81,18 +81,18 @@ export class EngineClient {
   }
 
   /**
-   * Loads the model's teacher-forcing twin beside it.
+   * Loads the model's teacher-forced baseline beside it.
    * @param {string} path that the model says
    * @param {Listener} listen gets `progress` events
    * @returns {Promise<import("./protocol.js").Loaded>}
    */
-  loadTwin(path, listen) {
-    return this.#run({ type: "loadTwin", path }, listen);
+  loadBaseline(path, listen) {
+    return this.#run({ type: "loadBaseline", path }, listen);
   }
 
-  /** Gives the twin's memory back, for the engine to use again. */
-  freeTwin() {
-    this.#send({ type: "freeTwin" });
+  /** Gives the baseline's memory back, for the engine to use again. */
+  freeBaseline() {
+    this.#send({ type: "freeBaseline" });
   }
 
   /**
@@ -207,7 +207,7 @@ export class EngineClient {
         break;
       case "loaded":
       case "inspected":
-      case "kept":
+      case "prefetched":
       case "finished":
       case "decoded":
       case "encoded":

@@ -1,4 +1,4 @@
-// Chooses the engine: WebGPU where there is a graphics card behind it, the CPU otherwise, and says why.
+// Chooses the engine: WebGPU where there is a GPU behind it, the CPU otherwise, and says why.
 
 /** @typedef {{ engine: "webgpu" | "cpu", reason: string }} Choice */
 
@@ -30,7 +30,7 @@ export async function chooseDevice(wanted) {
   return usable && !software ? { engine: "webgpu", reason } : { engine: "cpu", reason };
 }
 
-/** Looks at the graphics card before anything is downloaded. @returns {Promise<Survey>} */
+/** Looks at the GPU before anything is downloaded. @returns {Promise<Survey>} */
 export async function survey() {
   /**
    * @param {string} reason
@@ -47,7 +47,7 @@ export async function survey() {
   }
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
   if (!adapter) {
-    return no("WebGPU found no graphics card", "WebGPU finds no graphics card; its driver may be blocked or turned off.");
+    return no("WebGPU found no GPU", "WebGPU finds no GPU; its driver may be blocked or turned off.");
   }
   // The GPU runtime asks for timers when it starts and stops the thread if they are missing.
   if (!adapter.features.has("timestamp-query")) {
@@ -61,9 +61,9 @@ export async function survey() {
   const shortfalls = [];
   if (software) shortfalls.push("WebGPU has only a software adapter here, which is slower than the CPU engine.");
   if (adapter.limits.maxStorageBufferBindingSize <= SMALL_BINDING) {
-    shortfalls.push("This graphics card binds at most 128 MB at a time; models of hundreds of megabytes may not fit.");
+    shortfalls.push("This GPU binds at most 128 MB at a time; models of hundreds of megabytes may not fit.");
   }
-  const reason = software ? "WebGPU has only a software adapter here" : info.description || info.architecture || "graphics card";
+  const reason = software ? "WebGPU has only a software adapter here" : info.description || info.architecture || "GPU";
   return { usable: true, software, reason, shortfalls };
 }
 

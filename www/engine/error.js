@@ -18,7 +18,7 @@
  * | `unsupported` | this browser cannot run the engine at all |
  * | `no-webgpu` | WebGPU was asked for by name and cannot run |
  * | `device` | WebGPU, or the CPU engine, could not start |
- * | `device-lost` | the graphics device failed while at work; load again |
+ * | `device-lost` | the GPU device was lost while at work; load again |
  * | `training` | nothing can be learned with these settings or pictures, or no training is set up |
  * | `checkpoint` | the kept training is gone or belongs to other settings |
  * | `storage` | the browser did not keep the training |
@@ -34,7 +34,7 @@
 
 /** What ends the engine by itself: only another one helps. @type {ErrorCode[]} */
 const CRASHES = ["crashed", "out-of-memory", "device-lost"];
-/** How browsers say that memory ran out: of the wasm's heap, of the page, of the graphics card. */
+/** How browsers say that memory ran out: of the wasm's heap, of the page, of the GPU. */
 const MEMORY =
   /out of (?:device )?memory|can't allocate buffer|out of bounds memory access|memory access out of bounds|RangeError.*(?:alloc|memory|array buffer)/i;
 

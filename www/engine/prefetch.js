@@ -1,23 +1,23 @@
-// What a visit without a connection needs besides what drawing needed: fetched once there is nothing else to do.
+// Fetches what a visit without a connection needs and this one did not, once there is nothing else to do.
 
 import { EngineClient } from "./client.js";
 
 /** Beside the page; the service worker keeps it as it passes. */
-export const DRAWINGS = new URL("sprites.bin", document.baseURI).href;
+export const SPRITES = new URL("sprites.bin", document.baseURI).href;
 
 /** @type {Set<string>} */
 const begun = new Set();
 
 /**
- * Fetches the rest of a model and the drawings to train on, once for each model, unless the visitor saves data.
+ * Fetches the rest of a model and the sprites to train on, once for each model, unless the visitor saves data.
  * @param {string} source address of the model's manifest
  */
-export function prepare(source) {
+export function prefetch(source) {
   if (begun.has(source) || !navigator.onLine || frugal()) return;
   begun.add(source);
   idle(async () => {
-    await keepModel(source);
-    await keepDrawings();
+    await prefetchModel(source);
+    await prefetchSprites();
   });
 }
 
@@ -35,19 +35,19 @@ function idle(act) {
   else setTimeout(begin, 3000);
 }
 
-/** In a thread of its own, so that the engine is not kept from drawing. @param {string} source */
-async function keepModel(source) {
+/** In a thread of its own, so that the engine can go on generating. @param {string} source */
+async function prefetchModel(source) {
   const client = new EngineClient();
   try {
-    await client.keepRest(source);
+    await client.prefetch(source);
   } finally {
     client.dispose();
   }
 }
 
-async function keepDrawings() {
+async function prefetchSprites() {
   const workers = navigator.serviceWorker;
-  if (!workers || (await self.caches?.match(DRAWINGS))) return;
+  if (!workers || (await self.caches?.match(SPRITES))) return;
   if (!workers.controller) await new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true }));
-  await (await fetch(DRAWINGS)).arrayBuffer();
+  await (await fetch(SPRITES)).arrayBuffer();
 }

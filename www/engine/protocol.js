@@ -65,7 +65,7 @@ export const PROTOCOL = 5;
  * @property {string[]} examples
  * @property {string[]} words the model knows; empty when it was trained on free text
  * @property {{ cfg: number | number[], tau: number | number[], topP: number }} defaults
- * @property {string | null} twin where its teacher-forcing twin is, from its manifest
+ * @property {string | null} twin where its teacher-forced baseline is, from its manifest
  */
 
 /** @typedef {{ width: number, height: number, rgba: Uint8Array<ArrayBuffer> }} Pixels */
@@ -129,16 +129,16 @@ export const PROTOCOL = 5;
  */
 /** @typedef {{ type: "loaded", model: ModelInfo }} Loaded */
 /** @typedef {{ type: "inspected", name: string, licence: string, bytes: number, parameters: number }} Inspected */
-/** What the browser can keep of the model is kept. @typedef {{ type: "kept" }} Kept */
+/** What the browser can keep of the model is kept. @typedef {{ type: "prefetched" }} Prefetched */
 /**
- * Size of the wasm heap, which never shrinks, and of what the engine holds on a graphics device; null on the CPU, and while that
+ * Size of the wasm heap, which never shrinks, and of what the engine holds on a GPU; null on the CPU, and while that
  * is not asked.
  * @typedef {{ type: "memory", bytes: number, device: number | null }} Memory
  */
 /** @typedef {{ type: "crashed", message: string }} Crashed */
 
 /**
- * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Kept | Memory | Started | Scale | Path | Finished | Decoded | Encoded
+ * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Prefetched | Memory | Started | Scale | Path | Finished | Decoded | Encoded
  *   | Compared | Cancelled | Studying | Step | Sampled | Unkept | Saved | Paused | Packed | Forgotten | Failure | Crashed} EngineEvent
  */
 
@@ -155,16 +155,16 @@ export const PROTOCOL = 5;
  */
 
 /**
- * How a graphics card keeps the weights of layers: whole, halved, or in blocks of 8 or 4 bits. The CPU engine keeps them whole.
+ * The format in which a GPU keeps the weights of layers: f32, f16, or quantized in blocks to 8 or 4 bits. The CPU engine keeps f32.
  * @typedef {"f32" | "f16" | "q8" | "q4"} Weights
  */
 /** @typedef {{ type: "load", source: Source, engine: EngineChoice, cache: boolean, weights: Weights }} LoadCommand */
 /** @typedef {{ type: "inspect", source: Source }} InspectCommand */
-/** Fetches what drawing did not need, for visits without a connection. @typedef {{ type: "keepRest", source: Source }} KeepRestCommand */
-/** @typedef {{ type: "loadTwin", path: string }} LoadTwinCommand */
-/** @typedef {{ type: "freeTwin" }} FreeTwinCommand */
-/** @typedef {"model" | "twin"} Drawer */
-/** @typedef {{ type: "generate", options: Options, by: Drawer }} GenerateCommand */
+/** Fetches what generating did not need, for visits without a connection. @typedef {{ type: "prefetch", source: Source }} PrefetchCommand */
+/** @typedef {{ type: "loadBaseline", path: string }} LoadBaselineCommand */
+/** @typedef {{ type: "freeBaseline" }} FreeBaselineCommand */
+/** Which of the loaded networks. @typedef {"model" | "baseline"} Network */
+/** @typedef {{ type: "generate", options: Options, by: Network }} GenerateCommand */
 /** @typedef {{ type: "decode", aspect: string, bits: Words[] }} DecodeCommand */
 /** @typedef {{ type: "encode", aspect: string, rgba: Uint8Array }} EncodeCommand */
 /** @typedef {{ type: "flip", subject: Subject, flips: Flips }} FlipCommand */
@@ -174,6 +174,6 @@ export const PROTOCOL = 5;
 /** @typedef {{ type: "pack", name: string }} PackCommand */
 /** Deletes the kept training. @typedef {{ type: "forget" }} ForgetCommand */
 /**
- * @typedef {LoadCommand | LoadTwinCommand | FreeTwinCommand | InspectCommand | KeepRestCommand | GenerateCommand | DecodeCommand | EncodeCommand
+ * @typedef {LoadCommand | LoadBaselineCommand | FreeBaselineCommand | InspectCommand | PrefetchCommand | GenerateCommand | DecodeCommand | EncodeCommand
  *   | FlipCommand | BeginCommand | TrainCommand | PackCommand | ForgetCommand | CancelCommand} Command
  */

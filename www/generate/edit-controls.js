@@ -1,17 +1,17 @@
-// What the next image takes over from the one on the stage: its first scales, and the tokens outside of a painted mask.
+// The edit controls: which first scales, and which tokens outside of a painted mask, the next image keeps of the shown one.
 
 import { element } from "../ui/dom.js";
-import { Mask } from "./mask-painter.js";
+import { MaskPainter } from "./mask-painter.js";
 
-/** @typedef {import("../image/drawing.js").Drawing} Drawing */
+/** @typedef {import("../image/result.js").ImageResult} ImageResult */
 
-export class Keeping {
-  #mask = new Mask();
+export class EditControls {
+  #mask = new MaskPainter();
   #paint = element("mask-paint", HTMLInputElement);
   #slider = element("keep-scales", HTMLInputElement);
-  #line = element("keeping", HTMLElement);
+  #line = element("edit-summary", HTMLElement);
   #edit = element("edit-tools", HTMLFieldSetElement);
-  /** @type {Drawing | undefined} */
+  /** @type {ImageResult | undefined} */
   #base;
 
   /** So many first scales. */
@@ -30,15 +30,15 @@ export class Keeping {
   }
 
   /**
-   * Offers a finished drawing to keep from. What is kept already stays if the drawing was made with it.
-   * @param {Drawing} drawing
+   * Offers a finished result to keep from. What is kept already stays if the result was made with it.
+   * @param {ImageResult} result
    * @param {boolean} follows whether it was drawn from what is kept
    */
-  offer(drawing, follows) {
-    if (!follows || drawing.aspect.name !== this.#base?.aspect.name) this.release();
-    this.#base = drawing;
+  offer(result, follows) {
+    if (!follows || result.aspect.name !== this.#base?.aspect.name) this.release();
+    this.#base = result;
     this.#edit.disabled = false;
-    const { scales } = drawing.aspect;
+    const { scales } = result.aspect;
     const finest = scales.at(-1);
     if (finest) this.#mask.fit(finest);
     // With the last scale kept as well there would be nothing to draw.
@@ -83,7 +83,7 @@ export class Keeping {
     element("keep-value", HTMLOutputElement).value = this.scales === 0 ? "none" : `${this.scales} of ${of}`;
     const first = { 0: "", 1: "Keeps scale 1" }[this.scales] ?? `Keeps scales 1–${this.scales}`;
     const cells = painted ? `${first ? " and redraws" : "Redraws"} the ${painted} painted cells` : "";
-    element("keeping-text", HTMLElement).textContent = first + cells;
+    element("edit-summary-text", HTMLElement).textContent = first + cells;
     this.#line.hidden = !first && !cells;
     this.onchange();
   }

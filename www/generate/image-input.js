@@ -3,7 +3,7 @@
 import { element } from "../ui/dom.js";
 import { dropped, ofModel } from "../ui/dropped-files.js";
 
-export class VisitorImage {
+export class ImageInput {
   /**
    * @param {(file: Blob) => void} take
    * @param {(files: File[]) => void} model gets what is dropped of a model

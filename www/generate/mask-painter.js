@@ -5,7 +5,7 @@ import { element } from "../ui/dom.js";
 /** Pixels of the longer side of the mask's own canvas, about: lines stay thin at every size of the frame. */
 const SIDE = 1024;
 
-export class Mask {
+export class MaskPainter {
   #canvas = element("mask", HTMLCanvasElement);
   #said = element("mask-said", HTMLElement);
   /** Rows and columns of tokens. @type {[number, number]} */

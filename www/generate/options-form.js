@@ -1,6 +1,6 @@
 // The options of one image: fills the fields from the model, reads them back, shows what is wrong beside them.
 
-import { Chips } from "./prompt-chips.js";
+import { PromptChips } from "./prompt-chips.js";
 import { element, make } from "../ui/dom.js";
 import { ScaleField } from "./scale-field.js";
 import { SeedField } from "./seed-field.js";
@@ -17,7 +17,7 @@ export class OptionsForm {
   #topP = new ScaleField("topP");
   #aspects = element("aspects", HTMLElement);
   #alert = element("alert", HTMLElement);
-  #chips = new Chips();
+  #chips = new PromptChips();
   /** @type {ModelInfo | undefined} */
   #model;
 

@@ -5,7 +5,7 @@ import { parts, surprise, withBackdrop, withColour, withPlace, withStyle } from 
 
 /** @typedef {import("../engine/protocol.js").ModelInfo} ModelInfo */
 
-export class Chips {
+export class PromptChips {
   #prompt = element("prompt", HTMLTextAreaElement);
   /** @type {ModelInfo | undefined} */
   #model;

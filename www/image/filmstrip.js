@@ -1,7 +1,7 @@
 // The scales of one image in a row, each a button.
 
 import { element, make } from "../ui/dom.js";
-import { paint, picture } from "./drawing.js";
+import { paint, picture } from "./result.js";
 import { duration } from "../ui/format.js";
 
 export class Filmstrip {
@@ -71,7 +71,7 @@ export class Filmstrip {
   }
 
   /** @param {number} scales the first of which are kept */
-  keep(scales) {
+  markKept(scales) {
     this.#buttons.forEach((button, i) => button.classList.toggle("kept", i < scales));
   }
 }

@@ -1,6 +1,6 @@
 // The growth of an image as a short film, recorded from a canvas while it plays out of sight.
 
-import { picture } from "./drawing.js";
+import { picture } from "./result.js";
 
 /** Milliseconds that a scale stands, that the next one takes to show through, and that the last one stands. */
 const STAND = 350;
@@ -17,14 +17,14 @@ export function movieType() {
 }
 
 /**
- * @param {import("./drawing.js").Drawing} drawing
+ * @param {import("./result.js").ImageResult} result
  * @param {string} type of `movieType`
  * @param {(fraction: number) => void} progress
  * @returns {Promise<Blob>}
  */
-export async function record(drawing, type, progress) {
-  const stills = await Promise.all(drawing.scales.map((scale) => createImageBitmap(picture(scale))));
-  const { width, height } = drawing.aspect;
+export async function record(result, type, progress) {
+  const stills = await Promise.all(result.scales.map((scale) => createImageBitmap(picture(scale))));
+  const { width, height } = result.aspect;
   const zoom = Math.max(1, Math.ceil(SIDE / Math.min(width, height)));
   const canvas = document.createElement("canvas");
   canvas.width = width * zoom;

@@ -11,6 +11,8 @@ import { fromBytes, toBytes } from "./bits.js";
  * @property {number | null} seed
  */
 
+/** What an address's fragment with an image begins with. */
+export const SHARED = "#i=";
 const VERSION = 1;
 const WITH_SEED = 1;
 const HEAD = 9;

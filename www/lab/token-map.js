@@ -2,11 +2,12 @@
 
 import { bitAt } from "../image/bits.js";
 import { element } from "../ui/dom.js";
-import { paint, picture } from "../image/drawing.js";
-import { bitBelow, countDiffering, percent, sheet } from "./paths.js";
+import { paint, picture } from "../image/result.js";
+import { bitBelow, planeSheet } from "./bit-planes.js";
+import { countDiffering, percent } from "./difference.js";
 
-/** @typedef {import("./paths.js").Step} Step */
-/** @typedef {import("./paths.js").Before} Before */
+/** @typedef {import("./rows.js").Step} Step */
+/** @typedef {import("./rows.js").Before} Before */
 
 /** Pixels of the map's longer side, about. */
 const SIDE = 768;
@@ -105,7 +106,7 @@ export class TokenMap {
     const { step, before, name } = this.#close;
     const { k, height, width, bits } = step;
     this.#title.textContent = `One bit at a time: scale ${k}, ${name.toLowerCase()}`;
-    paint(this.#planes, sheet(step, before, this.#d, this.#plane));
+    paint(this.#planes, planeSheet(step, before, this.#d, this.#plane));
     this.#paintMap(step, before);
     const total = height * width * this.#d;
     const flipped = before.mask.length ? countDiffering(before.mask, before.mask.map(() => 0)) : 0;
@@ -130,7 +131,7 @@ export class TokenMap {
     const context = canvas.getContext("2d");
     if (!context) return;
     const behind = new OffscreenCanvas(image.width, image.height);
-    behind.getContext("2d")?.putImageData(picture(/** @type {import("../engine/protocol.js").Scale} */ (step)), 0, 0);
+    behind.getContext("2d")?.putImageData(picture(step), 0, 0);
     context.imageSmoothingQuality = "high";
     context.drawImage(behind, 0, 0, canvas.width, canvas.height);
     const { color: flipped, accentColor: answer } = getComputedStyle(canvas);

@@ -1,20 +1,20 @@
 // The visitor's pictures, each with its caption: chosen, dropped, captioned, removed. They are cut to squares of the model's size.
 
 import { element, make } from "../ui/dom.js";
-import { paint } from "../image/drawing.js";
+import { paint } from "../image/result.js";
 
 /** @typedef {import("./draft.js").Picture} Picture */
 
 /** More would hold no one's patience. */
 const MOST = 50;
 
-export class Album {
-  #list = element("train-pictures", HTMLUListElement);
+export class Pictures {
+  #items = element("train-pictures", HTMLUListElement);
   #zone = element("train-album", HTMLElement);
   #input = element("train-files", HTMLInputElement);
   #locked = false;
   /** @type {Picture[]} */
-  pictures = [];
+  list = [];
   /** Width and height that the model draws. */
   side = 0;
   /** Called when pictures or captions have changed. */
@@ -51,12 +51,12 @@ export class Album {
   async add(files) {
     if (this.#locked || !this.side) return;
     for (const file of files) {
-      if (this.pictures.length >= MOST) {
+      if (this.list.length >= MOST) {
         this.onerror(`${MOST} pictures are the most.`);
         break;
       }
       try {
-        this.pictures.push({ caption: captionOf(file.name), rgba: await square(file, this.side), side: this.side });
+        this.list.push({ caption: captionOf(file.name), rgba: await square(file, this.side), side: this.side });
       } catch {
         this.onerror(`${file.name} is no image that the browser can read; try a PNG or JPEG.`);
       }
@@ -68,21 +68,21 @@ export class Album {
   /** Takes the size that another model draws. @param {number} side */
   fit(side) {
     this.side = side;
-    for (const picture of this.pictures) if (picture.side !== side) Object.assign(picture, rescaled(picture, side));
+    for (const picture of this.list) if (picture.side !== side) Object.assign(picture, rescaled(picture, side));
     this.show();
   }
 
   /** What the engine learns from. @returns {import("../engine/protocol.js").Material} */
   material() {
-    const rgba = new Uint8Array(4 * this.side * this.side * this.pictures.length);
-    this.pictures.forEach((picture, i) => rgba.set(picture.rgba, (i * rgba.length) / this.pictures.length));
-    return { captions: this.pictures.map(({ caption }) => caption.trim()), rgba };
+    const rgba = new Uint8Array(4 * this.side * this.side * this.list.length);
+    this.list.forEach((picture, i) => rgba.set(picture.rgba, (i * rgba.length) / this.list.length));
+    return { captions: this.list.map(({ caption }) => caption.trim()), rgba };
   }
 
   show() {
-    element("train-count", HTMLElement).textContent = this.pictures.length ? `${this.pictures.length}` : "";
-    element("train-empty", HTMLElement).hidden = this.pictures.length > 0;
-    this.#list.replaceChildren(...this.pictures.map((picture, i) => this.#item(picture, i)));
+    element("train-count", HTMLElement).textContent = this.list.length ? `${this.list.length}` : "";
+    element("train-empty", HTMLElement).hidden = this.list.length > 0;
+    this.#items.replaceChildren(...this.list.map((picture, i) => this.#item(picture, i)));
     this.lock(this.#locked);
   }
 
@@ -101,7 +101,7 @@ export class Album {
     });
     const remove = make("button", { type: "button", class: "remove", "aria-label": `Remove picture ${i + 1}` }, "×");
     remove.addEventListener("click", () => {
-      this.pictures = this.pictures.filter((other) => other !== picture);
+      this.list = this.list.filter((other) => other !== picture);
       this.show();
       this.onchange();
     });

@@ -11,7 +11,7 @@ export class SettingsError extends Error {}
 const SAVE_EVERY = 50;
 const USUAL_BATCH = 4;
 
-export class TrainForm {
+export class SettingsForm {
   #study = element("train-study", HTMLFieldSetElement);
   #pace = element("train-pace", HTMLFieldSetElement);
   #rate = element("train-rate", HTMLInputElement);

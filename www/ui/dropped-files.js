@@ -42,7 +42,7 @@ export async function unpacked(files) {
 }
 
 /**
- * A folder's own files; those of folders in it, such as a twin's, have the same names.
+ * A folder's own files; those of folders in it, such as a baseline's, have the same names.
  * @param {FileSystemDirectoryEntry} folder
  * @returns {Promise<File[]>}
  */

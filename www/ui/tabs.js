@@ -1,19 +1,19 @@
-// The parts of the page, one of which is shown: a button of the header for each.
+// The tabs of the page: a button in the header for each panel, of which one is shown.
 
 /**
- * @param {(part: string) => void} shown called with the id of the part that has come up
+ * @param {(panel: string) => void} shown called with the id of the panel that is shown now
  */
-export function parts(shown) {
-  const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("button[data-part]"));
+export function tabs(shown) {
+  const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("button[data-panel]"));
   for (const button of buttons) {
     button.addEventListener("click", () => {
       for (const other of buttons) {
-        const part = document.getElementById(other.dataset.part ?? "");
-        if (part) part.hidden = other !== button;
+        const panel = document.getElementById(other.dataset.panel ?? "");
+        if (panel) panel.hidden = other !== button;
         if (other === button) other.setAttribute("aria-current", "page");
         else other.removeAttribute("aria-current");
       }
-      shown(button.dataset.part ?? "");
+      shown(button.dataset.panel ?? "");
     });
   }
 }

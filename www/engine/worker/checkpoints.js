@@ -2,7 +2,7 @@
 // it is full.
 //
 // A file is called STEP-BYTES: one that is shorter than its name says was cut off while it was written, and the one before it,
-// which is only deleted afterwards, counts. One tab has a training at a time (turn.js). A worker's thread only.
+// which is only deleted afterwards, counts. One tab has a training at a time (training-lock.js). A worker's thread only.
 
 import { TRAINING, folder } from "../storage.js";
 
@@ -11,7 +11,7 @@ export class Checkpoints {
   /** The newest one that the browser did not keep. @type {{ step: number, bytes: Uint8Array } | undefined} */
   #held;
 
-  /** @param {(reason: unknown) => void} unkept hears why a checkpoint is only held in memory */
+  /** @param {(reason: unknown) => void} unkept called with the reason why a checkpoint is only held in memory */
   constructor(unkept) {
     this.#unkept = unkept;
   }

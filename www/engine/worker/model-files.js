@@ -3,14 +3,13 @@
 // src/web/files.rs asks for them in its own order and checks every one again.
 
 import { download } from "./download.js";
-import { Meter } from "./progress.js";
+import { LoadProgress } from "./progress.js";
 import { keptLength, openFile, room } from "../storage.js";
-
 
 /** @typedef {{ file: string, bytes: number, sha256: string }} Entry */
 
 /** So many files are under way, or wait for the engine, at a time. */
-const AHEAD = 4;
+const IN_FLIGHT = 4;
 /** What the manifest may ask for at most, as the engine has it. */
 const MAX_BYTES = 2 ** 30;
 const MANIFESTS = "manifests";
@@ -20,7 +19,7 @@ const UNASKED = 64e6;
 /** A model on the network: each file where the model says it is, or beside the manifest. */
 export class RemoteFiles {
   #model;
-  #meter;
+  #progress;
   #cache;
   #part;
   /** @type {Map<string, Entry>} */
@@ -32,13 +31,13 @@ export class RemoteFiles {
 
   /**
    * @param {import("../protocol.js").Model} model
-   * @param {Meter} meter
+   * @param {LoadProgress} progress
    * @param {boolean} cache whether the browser keeps what comes
-   * @param {"model" | "twin"} [part] what the engine will ask for; of a twin it needs less
+   * @param {"model" | "baseline"} [part] what the engine will ask for; of a baseline it needs less
    */
-  constructor(model, meter, cache, part = "model") {
+  constructor(model, progress, cache, part = "model") {
     this.#model = model;
-    this.#meter = meter;
+    this.#progress = progress;
     this.#cache = cache;
     this.#part = part;
     this.manifest = new URL(model.manifest).pathname.split("/").at(-1) ?? "";
@@ -56,7 +55,7 @@ export class RemoteFiles {
     const { all, needed } = entries(bytes, this.#part);
     this.#entries = new Map(all.map((entry) => [entry.file, entry]));
     this.#waiting = needed;
-    this.#meter.need(needed.reduce((sum, entry) => sum + entry.bytes, 0));
+    this.#progress.need(needed.reduce((sum, entry) => sum + entry.bytes, 0));
     this.#fill();
   }
 
@@ -68,7 +67,7 @@ export class RemoteFiles {
     const entry = this.#entries.get(path);
     if (!this.#coming.has(path)) {
       if (!entry) throw new Error("the manifest does not list it");
-      if (!this.#waiting.includes(entry)) this.#meter.need(entry.bytes);
+      if (!this.#waiting.includes(entry)) this.#progress.need(entry.bytes);
       this.#start(entry);
     }
     try {
@@ -80,7 +79,7 @@ export class RemoteFiles {
   }
 
   #fill() {
-    while (this.#coming.size < AHEAD && this.#waiting[0]) this.#start(this.#waiting[0]);
+    while (this.#coming.size < IN_FLIGHT && this.#waiting[0]) this.#start(this.#waiting[0]);
   }
 
   /** @param {Entry} entry */
@@ -88,7 +87,7 @@ export class RemoteFiles {
     this.#waiting = this.#waiting.filter((other) => other !== entry);
     const { manifest, files } = this.#model;
     const url = files[entry.file] ?? new URL(entry.file, manifest).href;
-    const coming = fetchEntry(url, entry, this.#meter, this.#cache);
+    const coming = fetchEntry(url, entry, this.#progress, this.#cache);
     coming.catch(() => {}); // whoever reads it gets the error
     this.#coming.set(entry.file, coming);
   }
@@ -97,15 +96,15 @@ export class RemoteFiles {
 /** A model that the visitor has on disk: manifest and shards as chosen or dropped files. */
 export class LocalFiles {
   #files;
-  #meter;
+  #progress;
 
   /**
    * @param {File[]} files
-   * @param {Meter} meter
+   * @param {LoadProgress} progress
    */
-  constructor(files, meter) {
+  constructor(files, progress) {
     this.#files = new Map(files.map((file) => [file.name, file]));
-    this.#meter = meter;
+    this.#progress = progress;
     this.manifest = files.find((file) => file.name.endsWith(".json") && file.name !== "tokenizer.json")?.name ?? "manifest.json";
   }
 
@@ -115,7 +114,7 @@ export class LocalFiles {
 
   async begin() {
     const { needed } = entries(await this.read(this.manifest));
-    this.#meter.need(needed.reduce((sum, entry) => sum + entry.bytes, 0));
+    this.#progress.need(needed.reduce((sum, entry) => sum + entry.bytes, 0));
   }
 
   /**
@@ -126,33 +125,33 @@ export class LocalFiles {
     const file = this.#files.get(path);
     if (!file) throw new Error("it is not among the chosen files");
     const bytes = new Uint8Array(await file.arrayBuffer());
-    if (path !== this.manifest) this.#meter.recall(bytes.byteLength);
+    if (path !== this.manifest) this.#progress.recall(bytes.byteLength);
     return bytes;
   }
 }
 
 /**
- * Keeps what a visit has not asked for of a model, its twin included, so that the next one can do without a connection: nothing
+ * Keeps what a visit has not asked for of a model, its baseline included, so that the next one can do without a connection: nothing
  * where that is much, or the browser has no room for it.
  * @param {import("../protocol.js").Model} model
  */
-export async function keepRest({ manifest, files }) {
+export async function prefetch({ manifest, files }) {
   const bytes = await manifestBytes(manifest, true);
-  const { twin } = JSON.parse(new TextDecoder().decode(bytes));
+  const { twin, baseline = twin } = JSON.parse(new TextDecoder().decode(bytes));
   /** @type {[string, Entry][]} */
   const wanted = entries(bytes).all.map((entry) => [files[entry.file] ?? new URL(entry.file, manifest).href, entry]);
-  if (typeof twin === "string") {
-    const beside = new URL(twin, manifest).href;
-    const { needed } = entries(await manifestBytes(beside, true), "twin");
+  if (typeof baseline === "string") {
+    const beside = new URL(baseline, manifest).href;
+    const { needed } = entries(await manifestBytes(beside, true), "baseline");
     for (const entry of needed) wanted.push([new URL(entry.file, beside).href, entry]);
   }
   const lengths = await Promise.all(wanted.map(([, { sha256 }]) => keptLength(sha256)));
-  // Drawing has kept some if anything can be kept.
+  // What generating needed is kept by now, if anything can be kept.
   if (!lengths.some(Boolean)) return;
   const missing = wanted.filter(([, { bytes }], i) => lengths[i] !== bytes);
   const size = missing.reduce((sum, [, { bytes }]) => sum + bytes, 0);
   if (size > Math.min(UNASKED, await room())) return;
-  const silent = new Meter(() => {});
+  const silent = new LoadProgress(() => {});
   for (const [url, entry] of missing) await fetchEntry(url, entry, silent, true);
 }
 
@@ -180,13 +179,13 @@ async function manifestBytes(address, cache) {
 
 /**
  * What the manifest lists; nothing if it is none, which the engine says better. The image encoder comes when asked for, and
- * a twin draws with its model's tokenizers.
+ * a baseline generates with its model's tokenizers.
  * @param {Uint8Array} bytes
- * @param {"model" | "twin"} [part]
+ * @param {"model" | "baseline"} [part]
  * @returns {{ all: Entry[], needed: Entry[] }}
  */
 function entries(bytes, part = "model") {
-  const idle = part === "twin" ? "vae." : "vae.encoder.";
+  const idle = part === "baseline" ? "vae." : "vae.encoder.";
   /** @param {Entry} entry */
   const sound = ({ file, bytes, sha256 }) =>
     /^\w[\w.-]*$/.test(file) && Number.isInteger(bytes) && bytes >= 0 && bytes <= MAX_BYTES && /^[0-9a-f]{64}$/.test(sha256);
@@ -222,40 +221,40 @@ function describe(bytes) {
 /**
  * @param {string} url
  * @param {Entry} entry
- * @param {Meter} meter
+ * @param {LoadProgress} progress
  * @param {boolean} cache
  */
-async function fetchEntry(url, { bytes, sha256 }, meter, cache) {
+async function fetchEntry(url, { bytes, sha256 }, progress, cache) {
   const buffer = new Uint8Array(bytes);
   let stored = cache ? await openFile(sha256) : undefined;
-  if (cache && !stored) meter.warn("This browser keeps nothing of the model here, so every visit downloads it again; a private window may be why.");
+  if (cache && !stored) progress.warn("This browser keeps nothing of the model here, so every visit downloads it again; a private window may be why.");
   try {
     for (let retried = false; ; retried = true) {
       let have = stored && !retried ? Math.min(stored.size, stored.read(buffer), bytes) : 0;
-      meter.recall(have);
+      progress.recall(have);
       await download(url, buffer, have, {
         bytes(chunk, at) {
           have = at + chunk.byteLength;
-          meter.arrive(chunk.byteLength);
+          progress.arrive(chunk.byteLength);
           try {
             stored?.write(chunk, at);
           } catch {
-            meter.warn("The browser's storage is full, so part of this model will be downloaded again next time.");
+            progress.warn("The browser's storage is full, so part of this model will be downloaded again next time.");
             stored?.clear();
             stored?.close();
             stored = undefined;
           }
         },
         restart() {
-          meter.arrive(-have);
+          progress.arrive(-have);
           have = 0;
         },
-        broken: (reason) => meter.remark(`${reason[0]?.toUpperCase()}${reason.slice(1)}; trying again from where it was.`),
+        broken: (reason) => progress.remark(`${reason[0]?.toUpperCase()}${reason.slice(1)}; trying again from where it was.`),
       });
       if (await hasHash(buffer, sha256)) return buffer;
       stored?.clear();
       if (retried) throw new Error("its SHA-256 is not the one in the manifest");
-      meter.recall(-bytes);
+      progress.recall(-bytes);
     }
   } finally {
     stored?.close();

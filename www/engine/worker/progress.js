@@ -2,25 +2,25 @@
 
 /** Speed is measured over this many milliseconds. */
 const WINDOW = 3000;
-/** The page is told no more often than this. */
+/** LoadProgress is reported no more often than this. */
 const PAUSE = 100;
 
-export class Meter {
-  #tell;
+export class LoadProgress {
+  #report;
   #loaded = 0;
   #total = 0;
   #note = "";
   #warning = "";
-  #told = -Infinity;
+  #reported = -Infinity;
   /** When bytes came from the network, and how many. @type {[number, number][]} */
   #arrivals = [];
 
-  /** @param {(event: import("../protocol.js").Progress) => void} tell */
-  constructor(tell) {
-    this.#tell = tell;
+  /** @param {(event: import("../protocol.js").Progress) => void} report */
+  constructor(report) {
+    this.#report = report;
   }
 
-  /** @param {number} bytes that are needed besides */
+  /** @param {number} bytes that are needed, too */
   need(bytes) {
     this.#total += bytes;
   }
@@ -30,36 +30,36 @@ export class Meter {
     this.#loaded += bytes;
     this.#note = "";
     this.#arrivals.push([performance.now(), bytes]);
-    this.#say();
+    this.#update();
   }
 
   /** @param {number} bytes that the browser had kept */
   recall(bytes) {
     this.#loaded += bytes;
-    this.#say();
+    this.#update();
   }
 
   /** @param {string} note a sentence for the visitor; the next byte that comes wipes it away */
   remark(note) {
     this.#note = note;
-    this.#say(true);
+    this.#update(true);
   }
 
   /** @param {string} warning a sentence that stays */
   warn(warning) {
     this.#warning = warning;
-    this.#say(true);
+    this.#update(true);
   }
 
-  #say(now = false) {
+  #update(now = false) {
     const time = performance.now();
     const built = this.#loaded >= this.#total;
-    if (!now && !built && time - this.#told < PAUSE) return;
-    this.#told = time;
+    if (!now && !built && time - this.#reported < PAUSE) return;
+    this.#reported = time;
     while (this.#arrivals[0] && this.#arrivals[0][0] < time - WINDOW) this.#arrivals.shift();
     const since = this.#arrivals[0]?.[0] ?? time;
     const bytes = this.#arrivals.reduce((sum, [, bytes]) => sum + bytes, 0);
-    this.#tell({
+    this.#report({
       type: "progress",
       phase: built ? "build" : "download",
       loaded: this.#loaded,

@@ -1,12 +1,12 @@
-// How products are computed on the visitor's graphics card: the engine measures it once, and it is kept under the card's name in
-// the browser's private storage (OPFS). A worker's thread only.
+// The autotuning results of the visitor's GPU: the engine measures its kernel variants once, and what it chose is kept under the
+// GPU's name in the browser's private storage (OPFS). A worker's thread only.
 
 import { named } from "../device.js";
 import { TUNING, folder } from "../storage.js";
 
-/** What is known of the card: the engine's own words, or that it is none. @returns {Promise<string | undefined>} */
-export async function known() {
-  const { name, software } = await card();
+/** What the engine wrote when it measured this GPU, or that there is none. @returns {Promise<string | undefined>} */
+export async function keptTuning() {
+  const { name, software } = await gpu();
   if (software) return "software";
   try {
     const file = await (await folder(TUNING)).getFileHandle(encodeURIComponent(name));
@@ -17,8 +17,8 @@ export async function known() {
 }
 
 /** @param {string} words of the engine */
-export async function remember(words) {
-  const { name, software } = await card();
+export async function keepTuning(words) {
+  const { name, software } = await gpu();
   if (software) return;
   try {
     const file = await (await folder(TUNING)).getFileHandle(encodeURIComponent(name), { create: true });
@@ -30,7 +30,7 @@ export async function remember(words) {
 }
 
 /** The adapter that the engine opens too; no name where there is none. */
-async function card() {
+async function gpu() {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
   return adapter ? named(adapter.info) : { name: "", software: false };
 }

@@ -1,20 +1,20 @@
-// Four images side by side over the frame; a click brings one of them up.
+// The images of a batch side by side over the frame; a click brings one of them up.
 
 import { element, make } from "../ui/dom.js";
-import { paint, picture } from "./drawing.js";
+import { paint, picture } from "./result.js";
 
-/** @typedef {import("./drawing.js").Drawing} Drawing */
+/** @typedef {import("./result.js").ImageResult} ImageResult */
 
-export class Sheet {
-  #sheet = element("sheet", HTMLElement);
-  #again = element("sheet-open", HTMLButtonElement);
+export class BatchGrid {
+  #grid = element("batch", HTMLElement);
+  #again = element("batch-open", HTMLButtonElement);
   /** @type {HTMLButtonElement[]} */
   #cells = [];
-  /** @type {Drawing[]} */
-  #drawings = [];
+  /** @type {ImageResult[]} */
+  #results = [];
   #choose;
 
-  /** @param {(drawing: Drawing) => void} choose */
+  /** @param {(result: ImageResult) => void} choose */
   constructor(choose) {
     this.#choose = choose;
     this.#again.addEventListener("click", () => this.show(true));
@@ -22,44 +22,44 @@ export class Sheet {
 
   /** @param {number} images of the batch; nothing is shown of fewer than two */
   begin(images) {
-    this.#drawings = [];
+    this.#results = [];
     this.#cells = Array.from({ length: images }, (_, i) => {
       const cell = make("button", { type: "button", disabled: true, "aria-label": `Image ${i + 1}, not drawn yet` }, make("canvas"));
       cell.addEventListener("click", () => {
-        const drawing = this.#drawings[i];
-        if (!drawing) return;
+        const result = this.#results[i];
+        if (!result) return;
         this.show(false);
-        this.#choose(drawing);
+        this.#choose(result);
       });
       return cell;
     });
-    this.#sheet.replaceChildren(...this.#cells);
+    this.#grid.replaceChildren(...this.#cells);
     this.show(images > 1);
   }
 
   /** @param {boolean} shown */
   show(shown) {
-    this.#sheet.hidden = !shown;
+    this.#grid.hidden = !shown;
     this.#again.hidden = shown || this.#cells.length < 2;
   }
 
   get shown() {
-    return !this.#sheet.hidden;
+    return !this.#grid.hidden;
   }
 
   /**
    * Image `i` has a scale more.
    * @param {number} i from 0
-   * @param {Drawing} drawing
+   * @param {ImageResult} result
    */
-  grow(i, drawing) {
+  grow(i, result) {
     const cell = this.#cells[i];
     const canvas = cell?.querySelector("canvas");
-    const scale = drawing.scales.at(-1);
+    const scale = result.scales.at(-1);
     if (!cell || !canvas || !scale) return;
-    this.#drawings[i] = drawing;
+    this.#results[i] = result;
     paint(canvas, picture(scale));
     cell.disabled = false;
-    cell.setAttribute("aria-label", `Image ${i + 1}, ${drawing.title}, seed ${drawing.seed}, ${scale.k} of ${scale.of} scales`);
+    cell.setAttribute("aria-label", `Image ${i + 1}, ${result.title}, seed ${result.seed}, ${scale.k} of ${scale.of} scales`);
   }
 }

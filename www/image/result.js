@@ -6,7 +6,7 @@ import { arrange, planes } from "./bits.js";
 /** @typedef {import("../engine/protocol.js").Aspect} Aspect */
 /** @typedef {"picture" | "residual" | "bits" | "original"} View */
 
-export class Drawing {
+export class ImageResult {
   /** @type {Scale[]} */
   scales = [];
   /** Likeness to the picture it was read from, after every scale, in decibels. @type {number[]} */
@@ -63,18 +63,18 @@ export function picture({ image }) {
 }
 
 /**
- * One scale of a drawing as its picture so far, as the residual that it added to the latent, or as its bits; or what it was
+ * One scale of a result as its picture so far, as the residual that it added to the latent, or as its bits; or what it was
  * read from.
- * @param {Drawing} drawing
+ * @param {ImageResult} result
  * @param {number} k from 1
  * @param {View} view
  */
-export function render(drawing, k, view) {
-  const scale = drawing.scales[k - 1];
+export function render(result, k, view) {
+  const scale = result.scales[k - 1];
   if (!scale) throw new Error(`scale ${k} was not drawn`);
-  if (view === "original" && drawing.original) return drawing.original;
+  if (view === "original" && result.original) return result.original;
   if (view === "residual") return residualSheet(scale);
-  return view === "bits" ? bitSheet(scale, drawing.bitsPerToken) : picture(scale);
+  return view === "bits" ? bitSheet(scale, result.bitsPerToken) : picture(scale);
 }
 
 const LIT = [236, 179, 64];

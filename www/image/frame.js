@@ -2,27 +2,27 @@
 
 import { element } from "../ui/dom.js";
 import { Filmstrip } from "./filmstrip.js";
-import { paint, render } from "./drawing.js";
+import { paint, render } from "./result.js";
 
-/** @typedef {import("./drawing.js").Drawing} Drawing */
-/** @typedef {import("./drawing.js").View} View */
+/** @typedef {import("./result.js").ImageResult} ImageResult */
+/** @typedef {import("./result.js").View} View */
 
-export class Stage {
+export class ImageFrame {
   #canvas = element("canvas", HTMLCanvasElement);
-  #veil = element("veil", HTMLElement);
-  #veilText = element("veil-text", HTMLElement);
+  #cover = element("cover", HTMLElement);
+  #coverText = element("cover-text", HTMLElement);
   #progress = element("progress", HTMLProgressElement);
   #bytes = element("bytes", HTMLElement);
   #strip = new Filmstrip((k) => {
-    this.#following = k === this.drawing?.aspect.scales.length;
+    this.#following = k === this.result?.aspect.scales.length;
     this.show(k);
   });
   #following = true;
   /** @type {View} */
   #view = "picture";
 
-  /** On the canvas and in the strip, once there is one. @type {Drawing | undefined} */
-  drawing;
+  /** On the canvas and in the strip, once there is one. @type {ImageResult | undefined} */
+  result;
   /** The scale on the canvas, if any. */
   shown = 0;
   /** Called when another scale is shown. @type {(k: number) => void} */
@@ -42,9 +42,9 @@ export class Stage {
    * @param {string} text
    * @param {{ fraction?: number, detail?: string }} [loading] shows a bar; without a fraction an indefinite one
    */
-  veil(text, loading) {
-    this.#veil.hidden = this.drawing !== undefined && this.drawing.scales.length > 0;
-    this.#veilText.textContent = text;
+  cover(text, loading) {
+    this.#cover.hidden = this.result !== undefined && this.result.scales.length > 0;
+    this.#coverText.textContent = text;
     this.#progress.classList.toggle("away", !loading);
     if (loading?.fraction === undefined) this.#progress.removeAttribute("value");
     else this.#progress.value = loading.fraction;
@@ -56,27 +56,27 @@ export class Stage {
    * @param {import("../engine/protocol.js").Aspect} aspect
    */
   expect(aspect) {
-    if (!this.drawing) this.#strip.frames(aspect);
+    if (!this.result) this.#strip.frames(aspect);
   }
 
-  /** Puts a drawing up, with whatever scales it has. @param {Drawing} drawing */
-  open(drawing) {
-    this.drawing = drawing;
+  /** Puts a result up, with whatever scales it has. @param {ImageResult} result */
+  open(result) {
+    this.result = result;
     this.#following = true;
     this.shown = 0;
     this.#canvas.hidden = true;
     const original = element("view-original", HTMLInputElement);
-    original.disabled = drawing.original === null;
+    original.disabled = result.original === null;
     if (original.disabled && original.checked) element("view-picture", HTMLInputElement).click();
-    this.#strip.frames(drawing.aspect);
-    this.veil("Drawing the first scale");
-    for (const scale of drawing.scales) this.#strip.add(scale);
-    this.show(drawing.scales.length);
+    this.#strip.frames(result.aspect);
+    this.cover("Drawing the first scale");
+    for (const scale of result.scales) this.#strip.add(scale);
+    this.show(result.scales.length);
   }
 
-  /** The drawing has a scale more. */
+  /** The result has a scale more. */
   grow() {
-    const scale = this.drawing?.scales.at(-1);
+    const scale = this.result?.scales.at(-1);
     if (!scale) return;
     this.#strip.add(scale);
     if (this.#following) this.show(scale.k);
@@ -84,22 +84,22 @@ export class Stage {
 
   /** @param {number} k the scale to put on the canvas, from 1 */
   show(k) {
-    const { drawing } = this;
-    if (!drawing?.scales[k - 1]) return;
-    paint(this.#canvas, render(drawing, k, this.#view));
+    const { result } = this;
+    if (!result?.scales[k - 1]) return;
+    paint(this.#canvas, render(result, k, this.#view));
     this.#canvas.classList.toggle("cells", this.#view === "bits" || this.#view === "residual");
     this.#canvas.hidden = false;
-    this.#veil.hidden = true;
+    this.#cover.hidden = true;
     const what = { picture: "", residual: ", its residual in the latent, channel by channel", bits: ", its bits", original: ", the original" }[this.#view];
-    this.#canvas.setAttribute("aria-label", `${drawing.title}, scale ${k} of ${drawing.aspect.scales.length}${what}`);
+    this.#canvas.setAttribute("aria-label", `${result.title}, scale ${k} of ${result.aspect.scales.length}${what}`);
     this.shown = k;
     this.#strip.press(k);
     this.onshow(k);
   }
 
   /** Marks the first scales as kept. @param {number} scales */
-  keep(scales) {
-    this.#strip.keep(scales);
+  markKept(scales) {
+    this.#strip.markKept(scales);
   }
 
   /** @returns {Promise<Blob | null>} what the canvas shows as a PNG */
