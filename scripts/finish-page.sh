@@ -3,10 +3,14 @@
 #
 # engine-size.js   the length of the wasm, which worker.js imports: browsers do not report the decoded length of a compressed response
 # sw.js            the list of all files of the page, which the service worker keeps
+#
+# The panels' HTML stands in index.html by now, so its files go.
 set -euo pipefail
 cd "${1:-${TRUNK_STAGING_DIR:?a folder, or TRUNK_STAGING_DIR}}"
 
 echo "export const ENGINE_BYTES = $(($(wc -c <infinity-web_bg.wasm)));" >engine-size.js
+
+find . -mindepth 2 -name "*.html" ! -path "./models/*" -delete
 
 # Models are kept by engine/storage.js, the sprites once they were asked for; the page itself is asked for as "./".
 files=$(find . -type f ! -path './models/*' ! -name sw.js ! -name index.html ! -name sprites.bin -printf '%P\n' | LC_ALL=C sort)

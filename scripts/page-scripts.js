@@ -23,6 +23,12 @@ export function assets(page) {
   });
 }
 
+/** What stands in the page in place of such a line. @param {string} link */
+function inlined(link) {
+  const [, file] = /\srel="inline" href="([^"]*)"/.exec(link) ?? [];
+  return file ? `\n${readFileSync(join(root, "www", file), "utf8")}` : "";
+}
+
 /**
  * @param {string} built
  * @param {string} out
@@ -33,7 +39,7 @@ export function assemble(built, out) {
   for (const file of ["infinity-web.js", "infinity-web_bg.wasm"]) cpSync(join(built, file), join(stage, file));
   const page = readFileSync(join(root, "www/index.html"), "utf8");
   for (const [from, to] of assets(page)) cpSync(join(root, "www", from), join(stage, to), { recursive: true });
-  writeFileSync(join(stage, "index.html"), page.replace(ASSET, ""));
+  writeFileSync(join(stage, "index.html"), page.replace(ASSET, (link) => inlined(link)));
   execFileSync(join(root, "scripts/finish-page.sh"), [stage]);
   rmSync(out, { recursive: true, force: true });
   renameSync(stage, out);

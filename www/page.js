@@ -8,6 +8,7 @@ import { GeneratePanel } from "./generate/panel.js";
 import { LabPanel } from "./lab/panel.js";
 import { TrainPanel } from "./train/panel.js";
 import { element } from "./ui/dom.js";
+import "./ui/fields.js";
 import { parameter, setParameter } from "./ui/query.js";
 import { tabs } from "./ui/tabs.js";
 
@@ -92,7 +93,7 @@ const train = new TrainPanel(session, {
 });
 
 /** By the ids of their sections. @type {Record<string, import("./engine/panel.js").Panel>} */
-const panels = { form: generate, lab, train };
+const panels = { draw: generate, lab, train };
 const all = Object.values(panels);
 
 tabs((shown) => {

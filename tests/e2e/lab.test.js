@@ -69,7 +69,7 @@ test("flips are compared on every path, and the transformer goes on from them", 
   const { page, errors } = await visit();
   assert.equal(await page.getByRole("button", { name: "Generate" }).count(), 0, "the form has made room");
   assert.match((await page.locator("#lab-said").textContent()) ?? "", /^A red apple, seed 1\.$/i);
-  const image = (await pixels(page, "#canvas")).colours;
+  const image = (await pixels(page, "#canvas")).colors;
   await flip(page);
   const found = await figures(page);
   assert.deepEqual(found.map(({ name }) => name), ["Clean path", "Old residuals", "Re-quantized", "Transformer, flipped"]);
@@ -96,10 +96,10 @@ test("flips are compared on every path, and the transformer goes on from them", 
     assert.equal(said.at(-1), psnr);
     assert.match((await cell(page, row, 2).getAttribute("title")) ?? "", new RegExp(`, PSNR ${said[1]}$`));
   }
-  assert.deepEqual((await pixels(page, ".lab-row:nth-child(1) button:nth-child(6) canvas")).colours, image);
+  assert.deepEqual((await pixels(page, ".lab-row:nth-child(1) button:nth-child(6) canvas")).colors, image);
   // The same seed draws the same image again, so the transformer's own path begins where the image was.
-  assert.deepEqual((await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colours, image);
-  assert.notDeepEqual((await pixels(page, ".lab-row:nth-child(5) button:nth-child(6) canvas")).colours, image);
+  assert.deepEqual((await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colors, image);
+  assert.notDeepEqual((await pixels(page, ".lab-row:nth-child(5) button:nth-child(6) canvas")).colors, image);
   const points = await page.locator("#lab-plot polyline").evaluateAll((lines) => lines.map((line) => line.getAttribute("points")));
   assert.deepEqual(points.map((list) => list?.split(" ").length), [SCALES, SCALES, SCALES, SCALES]);
   assert.match((await page.locator("#lab-plot svg").getAttribute("aria-label")) ?? "", /Clean path 0\.000, Old residuals 0\.\d+/);
@@ -145,12 +145,12 @@ test("a click or a key flips a single bit and shows what it moves", async () => 
   assert.match((await page.locator("#lab-bits-said").textContent()) ?? "", /^Scale 3: 1 of 256 bits flipped/);
   assert.equal(await page.getByRole("radio", { name: "Change" }).isChecked(), true);
   // What it moves lies around the token, row 2 and column 3 of four: less far away.
-  const { width, height, colours } = await pixels(page, ".lab-row:nth-child(2) button:nth-child(4) canvas");
+  const { width, height, colors } = await pixels(page, ".lab-row:nth-child(2) button:nth-child(4) canvas");
   const moved = (/** @type {number} */ row, /** @type {number} */ column) => {
     let sum = 0;
     for (let y = (row * height) / 4; y < ((row + 1) * height) / 4; y++) {
       for (let x = (column * width) / 4; x < ((column + 1) * width) / 4; x++) {
-        for (let c = 0; c < 3; c++) sum += Math.abs((colours[3 * (y * width + x) + c] ?? 128) - 128);
+        for (let c = 0; c < 3; c++) sum += Math.abs((colors[3 * (y * width + x) + c] ?? 128) - 128);
       }
     }
     return sum;
@@ -183,8 +183,8 @@ test("the baseline is loaded on demand, goes on by itself, and is freed", async 
   await flip(page);
   assert.ok(fetched().some((path) => path.endsWith(".safetensors")) && !fetched().some((path) => path.endsWith("tokenizer.json")));
   assert.deepEqual((await figures(page)).map(({ name }) => name).slice(3), ["Transformer, flipped", "Baseline, flipped"]);
-  const baseline = (await pixels(page, ".lab-row:nth-child(6) button:nth-child(6) canvas")).colours;
-  const model = (await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colours;
+  const baseline = (await pixels(page, ".lab-row:nth-child(6) button:nth-child(6) canvas")).colors;
+  const model = (await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colors;
   assert.notDeepEqual(baseline, model, "it draws by its own weights");
   const before = fetched().length;
   await flip(page);
@@ -229,7 +229,7 @@ test("the lab takes the sample, and a picture that is dropped or pasted there", 
   await reach(page, "idle");
   await page.getByRole("button", { name: "Self-correction" }).click();
   await page.getByLabel("The transformer", { exact: true }).uncheck();
-  const image = async () => (await pixels(page, "#lab-image")).colours;
+  const image = async () => (await pixels(page, "#lab-image")).colors;
   const seen = [await image()];
   for (const bring of [
     () => page.getByRole("button", { name: "Open the sample" }).click(),
@@ -271,7 +271,7 @@ test("the lab flips and goes on on WebGPU as on the CPU", async () => {
   }
   const [cpu = [], webgpu = []] = seen;
   assert.equal(webgpu.length, 4);
-  // The same bits flip. What is quantised anew or drawn from them may fall the other way where two values are about as near.
+  // The same bits flip. What is quantized anew or drawn from them may fall the other way where two values are about as near.
   cpu.forEach(({ name, bits, error }, i) => {
     assert.deepEqual([webgpu[i]?.name, webgpu[i]?.bits], [name, bits]);
     assert.ok(Math.abs((webgpu[i]?.error ?? NaN) - error) <= (i < 2 ? 0.001 : 0.05), `${name}: ${webgpu[i]?.error} and ${error}`);
@@ -390,7 +390,7 @@ test("what runs is stopped, and another flip takes its place", async () => {
   await page.close();
 });
 
-test("with the shipped model and its baseline, flips of a tenth of the bits cost less where residuals are quantised again", async () => {
+test("with the shipped model and its baseline, flips of a tenth of the bits cost less where residuals are quantized again", async () => {
   const { page, errors } = await visit("?engine=cpu");
   await page.getByLabel("Its teacher-forced baseline").check();
   await page.getByLabel("Bits that flip").fill("10");

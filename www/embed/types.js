@@ -67,7 +67,7 @@
 
 /**
  * @typedef {object} EditOptions
- * @property {number} [scales] so many first scales are kept whole, 0 if left out: composition and colours sit there
+ * @property {number} [scales] so many first scales are kept whole, 0 if left out: composition and colors sit there
  * @property {number[]} [mask] one number per token of the finest scale, row by row; where it is 0 the picture stays
  */
 

@@ -78,7 +78,7 @@ export const PROTOCOL = 5;
 
 /** @typedef {{ type: "started", prompt: string, seed: number, aspect: Aspect, unknownWords: string[] }} Started */
 /** @typedef {{ type: "scale", k: number, of: number, height: number, width: number, ms: number, bits: Words, residual: Residual, image: Pixels, deviation?: Deviation }} Scale */
-/** What an image's bits go through: nothing, flips with the old residuals kept, flips with later residuals quantised again. @typedef {"clean" | "flipped" | "requantised"} Treatment */
+/** What an image's bits go through: nothing, flips with the old residuals kept, flips with later residuals quantized again. @typedef {"clean" | "flipped" | "requantised"} Treatment */
 /** @typedef {{ type: "path", path: Treatment, k: number, of: number, height: number, width: number, bits: Words, image: Pixels, deviation: Deviation }} Path */
 /** @typedef {{ type: "compared", aspect: Aspect, ms: number }} Compared */
 /** @typedef {{ type: "finished", seed: number, ms: number }} Finished */

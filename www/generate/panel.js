@@ -82,7 +82,7 @@ export class GeneratePanel {
 
   /** @param {Page} page */
   #listen(page) {
-    element("form", HTMLFormElement).addEventListener("submit", (event) => {
+    element("draw", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });

@@ -1,7 +1,7 @@
 // Little buttons below the prompt: examples, and parts of prompts whose words the model knows.
 
 import { element, make } from "../ui/dom.js";
-import { parts, surprise, withBackdrop, withColour, withPlace, withStyle } from "./prompt-words.js";
+import { parts, surprise, withBackdrop, withColor, withPlace, withStyle } from "./prompt-words.js";
 
 /** @typedef {import("../engine/protocol.js").ModelInfo} ModelInfo */
 
@@ -19,13 +19,13 @@ export class PromptChips {
   /** @param {ModelInfo} model */
   fill(model) {
     this.#model = model;
-    const { colours, backdrops, places, styles } = parts(model.words);
+    const { colors, backdrops, places, styles } = parts(model.words);
     element("surprise", HTMLButtonElement).hidden = model.examples.length === 0;
     this.#row("examples", model.examples.map((text) => chip(text, () => this.#write(text))));
-    this.#row("colours", colours.map((colour) => swatch(colour, "", () => this.#change((text) => withColour(text, colour[0])))));
+    this.#row("colors", colors.map((color) => swatch(color, "", () => this.#change((text) => withColor(text, color[0])))));
     this.#row(
       "backdrops",
-      backdrops.map((colour) => swatch(colour, " background", () => this.#change((text) => withBackdrop(text, colour[0])))),
+      backdrops.map((color) => swatch(color, " background", () => this.#change((text) => withBackdrop(text, color[0])))),
     );
     this.#row("places", places.map((place) => chip(place, () => this.#change((text) => withPlace(text, place)))));
     this.#row("styles", styles.map((style) => chip(style, () => this.#change((text) => withStyle(text, style)))));
@@ -65,8 +65,8 @@ function chip(text, act) {
 }
 
 /**
- * @param {import("./prompt-words.js").Colour} colour
- * @param {string} what follows the colour's name
+ * @param {import("./prompt-words.js").Color} color
+ * @param {string} what follows the color's name
  * @param {() => void} act
  */
 function swatch([name, css], what, act) {

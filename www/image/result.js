@@ -82,34 +82,34 @@ const DARK = [42, 46, 68];
 
 /** @param {Scale} scale @param {number} d */
 function bitSheet({ bits, height, width }, d) {
-  return coloured(planes(bits, height, width, d));
+  return colored(planes(bits, height, width, d));
 }
 
 /**
- * R_k in the size of the latent, channel by channel: between the colours of its bits, which it has where the scale is as fine as the
+ * R_k in the size of the latent, channel by channel: between the colors of its bits, which it has where the scale is as fine as the
  * latent.
  * @param {Scale} scale
  */
 function residualSheet({ residual: { height, width, levels } }) {
   const signed = new Int8Array(levels.buffer);
   const size = height * width;
-  return coloured(arrange(height, width, signed.length / size, (p, y, x) => ((signed[p * size + y * width + x] ?? 0) / 127 + 1) / 2));
+  return colored(arrange(height, width, signed.length / size, (p, y, x) => ((signed[p * size + y * width + x] ?? 0) / 127 + 1) / 2));
 }
 
 /**
  * A sheet of cells from 0 to 1 as a picture.
  * @param {ReturnType<typeof arrange>} sheet
  */
-function coloured({ width, height, cells }) {
+function colored({ width, height, cells }) {
   // Large enough that a canvas shows sharp cells at any size.
   const zoom = Math.max(1, Math.floor(1024 / Math.max(width, height)));
   const pixels = new ImageData(width * zoom, height * zoom);
-  // A cell has one colour for all its pixels; gaps have none.
-  const colours = Array.from(cells, (cell) => (cell < 0 ? null : [...DARK.map((dark, i) => dark + cell * ((LIT[i] ?? 0) - dark)), 255]));
+  // A cell has one color for all its pixels; gaps have none.
+  const colors = Array.from(cells, (cell) => (cell < 0 ? null : [...DARK.map((dark, i) => dark + cell * ((LIT[i] ?? 0) - dark)), 255]));
   for (let y = 0; y < pixels.height; y++) {
     for (let x = 0; x < pixels.width; x++) {
-      const colour = colours[Math.floor(y / zoom) * width + Math.floor(x / zoom)];
-      if (colour) pixels.data.set(colour, 4 * (y * pixels.width + x));
+      const color = colors[Math.floor(y / zoom) * width + Math.floor(x / zoom)];
+      if (color) pixels.data.set(color, 4 * (y * pixels.width + x));
     }
   }
   return pixels;

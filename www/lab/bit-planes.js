@@ -1,4 +1,4 @@
-// All bit planes of a scale as one picture, coloured by what became of each bit.
+// All bit planes of a scale as one picture, colored by what became of each bit.
 
 import { planes } from "../image/bits.js";
 
@@ -6,7 +6,7 @@ import { planes } from "../image/bits.js";
 /** @typedef {import("./rows.js").Before} Before */
 
 /** By what became of a bit, and its value. @type {Record<"same" | "flipped" | "answer", [number[], number[]]>} */
-const COLOURS = {
+const COLORS = {
   same: [[42, 46, 68, 255], [98, 104, 132, 255]],
   flipped: [[214, 69, 56, 255], [255, 138, 122, 255]],
   answer: [[72, 104, 226, 255], [150, 172, 255, 255]],
@@ -34,7 +34,7 @@ export function planeSheet({ bits, height, width }, { clean, mask }, d, plane) {
       const cell = inside ? cells.cells[i] ?? -1 : -1;
       if (cell >= 0) {
         const what = flipped[i] === 1 ? "flipped" : cell === before[i] ? "same" : "answer";
-        pixels.data.set(COLOURS[what][cell === 1 ? 1 : 0], 4 * (y * pixels.width + x));
+        pixels.data.set(COLORS[what][cell === 1 ? 1 : 0], 4 * (y * pixels.width + x));
       } else if (plane !== undefined && frames(plane, column, row, columns, width, height)) {
         pixels.data.set([236, 179, 64, 255], 4 * (y * pixels.width + x));
       }

@@ -40,7 +40,7 @@ export class LabPanel {
   #said = element("lab-said", HTMLElement);
   #baseline = element("lab-baseline", HTMLInputElement);
   #prompt = element("lab-prompt", HTMLInputElement);
-  #flip = element("lab-flip", HTMLButtonElement);
+  #flip = element("lab-start", HTMLButtonElement);
   #file = element("lab-file", HTMLInputElement);
   /** @type {import("../engine/protocol.js").ModelInfo | undefined} */
   #model;

@@ -142,9 +142,9 @@ export class TokenMap {
       const bit = (words) => bitAt(words, token, this.#plane, this.#d);
       context.fillStyle = bit(bits) ? "#ffffff8c" : "#0b0d1a94";
       context.fillRect(x + 1, y + 1, size - 2, size - 2);
-      const colour = bit(mask) ? flipped : bit(bits) !== bit(clean.length ? clean : bits) ? answer : undefined;
-      if (!colour) continue;
-      context.strokeStyle = colour;
+      const color = bit(mask) ? flipped : bit(bits) !== bit(clean.length ? clean : bits) ? answer : undefined;
+      if (!color) continue;
+      context.strokeStyle = color;
       context.lineWidth = line;
       context.strokeRect(x + 1 + line / 2, y + 1 + line / 2, size - 2 - line, size - 2 - line);
     }

@@ -33,7 +33,7 @@ export class TrainPanel {
   #drafts = new DraftStore();
   #samples = new Samples();
   #progress = new TrainingProgress(() => this.#form.batch);
-  #go = element("train-go", HTMLButtonElement);
+  #start = element("train-start", HTMLButtonElement);
   #stop = element("train-stop", HTMLButtonElement);
   #alert = element("train-alert", HTMLElement);
   #status = element("train-status", HTMLElement);
@@ -222,8 +222,8 @@ export class TrainPanel {
   #enable() {
     const ready = this.#session.state === "idle";
     const { open, running } = this.#run;
-    this.#go.textContent = running ? "Pause" : open ? "Resume" : "Start";
-    this.#go.disabled = !ready && !running;
+    this.#start.textContent = running ? "Pause" : open ? "Resume" : "Start";
+    this.#start.disabled = !ready && !running;
     this.#stop.disabled = !open && !running;
     this.#form.lock({ begun: open || running, running });
     this.#pictures.lock(open || running);
