@@ -31,7 +31,7 @@ export function tuning(): string;
 
 export class WebEngine {
   private constructor();
-  /** Undefined when loading failed; the host has been told why. */
+  /** Undefined when loading failed; the host got the error. */
   static load(
     manifest: string,
     files: Files,

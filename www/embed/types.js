@@ -50,7 +50,7 @@
  * @property {AbortSignal} [signal] ends the download and the engine
  * @property {(progress: Progress) => void} [onProgress]
  * @property {EngineChoice} [device] `auto` takes WebGPU where there is a GPU, the CPU otherwise
- * @property {"opfs" | "none"} [cache] whether the browser keeps the model's files; it does unless told otherwise
+ * @property {"opfs" | "none"} [cache] whether the browser keeps the model's files; it does if left out
  * @property {string | URL} [baseUrl] the folder of worker.js and the wasm, if it is not that of this script
  */
 

@@ -27,7 +27,7 @@ function frugal() {
   return Boolean(connection?.saveData || connection?.type === "cellular");
 }
 
-/** @param {() => Promise<void>} act what fails is fetched when it is asked for, and told then */
+/** @param {() => Promise<void>} act what fails now is fetched when it is asked for, and reported then */
 function idle(act) {
   const begin = () => void act().catch(() => {});
   // Not every browser has it.

@@ -1,4 +1,6 @@
-// What page and worker say to each other: a mirror of src/engine/protocol.rs, and what the worker adds.
+// The messages between the page and the engine's thread. Types of what the engine itself takes and gives mirror
+// src/engine/protocol.rs, all but one: `progress` is the thread's own (worker/progress.js), as it fetches the files and counts the wasm
+// among them; the `progress` event of protocol.rs is for the command line. Commands are the page's, answered by worker.js.
 
 /** Both sides must be of one build; the worker's first message carries this number. */
 export const PROTOCOL = 5;
@@ -14,7 +16,7 @@ export const PROTOCOL = 5;
  * @property {number | number[]} [tau] temperature, one value or one per scale
  * @property {number} [topP] nucleus of each bit's two values, 0 turns it off
  * @property {string} [negativePrompt]
- * @property {boolean} [positivePrompt] prompts about people ask for good faces besides
+ * @property {boolean} [positivePrompt] prompts about people also ask for good faces
  * @property {Keep} [keep] what is taken over from an earlier image
  * @property {Flips} [flips] bits that are flipped after they were drawn, or kept
  * @property {Words[]} [against] bits of a finished image of this shape; every scale then says how far it is from it
@@ -26,7 +28,7 @@ export const PROTOCOL = 5;
  * @property {number[]} scales from 1; each of their bits flips with probability `rate`
  * @property {number} rate from 0 to 1
  * @property {number} seed says which bits those are
- * @property {BitAt[]} [single] bits besides; one that is drawn as well stays as it was
+ * @property {BitAt[]} [single] further bits; one that was picked by `rate` too stays as it was
  */
 
 /** One bit of an image: its scale from 1, its token row by row from 0, its plane from 0. @typedef {{ scale: number, token: number, bit: number }} BitAt */

@@ -3,7 +3,7 @@
 // A file of that name is whole only if its content has that hash, which is checked on every load: nothing else needs to be
 // written down, and a download that broke off goes on from the file's length.
 
-/** The folders: models, a training's checkpoints (checkpoints.js), and how cards compute (tuning.js). */
+/** The folders: models, a training's checkpoints (worker/checkpoints.js), and autotuning results (worker/tuning.js). */
 export const WEIGHTS = "weights";
 export const TRAINING = "training";
 export const TUNING = "tuning";
@@ -128,7 +128,7 @@ export function persist() {
   void navigator.storage?.persist?.().catch(() => {}); // not every window can; what is kept may go then
 }
 
-/** Bytes that the browser would keep besides; unlimited where it does not say. */
+/** Bytes that the browser would still keep; unlimited where it does not say. */
 export async function room() {
   const { quota, usage = 0 } = (await navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
   return quota === undefined ? Infinity : Math.max(0, quota - usage);

@@ -7,7 +7,7 @@ export class ImageInput {
   /**
    * @param {(file: Blob) => void} take
    * @param {(files: File[]) => void} model gets what is dropped of a model
-   * @param {() => void} refuse hears of files that are neither
+   * @param {() => void} refuse called for files that are neither
    */
   constructor(take, model, refuse) {
     const input = element("image-file", HTMLInputElement);

@@ -1,4 +1,4 @@
-// Painting which tokens of the finest scale are drawn anew: with a pointer, or with the arrow keys and the space bar.
+// The edit mask: paints which tokens of the finest scale are generated anew, with a pointer, or with the arrow keys and the space bar.
 
 import { element } from "../ui/dom.js";
 
@@ -118,7 +118,7 @@ export class MaskPainter {
     }
     event.preventDefault();
     const at = this.#cursor;
-    const state = this.#cells[at.y * width + at.x] ? "drawn anew" : "kept";
+    const state = this.#cells[at.y * width + at.x] ? "generated anew" : "kept";
     this.#said.textContent = `Row ${at.y + 1}, column ${at.x + 1}: ${state}.`;
     this.#paint();
   }

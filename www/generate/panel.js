@@ -19,7 +19,7 @@ import { ImageTasks } from "./tasks.js";
 /** @typedef {import("../image/result.js").ImageResult} ImageResult */
 
 /**
- * What the panel tells the page.
+ * What the page does with the panel's results.
  * @typedef {object} Page
  * @property {(result: ImageResult) => void} result an image is in the frame
  * @property {(result: ImageResult, ms: number) => void} generated an image was generated in so many milliseconds

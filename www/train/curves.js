@@ -5,7 +5,7 @@ const [WIDTH, HEIGHT] = [320, 150];
 const MARGIN = { left: 34, right: 6, top: 6, bottom: 18 };
 /** Single batches jump: the lines are running means over about this many steps. */
 const SMOOTHING = 8;
-/** Points of a line; more cannot be told apart. */
+/** Points of a line; more cannot be distinguished. */
 const POINTS = 160;
 
 /**

@@ -14,7 +14,7 @@ class Refusal extends Error {}
  * @param {Uint8Array<ArrayBuffer>} buffer as long as the file
  * @param {number} start
  * @param {object} on
- * @param {(chunk: Uint8Array, at: number) => void} on.bytes hears of every part that came
+ * @param {(chunk: Uint8Array, at: number) => void} on.bytes called with every part that came
  * @param {() => void} on.restart the server sends the file from its beginning: what came before does not count
  * @param {(reason: string) => void} on.broken the connection broke and is tried again
  * @throws {Error} in a few words, for a sentence such as "x could not be loaded (..)"

@@ -17,7 +17,7 @@ let origin;
 
 /**
  * @param {import("../protocol.js").LoadCommand} command
- * @returns {Promise<WebEngine | undefined>} none when it failed, which the page was told
+ * @returns {Promise<WebEngine | undefined>} none when it failed, which was reported
  */
 export async function load(command) {
   const { source, engine: wanted, cache } = command;
@@ -63,7 +63,7 @@ export async function load(command) {
  * The same model without self-correction.
  * @param {WebEngine} engine of the model
  * @param {string} path of the baseline's manifest from the model's
- * @returns {Promise<WebEngine | undefined>} none when it failed, which the page was told
+ * @returns {Promise<WebEngine | undefined>} none when it failed, which was reported
  */
 export async function loadBaseline(engine, path) {
   if (!origin || Array.isArray(origin.source)) {
