@@ -18,7 +18,7 @@ const page = await browser.newPage({ serviceWorkers: "block" });
 await page.route("**/worker.js", async (route) => {
   const response = await route.fetch();
   const counting = `
-    import { useShaders } from "./infinity-web.js";
+    import { WebEngine, useShaders } from "./infinity-web.js";
     const { load: build } = WebEngine;
     let burns = false;
     self.addEventListener("message", ({ data }) => (burns ||= data.source?.burns ?? false));

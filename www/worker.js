@@ -1,17 +1,15 @@
 // The engine's thread: takes commands of the page, has them done, posts events. It lies beside the wasm, where `base-url` says.
 
-import { host } from "./engine/worker/host.js";
-import { emit, fail } from "./engine/worker/messages.js";
+import { emit, fail, host } from "./engine/worker/messages.js";
 import { inspect, load, loadBaseline, prefetchRest } from "./engine/worker/models.js";
 import { begin, forget, train } from "./engine/worker/training.js";
 import { PROTOCOL } from "./engine/protocol.js";
 
 /** @typedef {import("./engine/protocol.js").Command} Command */
-/** @typedef {import("./infinity-web.js").WebEngine} WebEngine */
 
-/** @type {WebEngine | undefined} */
+/** @type {import("./infinity-web.js").WebEngine | undefined} */
 let engine;
-/** The same model without self-correction, while somebody compares. @type {WebEngine | undefined} */
+/** The same model without self-correction, while somebody compares. @type {import("./infinity-web.js").WebEngine | undefined} */
 let baseline;
 /** What the baseline is at: a cancel is answered before its device has come to an end. */
 let baselineWork = Promise.resolve();

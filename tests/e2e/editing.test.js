@@ -104,7 +104,7 @@ test("a painted mask redraws its cells alone, by pointer and by keyboard", async
   await mask.focus();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Space");
-  assert.match((await page.locator("#mask-said").textContent()) ?? "", /^Row 6, column 5: drawn anew\.$/);
+  assert.match((await page.locator("#mask-said").textContent()) ?? "", /^Row 6, column 5: generated anew\.$/);
   assert.match((await page.locator("#edit-summary-text").textContent()) ?? "", /3 painted cells/);
   await shoot(page, "mask");
   await page.getByRole("radio", { name: "Bits" }).check();

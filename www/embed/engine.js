@@ -2,12 +2,12 @@
 //
 // Stands on the same client as the page (engine/client.js).
 
+import { survey } from "../engine/device.js";
 import { EngineError } from "../engine/error.js";
 import { fitted } from "../image/fit-to-aspect.js";
 import { randomSeed } from "../engine/random-seed.js";
 import { clearStorage, storedBytes } from "../engine/storage.js";
 import { pixels, scaleOf, stream, withClient } from "./stream.js";
-import { support } from "./support.js";
 
 export { EngineError };
 
@@ -20,6 +20,11 @@ export * from "./types.js";
 
 /** The package of the model that is taken when none is named. */
 export const DEFAULT_MODEL = "infinity-web-emoji";
+
+/** A module of one SIMD instruction. */
+const SIMD = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
 
 /** A loaded model. It does one thing at a time. */
 export class Engine {
@@ -41,8 +46,13 @@ export class Engine {
   }
 
   /** Looks at the browser and its GPU; downloads nothing. @returns {Promise<Support>} */
-  static detect() {
-    return support();
+  static async detect() {
+    if (typeof Worker === "undefined" || !WebAssembly.validate(SIMD)) {
+      const shortfall = "The engine needs a browser with workers and WebAssembly SIMD; take a current one.";
+      return { device: null, webgpu: false, software: false, reason: "this browser is too old", shortfalls: [shortfall] };
+    }
+    const { usable, software, reason, shortfalls } = await survey();
+    return { device: usable && !software ? "webgpu" : "cpu", webgpu: usable, software, reason, shortfalls };
   }
 
   /**

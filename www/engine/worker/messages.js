@@ -1,4 +1,4 @@
-// What the engine's thread posts to the page: events, errors, and how much memory there is.
+// The engine's thread as the engine and the page see it: events and errors out, with how much memory there is, and messages in.
 
 /** @typedef {import("../protocol.js").EngineEvent} EngineEvent */
 
@@ -37,3 +37,19 @@ function buffers(event) {
   if ("image" in event) return [event.image.rgba.buffer];
   return event.type === "packed" ? event.files.map(({ bytes }) => bytes.buffer) : [];
 }
+
+// A message to ourselves queues behind those that the page has sent; unlike a timer it is not throttled.
+const { port1, port2 } = new MessageChannel();
+/** @type {(() => void)[]} */
+const waiting = [];
+port1.onmessage = () => waiting.shift()?.();
+
+/** @type {import("../../infinity-web.js").Host} */
+export const host = {
+  emit,
+  breathe: () =>
+    new Promise((resolve) => {
+      waiting.push(resolve);
+      port2.postMessage(0);
+    }),
+};

@@ -1,8 +1,7 @@
 // Trainings in the engine's thread: one tab has one at a time, and its checkpoints outlive the page.
 
 import { Checkpoints } from "./checkpoints.js";
-import { host } from "./host.js";
-import { emit, fail, reasonOf } from "./messages.js";
+import { emit, fail, host, reasonOf } from "./messages.js";
 import { TrainingLock } from "./training-lock.js";
 
 /** @typedef {import("../../infinity-web.js").WebEngine} WebEngine */
