@@ -44,7 +44,7 @@ test("arrows go one way: what a visitor does stands on the image, that on the en
   const across = [...imports].flatMap(([path, found]) =>
     path === "worker.js" || path.startsWith("engine/worker/") ? [] : found.filter((other) => other.startsWith("engine/worker/")).map((other) => `${path} ${other}`),
   );
-  assert.deepEqual(across, ["train/panel.js engine/worker/checkpoints.js"]);
+  assert.deepEqual(across, ["train/kept.js engine/worker/checkpoints.js"]);
 });
 
 test("no files import each other in a circle", () => {

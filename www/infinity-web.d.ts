@@ -1,5 +1,5 @@
 // The part of wasm-bindgen's output that the worker uses (src/web); the file itself is made by the build.
-import type { EngineEvent, Flips, Options, Pace, Study, Weights, Words } from "./engine/protocol.js";
+import type { EngineEvent, Flips, Options, TrainSchedule, TrainConfig, Weights, Words } from "./engine/protocol.js";
 
 /** What the engine needs from its thread. */
 export interface Host {
@@ -51,14 +51,14 @@ export class WebEngine {
   loadTwin(manifest: string, files: Files, host: Host): Promise<WebEngine | undefined>;
   /** `bytes` are the captions' pictures, or the drawings that `part` of the composed data is made of. */
   begin(
-    study: Study,
+    config: TrainConfig,
     part: string | undefined,
     captions: string[],
     bytes: Uint8Array,
     checkpoint: Uint8Array | undefined,
     host: Host,
   ): Promise<void>;
-  train(pace: Pace, keep: Keep, host: Host): Promise<void>;
+  train(schedule: TrainSchedule, keep: Keep, host: Host): Promise<void>;
   pack(name: string, host: Host): Promise<void>;
   cancel(): void;
   /** Gives the memory of its networks back to the instance. */

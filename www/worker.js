@@ -42,7 +42,7 @@ async function run(command) {
     case "begin":
       return begin(engine, command);
     case "train":
-      return train(engine, command.pace);
+      return train(engine, command.schedule);
     case "pack":
       return engine.pack(command.name, host);
     case "forget":

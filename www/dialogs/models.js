@@ -1,7 +1,7 @@
 // The dialog about models and engines: what is loaded, what this browser keeps of it, and how to load another.
 
 import { EngineClient } from "../engine/client.js";
-import { TRAINING, WEIGHTS, clearStorage, persist, room, storedBytes } from "../engine/storage.js";
+import { TRAINING, WEIGHTS, clearStorage, freeBytes, persist, storedBytes } from "../engine/storage.js";
 import { element } from "../ui/dom.js";
 import { dropped, unpacked } from "../ui/dropped-files.js";
 import { count, megabytes, sentence } from "../ui/format.js";
@@ -130,7 +130,7 @@ export class ModelsDialog {
    * @param {number} bytes
    */
   async #fit(source, bytes) {
-    const free = await room();
+    const free = await freeBytes();
     if (Array.isArray(source) || bytes <= free) return "";
     return ` This browser keeps ${megabytes(free)} MB more at most: delete what is kept, or part of the model is downloaded at every visit.`;
   }

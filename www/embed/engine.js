@@ -4,7 +4,7 @@
 
 import { survey } from "../engine/device.js";
 import { EngineError } from "../engine/error.js";
-import { fitted } from "../image/fit-to-aspect.js";
+import { fitToAspect } from "../image/fit-to-aspect.js";
 import { randomSeed } from "../engine/random-seed.js";
 import { clearStorage, storedBytes } from "../engine/storage.js";
 import { pixels, scaleOf, stream, withClient } from "./stream.js";
@@ -220,10 +220,10 @@ export class Engine {
     const rgba = new Uint8Array(await new Blob(read).arrayBuffer());
     signal?.throwIfAborted();
     await this.#client.begin({ batch, seed }, { captions: examples.map(({ caption }) => caption), rgba }, resume);
-    const pace = { learningRate, flips, steps, sampleEvery: onSample ? sampleEvery : steps, saveEvery: 50 };
+    const schedule = { learningRate, flips, steps, sampleEvery: onSample ? sampleEvery : steps, saveEvery: 50 };
     yield* stream(
       this.#client,
-      (listen) => this.#client.train(pace, listen),
+      (listen) => this.#client.train(schedule, listen),
       (event) => {
         if (event.type === "sampled") {
           const { step, index, of, prompt, image } = event;
@@ -253,7 +253,7 @@ export class Engine {
    * @param {Aspect[]} aspects
    */
   async #read(picture, aspects) {
-    const { aspect, pixels } = await fitted(picture, aspects).catch(() => {
+    const { aspect, pixels } = await fitToAspect(picture, aspects).catch(() => {
       throw new EngineError("picture", "the browser cannot read this picture; try a PNG or JPEG of this page's own site");
     });
     return { subject: { aspect: aspect.name, rgba: new Uint8Array(pixels.data) }, original: pixels };

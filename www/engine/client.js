@@ -130,23 +130,23 @@ export class EngineClient {
 
   /**
    * Sets a training up on the loaded model.
-   * @param {import("./protocol.js").Study} study
-   * @param {import("./protocol.js").Material} material
+   * @param {import("./protocol.js").TrainConfig} config
+   * @param {import("./protocol.js").TrainingData} data
    * @param {boolean} resume whether it goes on where the kept checkpoint left it
-   * @returns {Promise<import("./protocol.js").Studying>}
+   * @returns {Promise<import("./protocol.js").TrainingReady>}
    */
-  begin(study, material, resume) {
-    return this.#run({ type: "begin", study, material, resume }, () => {});
+  begin(config, data, resume) {
+    return this.#run({ type: "begin", config, data, resume }, () => {});
   }
 
   /**
    * Trains on. Resolves when all steps are done or the work is cancelled, with everything kept.
-   * @param {import("./protocol.js").Pace} pace
+   * @param {import("./protocol.js").TrainSchedule} schedule
    * @param {Listener} listen gets `step`, `sampled`, `unkept` and `saved` events
    * @returns {Promise<import("./protocol.js").Paused>}
    */
-  train(pace, listen) {
-    return this.#run({ type: "train", pace }, listen);
+  train(schedule, listen) {
+    return this.#run({ type: "train", schedule }, listen);
   }
 
   /**

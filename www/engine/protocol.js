@@ -88,14 +88,14 @@ export const PROTOCOL = 5;
 /** @typedef {{ type: "encoded", aspect: Aspect, ms: number, psnr: number[] }} Encoded */
 /**
  * What stays the same through all steps of a training.
- * @typedef {object} Study
+ * @typedef {object} TrainConfig
  * @property {{ width: number, depth: number }} [fresh] sizes of a transformer that starts from nothing, instead of the loaded one
  * @property {number} batch pictures of a step
  * @property {number} seed
  */
 /**
  * How a training goes on.
- * @typedef {object} Pace
+ * @typedef {object} TrainSchedule
  * @property {number} learningRate
  * @property {number} flips self-correction: the largest probability that a bit is flipped, from 0 to 1
  * @property {number} steps in all, those done before included
@@ -105,9 +105,9 @@ export const PROTOCOL = 5;
 /**
  * What is learned: captions and their pictures one behind the other, four bytes a pixel, or a part of the composed data set, whose
  * drawings are at an address.
- * @typedef {{ captions: string[], rgba: Uint8Array } | { part: string, drawings: string }} Material
+ * @typedef {{ captions: string[], rgba: Uint8Array } | { part: string, drawings: string }} TrainingData
  */
-/** @typedef {{ type: "studying", step: number, parameters: number, newWords: string[], prompts: string[] }} Studying */
+/** @typedef {{ type: "studying", step: number, parameters: number, newWords: string[], prompts: string[] }} TrainingReady */
 /**
  * One step is done. Loss in nats per bit and the share of right bits, of this batch, in all and for every scale.
  * @typedef {{ type: "step", step: number, of: number, loss: number, accuracy: number, losses: number[], accuracies: number[], gradNorm: number, ms: number }} Step
@@ -141,7 +141,7 @@ export const PROTOCOL = 5;
 
 /**
  * @typedef {Ready | DeviceChosen | Progress | Loaded | Inspected | Prefetched | Memory | Started | Scale | Path | Finished | Decoded | Encoded
- *   | Compared | Cancelled | Studying | Step | Sampled | Unkept | Saved | Paused | Packed | Forgotten | Failure | Crashed} EngineEvent
+ *   | Compared | Cancelled | TrainingReady | Step | Sampled | Unkept | Saved | Paused | Packed | Forgotten | Failure | Crashed} EngineEvent
  */
 
 /**
@@ -171,8 +171,8 @@ export const PROTOCOL = 5;
 /** @typedef {{ type: "encode", aspect: string, rgba: Uint8Array }} EncodeCommand */
 /** @typedef {{ type: "flip", subject: Subject, flips: Flips }} FlipCommand */
 /** @typedef {{ type: "cancel" }} CancelCommand */
-/** Sets a training up, or takes the kept one up again. @typedef {{ type: "begin", study: Study, material: Material, resume: boolean }} BeginCommand */
-/** @typedef {{ type: "train", pace: Pace }} TrainCommand */
+/** Sets a training up, or takes the kept one up again. @typedef {{ type: "begin", config: TrainConfig, data: TrainingData, resume: boolean }} BeginCommand */
+/** @typedef {{ type: "train", schedule: TrainSchedule }} TrainCommand */
 /** @typedef {{ type: "pack", name: string }} PackCommand */
 /** Deletes the kept training. @typedef {{ type: "forget" }} ForgetCommand */
 /**

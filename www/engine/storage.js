@@ -129,7 +129,7 @@ export function persist() {
 }
 
 /** Bytes that the browser would still keep; unlimited where it does not say. */
-export async function room() {
+export async function freeBytes() {
   const { quota, usage = 0 } = (await navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
   return quota === undefined ? Infinity : Math.max(0, quota - usage);
 }

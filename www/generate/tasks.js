@@ -1,6 +1,6 @@
 // What the Draw panel has the engine do: generate from a prompt, read a picture into tokens, decode tokens.
 
-import { fitted } from "../image/fit-to-aspect.js";
+import { fitToAspect } from "../image/fit-to-aspect.js";
 import { ImageResult } from "../image/result.js";
 import { SHARED, ShareError, decodeShare } from "../image/share-link.js";
 import { decibels, duration } from "../ui/format.js";
@@ -116,7 +116,7 @@ export class ImageTasks {
     const { model } = this.#session;
     const { lines, batch } = this.#viewer;
     if (!model) return;
-    const { aspect, pixels } = await fitted(file, model.aspects).catch(() => {
+    const { aspect, pixels } = await fitToAspect(file, model.aspects).catch(() => {
       throw new ShareError("This file is no image that the browser can read; try a PNG or JPEG.");
     });
     this.#form.choose(aspect.name);

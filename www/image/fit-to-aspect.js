@@ -8,7 +8,7 @@
  * @param {Aspect[]} aspects
  * @returns {Promise<{ aspect: Aspect, pixels: ImageData }>}
  */
-export async function fitted(source, aspects) {
+export async function fitToAspect(source, aspects) {
   const bitmap = await createImageBitmap(source);
   /** @param {Aspect} aspect */
   const distance = ({ width, height }) => Math.abs(Math.log((width / height) * (bitmap.height / bitmap.width)));

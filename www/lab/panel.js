@@ -7,6 +7,7 @@ import { showExperiment } from "./experiment.js";
 import { FlipForm } from "./flip-form.js";
 import { Paths } from "./paths.js";
 import { LabRun } from "./run.js";
+import { ImageSource } from "./source.js";
 import { Summary } from "./summary.js";
 import { TokenMap } from "./token-map.js";
 
@@ -14,21 +15,10 @@ import { TokenMap } from "./token-map.js";
 /** @typedef {import("../engine/protocol.js").Flips} Flips */
 /** @typedef {import("../image/result.js").ImageResult} ImageResult */
 
-/**
- * What the panel asks of the page.
- * @typedef {object} Page
- * @property {(file: File) => void} open reads a picture into tokens, in the frame of the Draw panel
- * @property {(prompt: string) => void} generate generates an image there
- */
-
-/** A composed scene, for whoever has no picture at hand, and what it shows. */
-const SAMPLE = "sample.png";
-const SAMPLE_SHOWS = "a guitar to the right of a horse in a desert";
-
 /** @implements {Panel} */
 export class LabPanel {
   #session;
-  #page;
+  #source;
   #paths = new Paths(() => this.#map.look(this.#paths.close));
   #map = new TokenMap((bit) => this.#flipOne(bit));
   #summary = new Summary(this.#paths);
@@ -41,34 +31,26 @@ export class LabPanel {
   #baseline = element("lab-baseline", HTMLInputElement);
   #prompt = element("lab-prompt", HTMLInputElement);
   #flip = element("lab-start", HTMLButtonElement);
-  #file = element("lab-file", HTMLInputElement);
   /** @type {import("../engine/protocol.js").ModelInfo | undefined} */
   #model;
   /** In the frame of the Draw panel. @type {ImageResult | undefined} */
   #offered;
   /** In this panel. @type {ImageResult | undefined} */
   #taken;
-  #example = 0;
   #experimentShown = false;
   /** What was asked for last: who clicks faster than the engine ends gets the last of it. @type {[Flips, string] | undefined} */
   #asked;
 
   /**
    * @param {import("../engine/session.js").Session} session
-   * @param {Page} page
+   * @param {import("./source.js").Page} page
    */
   constructor(session, page) {
     this.#session = session;
-    this.#page = page;
+    this.#source = new ImageSource(page);
+    this.#source.onerror = (message) => this.fail(message);
     this.#run.onerror = (message) => this.fail(message);
     element("lab-stop", HTMLButtonElement).addEventListener("click", () => session.stop());
-    this.#file.addEventListener("change", () => {
-      const [chosen] = this.#file.files ?? [];
-      if (chosen) page.open(chosen);
-      this.#file.value = "";
-    });
-    element("lab-example", HTMLButtonElement).addEventListener("click", () => this.#generateExample());
-    element("lab-sample", HTMLButtonElement).addEventListener("click", () => this.#openSample());
     this.#baseline.addEventListener("change", () => {
       if (!this.#baseline.checked) void this.#forgetBaseline();
     });
@@ -93,6 +75,7 @@ export class LabPanel {
     // Bits of another tokenizer mean nothing here.
     if (model.codec !== this.#model?.codec) this.#offered = undefined;
     this.#model = model;
+    this.#source.examples = model.examples;
     this.#run.baselinePath = model.twin;
     this.#run.baselineLoaded = false;
     this.#run.forget();
@@ -140,23 +123,7 @@ export class LabPanel {
     const ready = ["idle", "drawing"].includes(this.#session.state);
     this.#flip.disabled = !ready || !this.#offered;
     element("lab-stop", HTMLButtonElement).disabled = this.#session.state !== "drawing";
-    for (const id of ["lab-example", "lab-sample"]) element(id, HTMLButtonElement).disabled = !ready;
-    this.#file.disabled = !ready;
-  }
-
-  #generateExample() {
-    const examples = this.#model?.examples ?? [];
-    const prompt = examples[this.#example++ % Math.max(1, examples.length)] ?? "a red apple";
-    this.#said.textContent = `Drawing “${prompt}”.`;
-    this.#page.generate(prompt);
-  }
-
-  async #openSample() {
-    const response = await fetch(SAMPLE).catch(() => undefined);
-    if (response?.ok) {
-      this.#page.open(new File([await response.blob()], SAMPLE));
-      this.#prompt.value = SAMPLE_SHOWS;
-    } else this.fail("The sample could not be downloaded; check the connection and try again.");
+    this.#source.enable(ready);
   }
 
   /** Takes over the image that is offered. */

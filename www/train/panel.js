@@ -3,11 +3,10 @@
 import { EngineError, isCrash } from "../engine/error.js";
 import { SPRITES } from "../engine/prefetch.js";
 import { persist } from "../engine/storage.js";
-import { keptStep } from "../engine/worker/checkpoints.js";
 import { element, save } from "../ui/dom.js";
 import { count, sentence } from "../ui/format.js";
 import { zip } from "../ui/zip.js";
-import { DraftStore } from "./draft.js";
+import { KeptTraining } from "./kept.js";
 import { Pictures } from "./pictures.js";
 import { TrainingProgress } from "./progress.js";
 import { TrainingRun } from "./run.js";
@@ -30,7 +29,6 @@ export class TrainPanel {
   #page;
   #form = new SettingsForm();
   #pictures = new Pictures();
-  #drafts = new DraftStore();
   #samples = new Samples();
   #progress = new TrainingProgress(() => this.#form.batch);
   #start = element("train-start", HTMLButtonElement);
@@ -43,13 +41,11 @@ export class TrainPanel {
     progress: () => this.#progress.show(this.#run),
     sampled: (sampled) => this.#samples.add(sampled),
     begun: () => this.#samples.clear(),
-    keep: () => this.#keep(),
+    keep: () => this.#kept.save(),
   });
+  #kept = new KeptTraining(this.#form, this.#pictures, this.#run);
   /** Settings and pictures of the last visit are here. @type {Promise<void>} */
   #restored;
-
-  /** So many pictures outlive the page. */
-  kept = 0;
 
   /**
    * @param {import("../engine/session.js").Session} session
@@ -107,24 +103,21 @@ export class TrainPanel {
 
   // What the browser keeps of a training.
 
+  /** So many pictures outlive the page. */
+  get kept() {
+    return this.#kept.pictures;
+  }
+
   /** Deletes what the browser kept of the training; what is on the page stays until it is left. */
   async forget() {
-    await this.#drafts.clear();
-    this.kept = 0;
-    this.#run.forget();
+    await this.#kept.clear();
     this.#status.textContent = "What was kept of the training is deleted.";
     this.#progress.show(this.#run);
     this.#enable();
   }
 
   async #restore() {
-    const draft = await this.#drafts.load();
-    if (!draft) return;
-    this.#form.settings = draft.settings;
-    this.#pictures.list = draft.pictures;
-    this.kept = draft.pictures.length;
-    const step = draft.open ? await keptStep() : undefined;
-    this.#run.restore(step, draft.curve);
+    const step = await this.#kept.restore();
     if (step !== undefined) this.#status.textContent = `Kept from the last visit after step ${count(step)}.`;
     this.#enable();
     this.#progress.show(this.#run);
@@ -133,16 +126,7 @@ export class TrainPanel {
   #changed() {
     this.#alarm("");
     this.#progress.show(this.#run);
-    void this.#keep();
-  }
-
-  /** Up to the checkpoint; what came after it will come again. */
-  async #keep() {
-    const { list } = this.#pictures;
-    const open = this.#run.resumable;
-    const kept = await this.#drafts.save({ settings: this.#form.settings, pictures: list, open, curve: open ? this.#run.curve : [] });
-    this.kept = kept ? list.length : 0;
-    if (!kept && this.#run.open) this.#run.warn("it refuses the pictures", "until you leave the page");
+    void this.#kept.save();
   }
 
   // What the buttons do.
@@ -171,12 +155,12 @@ export class TrainPanel {
   /** What the controls ask for; a mistake is shown. @returns {import("./run.js").Asked | undefined} */
   #asked() {
     try {
-      const [study, pace] = [this.#form.study(), this.#form.pace()];
-      if (this.#form.what === "scratch") return { study, pace, material: { part: this.#form.part(), drawings: SPRITES } };
+      const [config, schedule] = [this.#form.config(), this.#form.schedule()];
+      if (this.#form.what === "scratch") return { config, schedule, data: { part: this.#form.part(), drawings: SPRITES } };
       const { list } = this.#pictures;
       if (list.length === 0) throw new SettingsError("Add the pictures to learn first.");
       if (list.some(({ caption }) => !caption.trim())) throw new SettingsError("Give every picture a caption; it is the prompt that brings it back.");
-      return { study, pace, material: this.#pictures.material() };
+      return { config, schedule, data: this.#pictures.data() };
     } catch (error) {
       this.#alarm(error instanceof Error ? error.message : String(error));
       return undefined;

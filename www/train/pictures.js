@@ -72,8 +72,8 @@ export class Pictures {
     this.show();
   }
 
-  /** What the engine learns from. @returns {import("../engine/protocol.js").Material} */
-  material() {
+  /** What the engine learns from. @returns {import("../engine/protocol.js").TrainingData} */
+  data() {
     const rgba = new Uint8Array(4 * this.side * this.side * this.list.length);
     this.list.forEach((picture, i) => rgba.set(picture.rgba, (i * rgba.length) / this.list.length));
     return { captions: this.list.map(({ caption }) => caption.trim()), rgba };

@@ -4,9 +4,9 @@ import { count, megabytes, sentence } from "../ui/format.js";
 
 /** @typedef {import("../engine/client.js").EngineClient} EngineClient */
 /** @typedef {import("../engine/protocol.js").Step} Step */
-/** @typedef {import("../engine/protocol.js").Pace} Pace */
+/** @typedef {import("../engine/protocol.js").TrainSchedule} TrainSchedule */
 
-/** What the controls ask for. @typedef {{ study: import("../engine/protocol.js").Study, pace: Pace, material: import("../engine/protocol.js").Material }} Asked */
+/** What the controls ask for. @typedef {{ config: import("../engine/protocol.js").TrainConfig, schedule: TrainSchedule, data: import("../engine/protocol.js").TrainingData }} Asked */
 
 /**
  * @typedef {object} Listener
@@ -98,7 +98,7 @@ export class TrainingRun {
     let end;
     do {
       this.#saving = false;
-      end = await client.train(asked.pace, (event) => this.#listen(client, event, asked.pace));
+      end = await client.train(asked.schedule, (event) => this.#listen(client, event, asked.schedule));
     } while (this.#saving && !this.#stopped && !end.finished);
     this.#on.status(
       end.finished
@@ -162,9 +162,9 @@ export class TrainingRun {
    * @param {EngineClient} client
    * @param {Asked} asked
    */
-  async #begin(client, { study, material }) {
+  async #begin(client, { config, data }) {
     this.#on.status("Setting up.");
-    const { step, parameters, newWords } = await client.begin(study, material, this.open);
+    const { step, parameters, newWords } = await client.begin(config, data, this.open);
     this.#holder = client;
     this.#savedAt = this.open ? performance.now() : -Infinity;
     if (!this.open) this.#warned = false;
@@ -178,15 +178,15 @@ export class TrainingRun {
   /**
    * @param {EngineClient} client
    * @param {import("../engine/protocol.js").EngineEvent} event
-   * @param {Pace} pace
+   * @param {TrainSchedule} schedule
    */
-  #listen(client, event, pace) {
+  #listen(client, event, schedule) {
     if (event.type === "step") {
       this.curve.push(event);
       this.memory = client.memory;
       if (event.step > 1) this.#on.status("Training.");
       this.#on.progress();
-      if (this.#due(event, pace)) this.#save();
+      if (this.#due(event, schedule)) this.#save();
     } else if (event.type === "sampled") {
       this.#on.sampled(event);
     } else if (event.type === "unkept") {
@@ -204,7 +204,7 @@ export class TrainingRun {
   /**
    * Whether a checkpoint is due by time. Samples that are being generated when it is made would be lost; the last step has its own.
    * @param {Step} done
-   * @param {Pace} pace
+   * @param {TrainSchedule} schedule
    */
   #due({ step }, { sampleEvery, steps }) {
     const samples = [step, step + 1].some((step) => step % sampleEvery === 0);

@@ -12,8 +12,8 @@ const SAVE_EVERY = 50;
 const USUAL_BATCH = 4;
 
 export class SettingsForm {
-  #study = element("train-study", HTMLFieldSetElement);
-  #pace = element("train-pace", HTMLFieldSetElement);
+  #config = element("train-config", HTMLFieldSetElement);
+  #schedule = element("train-schedule", HTMLFieldSetElement);
   #rate = element("train-rate", HTMLInputElement);
   #flips = element("train-flips", HTMLInputElement);
   #fields = {
@@ -78,8 +78,8 @@ export class SettingsForm {
    * @param {{ begun: boolean, running: boolean }} state
    */
   lock({ begun, running }) {
-    this.#study.disabled = begun;
-    this.#pace.disabled = running;
+    this.#config.disabled = begun;
+    this.#schedule.disabled = running;
   }
 
   /** Pictures of a step; the usual number while what stands there is none. */
@@ -88,8 +88,8 @@ export class SettingsForm {
     return Number.isSafeInteger(value) && value >= 1 ? value : USUAL_BATCH;
   }
 
-  /** @returns {import("../engine/protocol.js").Study} */
-  study() {
+  /** @returns {import("../engine/protocol.js").TrainConfig} */
+  config() {
     const { width, depth } = this.#fields;
     return {
       ...(this.what === "scratch" && { fresh: { width: Number(width.value), depth: Number(depth.value) } }),
@@ -105,8 +105,8 @@ export class SettingsForm {
     return `emoji:flat,single,plain,still,${objects.join(",")}`;
   }
 
-  /** @returns {import("../engine/protocol.js").Pace} */
-  pace() {
+  /** @returns {import("../engine/protocol.js").TrainSchedule} */
+  schedule() {
     return {
       learningRate: this.#learningRate,
       flips: Number(this.#flips.value) / 100,

@@ -5,7 +5,7 @@
 import { download } from "./download.js";
 import { describe, entries, manifestBytes } from "./manifest.js";
 import { LoadProgress } from "./progress.js";
-import { keptLength, openFile, room } from "../storage.js";
+import { freeBytes, keptLength, openFile } from "../storage.js";
 
 /** @typedef {import("./manifest.js").Entry} Entry */
 
@@ -148,7 +148,7 @@ export async function prefetch({ manifest, files }) {
   if (!lengths.some(Boolean)) return;
   const missing = wanted.filter(([, { bytes }], i) => lengths[i] !== bytes);
   const size = missing.reduce((sum, [, { bytes }]) => sum + bytes, 0);
-  if (size > Math.min(UNASKED, await room())) return;
+  if (size > Math.min(UNASKED, await freeBytes())) return;
   const silent = new LoadProgress(() => {});
   for (const [url, entry] of missing) await fetchEntry(url, entry, silent, true);
 }

@@ -16,28 +16,28 @@ const checkpoints = new Checkpoints((reason) => emit({ type: "unkept", message: 
  * @param {WebEngine} engine
  * @param {import("../protocol.js").BeginCommand} command
  */
-export async function begin(engine, { study, material, resume }) {
+export async function begin(engine, { config, data, resume }) {
   if (!(await lock.take())) return fail("busy", TAKEN);
   const checkpoint = resume ? await checkpoints.newest() : undefined;
   if (resume && !checkpoint) return fail("checkpoint", "no training is kept in this browser any more; start a new one");
-  if (!("part" in material)) return engine.begin(study, undefined, material.captions, material.rgba, checkpoint, host);
+  if (!("part" in data)) return engine.begin(config, undefined, data.captions, data.rgba, checkpoint, host);
   let sprites;
   try {
-    const response = await fetch(material.drawings);
+    const response = await fetch(data.drawings);
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     sprites = new Uint8Array(await response.arrayBuffer());
   } catch (error) {
     return fail("download", `the drawings could not be downloaded (${error}); check the connection and try again`);
   }
-  return engine.begin(study, material.part, [], sprites, checkpoint, host);
+  return engine.begin(config, data.part, [], sprites, checkpoint, host);
 }
 
 /**
  * @param {WebEngine} engine
- * @param {import("../protocol.js").Pace} pace
+ * @param {import("../protocol.js").TrainSchedule} schedule
  */
-export function train(engine, pace) {
-  return engine.train(pace, checkpoints, host);
+export function train(engine, schedule) {
+  return engine.train(schedule, checkpoints, host);
 }
 
 /** Deletes the kept training. */
