@@ -1,7 +1,10 @@
 // What a panel of the page is. There are three, Draw, Self-correction and Train, each in a folder of its own (generate/, lab/, train/).
 //
-// To add one: a folder with panel.js and style.css; in index.html its section, a button with `data-panel`, the link of its style and
-// one `copy-dir`; in page.js a line of `panels`.
+// To add one:
+// - a folder with panel.html (its section, with an id), panel.js (a class that implements `Panel`) and style.css;
+// - in index.html a button with `data-panel="ID"`, and the lines of that folder: stylesheet, `copy-dir`, `inline`;
+// - in page.js a line of `panels`; in tests/folders.test.js what the folder may import.
+// No other list names files: scripts/finish-page.sh writes that of the service worker.
 
 /**
  * What the engine is doing. "drawing" is any work, a training included. The page writes it into the body's `data-state`.
