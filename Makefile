@@ -16,12 +16,12 @@ export TRUNK_SKIP_VERSION_CHECK := true
 export PATH := $(CURDIR)/target/node/node_modules/.bin:$(PATH)
 
 STEP := @scripts/step.sh
-# What the browser tests run on and the npm packages are made of: the page as it ships, so that its wasm is held to its budget by
-# every test run. From nothing that costs less than a page of the dev profile: 18 core-minutes, where the other had taken 16 with
-# two fifths of its packages compiled. What goes are overflow checks in the wasm; the Rust tests have them for the same code.
-# test-page builds the other one, which after a change is there sooner and whose errors name functions.
+# The page that the browser tests run on and that the npm packages are made of. By default it is the page as it ships, so that every test
+# run holds its wasm to the budget. From nothing that costs less than a page of the dev profile: 18 core-minutes, where the other had
+# taken 16 with two fifths of its packages compiled. It has no overflow checks; the Rust tests have them for the same code. test-page builds
+# the page of the dev profile, which is rebuilt sooner after a change and whose errors name functions.
 PAGE_FOLDER := $(or $(PAGE),dist)
-# What is packed: the model that the page ships, under the name that the package looks for.
+# The model that is packed: the one that the page ships, under the name that the package looks for.
 MODEL := models/default
 MODEL_PACKAGE := infinity-web-emoji
 
@@ -91,8 +91,8 @@ format: tools
 types: node-tools
 	$(STEP) "Types of the page's scripts" npx tsc
 
-# The browser's side is linted for this machine, which saves checking every package it depends on once more; that it compiles for wasm32
-# the page shows.
+# The code of the worker is linted for this machine, which saves checking every dependency for wasm32. The page's build shows that it
+# compiles there.
 lint: tools
 	$(STEP) "Lints" cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
 
@@ -102,7 +102,7 @@ linted: tools
 unit: tools browser-tools
 	$(STEP) "Rust tests" $(LINTED) cargo test --locked --workspace --no-fail-fast
 
-# What of the library's tests is done in a few seconds each; the rest compares with golden vectors, trains, or draws with whole models.
+# The library's tests that take less than a few seconds each. The others compare with golden vectors, train, or run whole models.
 quick: tools
 	$(STEP) "Quick Rust tests" cargo test --locked --quiet --workspace --lib -- $(addprefix --skip ,$(SLOW))
 
