@@ -200,7 +200,7 @@ impl Host for Terminal {
             }
             Event::Finished { seed, ms } => println!("seed {seed}, {ms:.0} ms in all"),
             Event::Started { .. }
-            | Event::Studying { .. }
+            | Event::TrainingReady { .. }
             | Event::Step { .. }
             | Event::Sampled { .. }
             | Event::Saved { .. }
@@ -208,7 +208,7 @@ impl Host for Terminal {
             | Event::Packed { .. }
             | Event::Decoded { .. }
             | Event::Encoded { .. }
-            | Event::Path { .. }
+            | Event::Arm { .. }
             | Event::Compared { .. }
             | Event::Cancelled { .. }
             | Event::Error { .. } => {}
@@ -219,7 +219,7 @@ impl Host for Terminal {
         false
     }
 
-    fn breathe(&self) -> impl Future<Output = ()> {
+    fn yield_now(&self) -> impl Future<Output = ()> {
         ready(())
     }
 

@@ -4,23 +4,24 @@
 //! and in the [`Files`] that hold the model; nothing here knows which of them it is.
 
 mod aspect;
-mod code;
-mod draw;
+mod backpressure;
+mod edit_mask;
+mod encode_decode;
 mod error;
-mod flip;
+mod flip_comparison;
+mod flip_masks;
+mod generate;
 mod gpu;
 mod host;
-mod keep;
 mod load;
 mod options;
 mod picture;
 pub mod protocol;
 pub mod train;
-mod wait;
 
 pub use error::EngineError;
 pub use gpu::{Gpu, tuned};
-pub use host::{Files, Host, Keep};
+pub use host::{CheckpointStore, Files, Host};
 
 use crate::kernels::packed::Form;
 use crate::model::sampling::SamplingOptions;

@@ -142,8 +142,9 @@ mod tests {
     use super::*;
     use crate::golden;
 
-    #[test]
-    fn golden_labels() {
+    golden::test_per_device!(golden_labels: golden_labels_flex, golden_labels_wgpu);
+
+    fn golden_labels(name: &str, device: &Device) {
         for case in golden::cases("labels") {
             let d: usize = case.get("d");
             let bits: Vec<u8> = case.ints("bits").iter().map(|&b| b as u8).collect();
@@ -158,10 +159,8 @@ mod tests {
                     assert_eq!(from_label(expected as u64, d, order), token);
                 }
             }
-            for (name, device) in golden::devices() {
-                let bits = case.int::<4>("bits", &device);
-                case.check(name, "codes", codes(bits, 1.0 / (d as f64).sqrt()));
-            }
+            let bits = case.int::<4>("bits", device);
+            case.check(name, "codes", codes(bits, 1.0 / (d as f64).sqrt()));
         }
     }
 

@@ -3,7 +3,6 @@
 
 pub mod bits;
 pub mod config;
-pub mod correction;
 mod error;
 pub mod memory;
 pub mod nn;
@@ -14,6 +13,7 @@ pub mod resize;
 pub mod rope;
 pub mod sampling;
 pub mod schedule;
+pub mod self_correction;
 pub mod t5;
 pub mod text;
 pub mod text_features;

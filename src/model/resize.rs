@@ -111,25 +111,24 @@ mod tests {
     use crate::golden;
     use serde_json::Value;
 
-    #[test]
-    fn golden_resize() {
+    golden::test_per_device!(golden_resize: golden_resize_flex, golden_resize_wgpu);
+
+    fn golden_resize(name: &str, device: &Device) {
         for case in golden::cases("resize") {
-            for (name, device) in golden::devices() {
-                for entry in case.get::<Vec<Value>>("cases") {
-                    let index = &entry["index"];
-                    let size: Grid = serde_json::from_value(entry["out_hw"].clone()).unwrap();
-                    let x = case.float::<4>(&format!("in.{index}"), &device);
-                    let out = match entry["mode"].as_str().unwrap() {
-                        "area" => Resize::Area.apply(x, size),
-                        "trilinear" | "bilinear" => Resize::Bilinear.apply(x, size),
-                        "bilinear_align_corners" => Resize::BilinearAlignCorners.apply(x, size),
-                        "nearest2x" => nearest2x(x),
-                        "pixel_unshuffle2" => patchify(x),
-                        "pixel_shuffle2" => unpatchify(x),
-                        mode => panic!("unknown resize {mode}"),
-                    };
-                    case.check(name, &format!("out.{index}"), out);
-                }
+            for entry in case.get::<Vec<Value>>("cases") {
+                let index = &entry["index"];
+                let size: Grid = serde_json::from_value(entry["out_hw"].clone()).unwrap();
+                let x = case.float::<4>(&format!("in.{index}"), device);
+                let out = match entry["mode"].as_str().unwrap() {
+                    "area" => Resize::Area.apply(x, size),
+                    "trilinear" | "bilinear" => Resize::Bilinear.apply(x, size),
+                    "bilinear_align_corners" => Resize::BilinearAlignCorners.apply(x, size),
+                    "nearest2x" => nearest2x(x),
+                    "pixel_unshuffle2" => patchify(x),
+                    "pixel_shuffle2" => unpatchify(x),
+                    mode => panic!("unknown resize {mode}"),
+                };
+                case.check(name, &format!("out.{index}"), out);
             }
         }
     }

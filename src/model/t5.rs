@@ -187,8 +187,9 @@ mod tests {
     use crate::model::text_features::TextFeatures;
     use crate::weights::load_module;
 
-    #[test]
-    fn golden_encoder() {
+    golden::test_per_device!(golden_encoder: golden_encoder_flex, golden_encoder_wgpu);
+
+    fn golden_encoder(name: &str, device: &Device) {
         for case in golden::cases("t5_encoder") {
             let number = |key: &str| case.get::<usize>(key);
             let config = T5Config {
@@ -209,31 +210,29 @@ mod tests {
                 assert_eq!(bucket(-(n as i64), &config) as i64, *column, "key 0 of query {n}");
             }
             let lens: Vec<usize> = case.get("lens");
-            for (name, device) in golden::devices() {
-                let mut tensors = golden::read_tensors(&case.path("weights"));
-                let model = T5Encoder::new(&config, &device).unwrap();
-                let model = load_module(model, &mut tensors, official_name).unwrap();
-                assert!(tensors.is_empty(), "{:?}", tensors.keys());
-                let ids = case.int::<2>("input_ids", &device);
-                let features = model.forward(ids.clone(), &lens);
-                let text = TextFeatures {
-                    features,
-                    lens: lens.clone(),
-                };
-                let (rows, _) = text.to_compact();
-                case.check(name, "kv_compact", rows);
-                // A prompt alone, without padding, gives the same rows.
-                let last = lens.len() - 1;
-                let alone = ids.slice([last..last + 1, 0..lens[last]]);
-                let alone = model.forward(alone, &lens[last..]).squeeze_dim::<2>(0);
-                let padded = text
-                    .features
-                    .narrow(0, last, 1)
-                    .narrow(1, 0, lens[last])
-                    .squeeze_dim::<2>(0);
-                let difference = (alone - padded).abs().max().into_scalar::<f32>();
-                assert!(difference < 1e-4, "{name}: {difference}");
-            }
+            let mut tensors = golden::read_tensors(&case.path("weights"));
+            let model = T5Encoder::new(&config, device).unwrap();
+            let model = load_module(model, &mut tensors, official_name).unwrap();
+            assert!(tensors.is_empty(), "{:?}", tensors.keys());
+            let ids = case.int::<2>("input_ids", device);
+            let features = model.forward(ids.clone(), &lens);
+            let text = TextFeatures {
+                features,
+                lens: lens.clone(),
+            };
+            let (rows, _) = text.to_compact();
+            case.check(name, "kv_compact", rows);
+            // A prompt alone, without padding, gives the same rows.
+            let last = lens.len() - 1;
+            let alone = ids.slice([last..last + 1, 0..lens[last]]);
+            let alone = model.forward(alone, &lens[last..]).squeeze_dim::<2>(0);
+            let padded = text
+                .features
+                .narrow(0, last, 1)
+                .narrow(1, 0, lens[last])
+                .squeeze_dim::<2>(0);
+            let difference = (alone - padded).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-4, "{name}: {difference}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! on its way to the device.
 
 use super::module::parameter_shapes;
-use super::{WeightsError, source};
+use super::{Tensors, WeightsError, reader};
 use crate::kernels::packed::Form;
 use crate::model::nn;
 use burn::module::{Module, ModuleMapper, Param};
@@ -13,15 +13,27 @@ use std::collections::BTreeSet;
 /// Values that are converted and handed over at a time, 16 MB as f32. A larger tensor goes up in pieces.
 const PIECE: usize = 4 << 20;
 
+/// Fills every parameter of `module` from `tensors`, taking what it uses out of the map.
+///
+/// `rename` turns a field path (`blocks.0.sa.proj.weight`) into the checkpoint's name. Values become f32.
+/// On error the module is dropped: nothing is ever half loaded.
+pub fn load_module<M: Module>(
+    module: M,
+    tensors: &mut Tensors,
+    rename: impl Fn(&str) -> String,
+) -> Result<M, WeightsError> {
+    Filler::new(module, rename).fill(|name| tensors.remove(name))?.finish()
+}
+
 /// A tensor as its file holds it.
-pub trait Values {
+pub trait RawTensor {
     fn dtype(&self) -> DType;
     fn shape(&self) -> Vec<usize>;
     /// Row-major and little-endian.
     fn bytes(&self) -> &[u8];
 }
 
-impl Values for TensorData {
+impl RawTensor for TensorData {
     fn dtype(&self) -> DType {
         TensorData::dtype(self)
     }
@@ -54,14 +66,14 @@ impl<M: Module, F: Fn(&str) -> String> Filler<M, F> {
         }
     }
 
-    /// Has the weights of layers be kept in `form` instead of f32.
-    pub fn kept_as(self, form: Form) -> Self {
+    /// Stores the weights of layers in `form` instead of f32.
+    pub fn stored_as(self, form: Form) -> Self {
         Self { form, ..self }
     }
 
     /// Gives every parameter whose name `find` knows its values, and leaves the others as they are. An error takes the
     /// network with it: nothing is ever half loaded.
-    pub fn fill<V: Values>(self, find: impl FnMut(&str) -> Option<V>) -> Result<Self, WeightsError> {
+    pub fn fill<V: RawTensor>(self, find: impl FnMut(&str) -> Option<V>) -> Result<Self, WeightsError> {
         let Self {
             module,
             rename,
@@ -113,7 +125,7 @@ struct Pass<'a, F, G> {
     error: Option<WeightsError>,
 }
 
-impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: Values> ModuleMapper for Pass<'_, F, G> {
+impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: RawTensor> ModuleMapper for Pass<'_, F, G> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_string());
         self.containers.push(container_type.to_string());
@@ -152,7 +164,7 @@ impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: Values> ModuleMapper
 /// The values on the device in `form`, if they fit the parameter's shape.
 fn upload<const D: usize>(
     name: &str,
-    values: &impl Values,
+    values: &impl RawTensor,
     form: Form,
     expected: &[usize],
     device: &Device,
@@ -166,7 +178,7 @@ fn upload<const D: usize>(
         let dtype = format!("{dtype:?}");
         return Err(WeightsError::DType { name, dtype });
     }
-    if source::byte_count(&shape, dtype) != Some(bytes.len() as u64) {
+    if reader::byte_count(&shape, dtype) != Some(bytes.len() as u64) {
         let found = bytes.len();
         return Err(WeightsError::ByteCount { name, shape, found });
     }

@@ -3,6 +3,7 @@
 use crate::kernels::convolution::{self as kernel, Around};
 use crate::kernels::norm::{group_norm_silu, group_statistics, normalised_silu};
 use crate::kernels::product::spread;
+use crate::model::config::OFFICIAL_GROUPS;
 use crate::model::nn::parameter;
 use crate::model::resize::nearest2x;
 use burn::module::{Module, Param};
@@ -16,8 +17,6 @@ const NORM_EPS: f64 = 1e-6;
 const CHANNELS_PER_GROUP: usize = 4;
 /// Most numbers in the shifted copies of a [`product`]: 64 MiB, half of what WebGPU lets a shader see of a buffer.
 const COPIES: usize = 16 << 20;
-/// Groups of the official models.
-pub const OFFICIAL_GROUPS: usize = 32;
 
 /// Convolution with bias and a square kernel.
 ///

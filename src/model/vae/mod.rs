@@ -11,7 +11,6 @@ use super::ModelError;
 use super::config::VaeConfig;
 use super::resize::{depth_to_space, space_to_depth};
 use crate::kernels::BINDING;
-pub use blocks::OFFICIAL_GROUPS;
 use blocks::{Conv, Downsample, GroupNorm, Middle, ResBlock, Upsample};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};

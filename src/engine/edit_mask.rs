@@ -1,20 +1,20 @@
-//! What an earlier image lends to the one being drawn: whole scales, or the tokens outside of a mask.
+//! Inpainting: tokens of an earlier image that the new one keeps, whole scales or the tokens outside of a mask.
 
 use super::EngineError;
-use super::protocol::Keep;
+use super::protocol::EditMask;
 use crate::model::bits::{WORD, pack_words, unpack_words};
 use crate::model::sampling::Forced;
 use crate::model::schedule::{Grid, Schedule};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-/// The scales that `keep` fixes, for a model of `d` bits a token.
-pub fn forced(keep: &Keep, schedule: &Schedule, d: usize, device: &Device) -> Result<Vec<Forced>, EngineError> {
-    let (all, wrong) = (schedule.len(), EngineError::Keep);
-    if keep.scales > all {
-        return Err(wrong(format!("{} scales are to be kept of {all}", keep.scales)));
+/// The given tokens of every scale that `edit` keeps, for a model of `d` bits a token.
+pub fn forced(edit: &EditMask, schedule: &Schedule, d: usize, device: &Device) -> Result<Vec<Forced>, EngineError> {
+    let (all, wrong) = (schedule.len(), EngineError::EditMask);
+    if edit.scales > all {
+        return Err(wrong(format!("{} scales are to be kept of {all}", edit.scales)));
     }
     let finest = schedule.grids()[all - 1];
-    if let Some(mask) = &keep.mask
+    if let Some(mask) = &edit.mask
         && mask.len() != schedule.tokens(all - 1)
     {
         let (height, width) = finest;
@@ -23,18 +23,18 @@ pub fn forced(keep: &Keep, schedule: &Schedule, d: usize, device: &Device) -> Re
             mask.len()
         )));
     }
-    let given = if keep.mask.is_some() { all } else { keep.scales };
-    if keep.bits.len() < given {
+    let given = if edit.mask.is_some() { all } else { edit.scales };
+    if edit.bits.len() < given {
         return Err(wrong(format!(
             "{} scales are given and {given} needed",
-            keep.bits.len()
+            edit.bits.len()
         )));
     }
-    let scales = keep.bits[..given].iter().zip(schedule.grids()).enumerate();
+    let scales = edit.bits[..given].iter().zip(schedule.grids()).enumerate();
     let force = |(k, (words, &grid)): (usize, (&Vec<u32>, &Grid))| {
-        let bits = tensor(words, grid, d, device)?;
-        let free = match &keep.mask {
-            Some(mask) if k >= keep.scales => Some(free(mask, finest, grid)),
+        let bits = bits_tensor(words, grid, d, device)?;
+        let free = match &edit.mask {
+            Some(mask) if k >= edit.scales => Some(free(mask, finest, grid)),
             _ => None,
         };
         let flags = |free: Vec<bool>| {
@@ -49,10 +49,10 @@ pub fn forced(keep: &Keep, schedule: &Schedule, d: usize, device: &Device) -> Re
     scales.map(force).collect()
 }
 
-/// The packed bits of one scale as `[1, h w, d]`, after a check that they are as many as there are tokens.
-pub fn tensor(words: &[u32], (h, w): Grid, d: usize, device: &Device) -> Result<Tensor<3, Int>, EngineError> {
+/// The packed bits of one scale as `[1, h w, d]`, after a check of their number.
+pub fn bits_tensor(words: &[u32], (h, w): Grid, d: usize, device: &Device) -> Result<Tensor<3, Int>, EngineError> {
     let expected = h * w * d.div_ceil(WORD);
-    let wrong = |what: String| Err(EngineError::Keep(what));
+    let wrong = |what: String| Err(EngineError::EditMask(what));
     if words.len() != expected {
         return wrong(format!(
             "a scale of {h} x {w} tokens has {} words of bits and not {expected}",
@@ -67,7 +67,7 @@ pub fn tensor(words: &[u32], (h, w): Grid, d: usize, device: &Device) -> Result<
     Ok(Tensor::from_data(TensorData::new(bits, [1, h * w, d]), device))
 }
 
-/// The tokens of a coarse grid that cover any cell of the finest one which is to be drawn anew.
+/// The tokens of a coarse grid that cover any masked cell of the finest grid, and are therefore sampled anew.
 fn free(mask: &[u8], (fine_h, fine_w): Grid, (h, w): Grid) -> Vec<bool> {
     let covered = |i: usize, coarse: usize, fine: usize| i * fine / coarse..((i + 1) * fine).div_ceil(coarse);
     let any = |y: usize, x: usize| {
@@ -121,7 +121,7 @@ mod tests {
             (bits(), 1, Some(vec![1; 16])),
         ];
         let fixed = good.map(|(bits, scales, mask)| {
-            let forced = forced(&Keep { bits, scales, mask }, &schedule, 8, &device).unwrap();
+            let forced = forced(&EditMask { bits, scales, mask }, &schedule, 8, &device).unwrap();
             let free = forced.iter().filter(|scale| scale.free.is_some()).count();
             (forced.len(), free)
         });
@@ -135,9 +135,9 @@ mod tests {
             (vec![vec![256]], 1, None),
         ];
         for (bits, scales, mask) in bad {
-            let keep = Keep { bits, scales, mask };
-            let error = forced(&keep, &schedule, 8, &device).unwrap_err();
-            assert_eq!((error.code(), error.field()), ("bits", Some("keep")), "{keep:?}");
+            let edit = EditMask { bits, scales, mask };
+            let error = forced(&edit, &schedule, 8, &device).unwrap_err();
+            assert_eq!((error.code(), error.field()), ("bits", Some("keep")), "{edit:?}");
         }
     }
 }

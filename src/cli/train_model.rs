@@ -7,9 +7,9 @@ use crate::data::Source;
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
-use crate::engine::protocol::{Event, Fresh, ModelFile, Pace, Pixels, Study};
-use crate::engine::train::Material;
-use crate::engine::{Engine, EngineError, Host, Keep};
+use crate::engine::protocol::{Event, Fresh, ModelFile, Pixels, TrainConfig, TrainSchedule};
+use crate::engine::train::TrainingData;
+use crate::engine::{CheckpointStore, Engine, EngineError, Host};
 use crate::train::TrainError;
 use crate::train::checkpoint::io_error;
 use crate::train::run::CHECKPOINT;
@@ -75,28 +75,28 @@ impl TrainModel {
         let files = ModelFolder(&self.model);
         let terminal = Terminal::new(&self.out, self.steps);
         let engine = block_on(Engine::load(MANIFEST_FILE, &files, &device, &terminal))?;
-        let study = Study {
+        let config = TrainConfig {
             fresh: self.width.zip(self.depth).map(|(width, depth)| Fresh { width, depth }),
             batch: self.batch,
             seed: self.seed as f64,
         };
-        let material = Material::Source {
+        let data = TrainingData::Source {
             source: self.source()?,
             name: self.data.clone(),
         };
         let checkpoint = std::fs::read(self.out.join(CHECKPOINT)).ok();
-        let begun = engine.begin(study, material, checkpoint.as_deref(), &files, &terminal);
+        let begun = engine.begin(config, data, checkpoint.as_deref(), &files, &terminal);
         let mut session = block_on(begun)?;
         drop(checkpoint);
         terminal.forget_after(session.step())?;
-        let pace = Pace {
+        let schedule = TrainSchedule {
             learning_rate: self.lr,
             flips: self.flips,
             steps: self.steps,
             sample_every: self.sample_every,
             save_every: self.save_every,
         };
-        block_on(session.run(pace, &terminal, &terminal))?;
+        block_on(session.run(schedule, &terminal, &terminal))?;
         let target = self.out.join("model");
         write(&target, block_on(session.pack(&self.name, &files))?)?;
         println!("wrote {}", target.display());
@@ -180,7 +180,7 @@ impl<'a> Terminal<'a> {
 impl Host for Terminal<'_> {
     fn emit(&self, event: Event) {
         match event {
-            Event::Studying {
+            Event::TrainingReady {
                 step,
                 parameters,
                 new_words,
@@ -213,7 +213,7 @@ impl Host for Terminal<'_> {
         false
     }
 
-    fn breathe(&self) -> impl Future<Output = ()> {
+    fn yield_now(&self) -> impl Future<Output = ()> {
         ready(())
     }
 
@@ -222,7 +222,7 @@ impl Host for Terminal<'_> {
     }
 }
 
-impl Keep for Terminal<'_> {
+impl CheckpointStore for Terminal<'_> {
     fn save(&self, _step: usize, checkpoint: Vec<u8>) -> impl Future<Output = Result<(), EngineError>> {
         let path = self.out.join(CHECKPOINT);
         let partial = path.with_extension("partial");

@@ -1,8 +1,8 @@
-//! Bitwise self-correction (Alg. 2): train on inputs whose bits were flipped, towards targets re-quantised after the flip.
+//! Bitwise self-correction (Alg. 2): train on inputs whose bits were flipped, towards targets re-quantized after the flip.
 //!
 //! At inference a wrong bit changes everything after it. In training, bits of the codes that enter the running sum are
-//! flipped with a random probability per scale, and later residuals are taken from that damaged sum: the targets then say
-//! how to undo the damage.
+//! flipped with a random probability per scale, and later residuals are taken from the flipped sum, so that the targets
+//! correct the flips.
 
 use super::quantizer::{Pyramid, Quantizer};
 use super::random::{Stream, uniform};
@@ -10,56 +10,57 @@ use super::schedule::Grid;
 use burn::tensor::{Int, Tensor, TensorData};
 use serde::Serialize;
 
-/// How flipped bits reach inputs and targets.
+/// The targets of a training example whose inputs carry bit flips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flips {
-    /// Alg. 2: later residuals see the flips, so targets correct them.
-    Requantise,
-    /// The paper's baseline (Table 7): inputs carry the flips, targets stay those of the clean image. The official code
-    /// lost this; its `noise_apply_requant=0` changes nothing at all.
-    InputsOnly,
+pub enum Targets {
+    /// Alg. 2: later residuals are taken from the flipped sum, so the targets correct the flips.
+    Requantized,
+    /// The paper's random-flip baseline (Table 7): the targets are those of the clean image. The official code no longer
+    /// has it; its `noise_apply_requant=0` flips nothing at all.
+    Clean,
 }
 
-/// What an image's bits go through when flips are studied.
+/// An arm of the ablation on bit flips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Treatment {
-    /// Left as they are.
+pub enum AblationArm {
+    /// No bits are flipped.
     Clean,
-    /// Flipped; residuals are those of the clean image, as in the paper's random-flip baseline.
+    /// Bits are flipped; later residuals are those of the clean image, as in the paper's random-flip baseline.
     Flipped,
-    /// Flipped; later residuals are quantised again from the damaged sum: self-correction.
-    Requantised,
+    /// Bits are flipped; later residuals are quantized again from the flipped sum: self-correction.
+    #[serde(rename = "requantised")]
+    Requantized,
 }
 
-impl Treatment {
-    pub const ALL: [Self; 3] = [Self::Clean, Self::Flipped, Self::Requantised];
+impl AblationArm {
+    pub const ALL: [Self; 3] = [Self::Clean, Self::Flipped, Self::Requantized];
 
-    /// How its flips reach the targets; of clean bits there are none.
-    pub fn flips(self) -> Flips {
+    /// Targets of this arm. Without flips both kinds are the same.
+    pub fn targets(self) -> Targets {
         match self {
-            Self::Clean | Self::Requantised => Flips::Requantise,
-            Self::Flipped => Flips::InputsOnly,
+            Self::Clean | Self::Requantized => Targets::Requantized,
+            Self::Flipped => Targets::Clean,
         }
     }
 }
 
-/// Strength and extent of the flips in training.
+/// Bit-flip noise in training.
 #[derive(Clone, Copy, Debug)]
 pub struct Correction {
     /// Largest flip probability `p`, 0 to 1; each scale draws whole percents from 0 to `100 p`.
-    pub strength: f64,
-    /// Only the first so many scales are flipped.
-    pub layers: usize,
-    pub flips: Flips,
+    pub max_flip_rate: f64,
+    /// Number of scales, from the first, in which bits are flipped.
+    pub num_scales: usize,
+    pub targets: Targets,
 }
 
 impl Correction {
     /// Teacher forcing: nothing is flipped.
     pub const OFF: Self = Self {
-        strength: 0.0,
-        layers: 0,
-        flips: Flips::Requantise,
+        max_flip_rate: 0.0,
+        num_scales: 0,
+        targets: Targets::Requantized,
     };
 
     /// Masks `[B, h_k, w_k, d]` (1 = flip) drawn from a seed, `None` where a scale is left alone.
@@ -67,9 +68,9 @@ impl Correction {
     /// One probability per scale for the whole batch, then every bit on its own. The same seed flips the same bits on
     /// every device.
     pub fn masks(&self, seed: u64, grids: &[Grid], batch: usize, d: usize) -> Vec<Option<TensorData>> {
-        let percents = (100.0 * self.strength).floor() as u64;
+        let percents = (100.0 * self.max_flip_rate).floor() as u64;
         let draw = |(k, &(h, w)): (usize, &Grid)| {
-            if k >= self.layers || percents == 0 {
+            if k >= self.num_scales || percents == 0 {
                 return None;
             }
             let percent = (uniform(seed, Stream::FlipRate, k as u64, 0) * (percents + 1) as f64).floor();
@@ -90,19 +91,19 @@ pub fn draw_flips(seed: u64, k: usize, rate: f64, count: usize) -> Vec<i32> {
     (0..count as u64).map(flip).collect()
 }
 
-/// Training example of one batch: what the transformer reads and what it must say.
+/// Training example of one batch.
 pub struct Corrected {
-    /// Targets: the quantiser's own bits of every scale, `[B, h_k, w_k, d]`, never flipped.
+    /// Bits of every scale that the transformer must predict, `[B, h_k, w_k, d]`, never flipped.
     pub targets: Vec<Tensor<4, Int>>,
-    /// Running sums with the flips in them; the transformer's inputs come from these.
+    /// Running sums with the flips in them, from which the transformer's inputs are made.
     pub sums: Vec<Tensor<4>>,
 }
 
 impl Corrected {
-    /// The bits whose codes are in the sums: the targets with the flips in them.
+    /// The bits whose codes are in the sums: the targets with the flips applied.
     pub fn stored(&self, masks: &[Option<Tensor<4, Int>>]) -> Vec<Tensor<4, Int>> {
         let bits = self.targets.iter().cloned().enumerate();
-        bits.map(|(k, bits)| damaged(k, bits, masks)).collect()
+        bits.map(|(k, bits)| with_flips(k, bits, masks)).collect()
     }
 }
 
@@ -112,49 +113,49 @@ pub fn correct(
     features: Tensor<4>,
     grids: &[Grid],
     masks: &[Option<Tensor<4, Int>>],
-    flips: Flips,
+    targets: Targets,
 ) -> Corrected {
-    match flips {
-        Flips::Requantise => {
-            let store = |k, bits| damaged(k, bits, masks);
+    match targets {
+        Targets::Requantized => {
+            let store = |k, bits| with_flips(k, bits, masks);
             let Pyramid { bits, sums } = quantizer.encode_with(features, grids, store);
             Corrected { targets: bits, sums }
         }
-        Flips::InputsOnly => {
+        Targets::Clean => {
             let bits = quantizer.encode(features.clone(), grids).bits;
-            correct_known(quantizer, features, &bits, grids, masks, flips)
+            correct_known(quantizer, features, &bits, grids, masks, targets)
         }
     }
 }
 
 /// [`correct`] for an image whose bits are known, such as a generated one, where `F` is what they sum to.
 ///
-/// They stay as they are up to the first flip: Alg. 1 finds bits that sum to nearly the same, but not these very ones.
+/// The known bits are kept up to the first flip. Alg. 1 would find bits with nearly the same sum, but not these bits.
 pub fn correct_known(
     quantizer: &Quantizer,
     features: Tensor<4>,
     bits: &[Tensor<4, Int>],
     grids: &[Grid],
     masks: &[Option<Tensor<4, Int>>],
-    flips: Flips,
+    targets: Targets,
 ) -> Corrected {
     let first = masks.iter().position(Option::is_some).unwrap_or(grids.len());
-    match flips {
-        Flips::Requantise => {
+    match targets {
+        Targets::Requantized => {
             let mut targets = Vec::new();
             let store = |k: usize, found| {
                 let target = if k <= first { bits[k].clone() } else { found };
                 targets.push(target.clone());
-                damaged(k, target, masks)
+                with_flips(k, target, masks)
             };
             let sums = quantizer.encode_with(features, grids, store).sums;
             Corrected { targets, sums }
         }
-        Flips::InputsOnly => {
+        Targets::Clean => {
             let [_, _, height, width] = features.dims();
             let targets = bits.to_vec();
             let stored = targets.iter().cloned().enumerate();
-            let stored: Vec<_> = stored.map(|(k, bits)| damaged(k, bits, masks)).collect();
+            let stored: Vec<_> = stored.map(|(k, bits)| with_flips(k, bits, masks)).collect();
             let sums = quantizer.decode(&stored, (height, width));
             Corrected { targets, sums }
         }
@@ -162,7 +163,7 @@ pub fn correct_known(
 }
 
 /// The bits of scale `k` with their flips, if it has any.
-fn damaged(k: usize, bits: Tensor<4, Int>, masks: &[Option<Tensor<4, Int>>]) -> Tensor<4, Int> {
+fn with_flips(k: usize, bits: Tensor<4, Int>, masks: &[Option<Tensor<4, Int>>]) -> Tensor<4, Int> {
     match masks.get(k) {
         Some(Some(mask)) => flipped(bits, mask.clone()),
         _ => bits,
@@ -190,42 +191,41 @@ mod tests {
         (0..scales).map(mask).collect()
     }
 
-    #[test]
-    fn golden_self_correction() {
+    golden::test_per_device!(golden_self_correction: golden_self_correction_flex, golden_self_correction_wgpu);
+
+    fn golden_self_correction(name: &str, device: &Device) {
         for case in golden::cases("bitwise_self_correction") {
             let grids: Vec<Grid> = case.get("vae_schedule");
             let patch = case.get::<usize>("apply_spatial_patchify") == 1;
-            for (name, device) in golden::devices() {
-                let features = case.float::<4>("features", &device);
-                let mut masks = masks(&case, grids.len(), &device);
-                if case.get::<usize>("noise_apply_requant") == 0 {
-                    // The official code then draws flips and discards them.
-                    masks = vec![None; grids.len()];
-                }
-                let corrected = correct(&Quantizer::default(), features, &grids, &masks, Flips::Requantise);
-                for (k, bits) in corrected.targets.iter().enumerate() {
-                    case.check_int(name, &format!("labels.{k}"), to_tokens(bits.clone(), patch));
-                }
-                let pyramid = Pyramid {
-                    bits: corrected.targets,
-                    sums: corrected.sums,
-                };
-                let rows = |x: Tensor<4>| {
-                    let x = if patch { patchify(x) } else { x };
-                    x.flatten::<3>(2, 3).swap_dims(1, 2)
-                };
-                let inputs: Vec<_> = pyramid.inputs(&grids).into_iter().map(rows).collect();
-                case.check(name, "x_BLC_wo_prefix", Tensor::cat(inputs, 1));
+            let features = case.float::<4>("features", device);
+            let mut masks = masks(&case, grids.len(), device);
+            if case.get::<usize>("noise_apply_requant") == 0 {
+                // The official code then draws flips and discards them.
+                masks = vec![None; grids.len()];
             }
+            let corrected = correct(&Quantizer::default(), features, &grids, &masks, Targets::Requantized);
+            for (k, bits) in corrected.targets.iter().enumerate() {
+                case.check_int(name, &format!("labels.{k}"), to_tokens(bits.clone(), patch));
+            }
+            let pyramid = Pyramid {
+                bits: corrected.targets,
+                sums: corrected.sums,
+            };
+            let rows = |x: Tensor<4>| {
+                let x = if patch { patchify(x) } else { x };
+                x.flatten::<3>(2, 3).swap_dims(1, 2)
+            };
+            let inputs: Vec<_> = pyramid.inputs(&grids).into_iter().map(rows).collect();
+            case.check(name, "x_BLC_wo_prefix", Tensor::cat(inputs, 1));
         }
     }
 
     #[test]
     fn seeded_masks_flip_at_the_drawn_rate_and_only_where_asked() {
         let correction = Correction {
-            strength: 0.3,
-            layers: 2,
-            flips: Flips::Requantise,
+            max_flip_rate: 0.3,
+            num_scales: 2,
+            targets: Targets::Requantized,
         };
         let grids = [(8, 8), (16, 16), (16, 16)];
         let again = correction.masks(7, &grids, 4, 32);
@@ -271,8 +271,8 @@ mod tests {
         let masks: Vec<_> = (0..3).map(|k| Some(draw(k, grids[k], 0.3))).collect();
         let quantizer = Quantizer::default();
         let error = |sum: Tensor<4>| (sum - features.clone()).square().mean().into_scalar::<f32>();
-        let corrected = correct(&quantizer, features.clone(), &grids, &masks, Flips::Requantise);
-        let baseline = correct(&quantizer, features.clone(), &grids, &masks, Flips::InputsOnly);
+        let corrected = correct(&quantizer, features.clone(), &grids, &masks, Targets::Requantized);
+        let baseline = correct(&quantizer, features.clone(), &grids, &masks, Targets::Clean);
         let clean = quantizer.encode(features.clone(), &grids);
         assert!(error(corrected.sums[4].clone()) < 0.7 * error(baseline.sums[4].clone()));
         for (k, bits) in baseline.targets.iter().enumerate() {
@@ -297,18 +297,18 @@ mod tests {
         let features = sums[3].clone();
         let none = vec![None; 4];
         let some = vec![None, Some(draw(1, 0.3)), None, None];
-        let run = |masks: &[Option<Tensor<4, Int>>], flips| {
-            let corrected = correct_known(&quantizer, features.clone(), &bits, &grids, masks, flips);
+        let run = |masks: &[Option<Tensor<4, Int>>], targets| {
+            let corrected = correct_known(&quantizer, features.clone(), &bits, &grids, masks, targets);
             let stored = corrected.stored(masks).into_iter();
             let stored: Vec<Vec<i32>> = stored.map(|bits| bits.into_data().try_to_vec().unwrap()).collect();
             let error = |sum: &Tensor<4>| (sum.clone() - features.clone()).square().sum().into_scalar::<f32>();
             (stored, corrected.sums.iter().map(error).collect::<Vec<f32>>())
         };
-        let (clean, errors) = run(&none, Flips::Requantise);
-        assert_eq!(clean, run(&none, Flips::InputsOnly).0);
+        let (clean, errors) = run(&none, Targets::Requantized);
+        assert_eq!(clean, run(&none, Targets::Clean).0);
         assert!(errors[3] < 1e-9, "the bits of an image sum to it: {errors:?}");
-        let (kept, kept_errors) = run(&some, Flips::InputsOnly);
-        let (answered, answered_errors) = run(&some, Flips::Requantise);
+        let (kept, kept_errors) = run(&some, Targets::Clean);
+        let (answered, answered_errors) = run(&some, Targets::Requantized);
         assert_eq!((&kept[0], &answered[0]), (&clean[0], &clean[0]));
         assert_eq!(kept[1], answered[1]);
         assert_ne!(kept[1], clean[1]);

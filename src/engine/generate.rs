@@ -1,10 +1,10 @@
-//! One image: options checked, prompt encoded, then scale after scale, each shown as soon as it is there and so before the last one
-//! in about its own size.
+//! Generates one image: checks the options, encodes the prompt, then generates and shows one scale after the other. Scales
+//! before the last are shown at about the size of their tokens, enlarged.
 
+use super::backpressure::{InFlight, unless_cancelled};
 use super::options::Request;
 use super::protocol::{Event, Options};
-use super::wait::{Ahead, unless_stopped};
-use super::{Engine, EngineError, Host, aspect, keep, picture};
+use super::{Engine, EngineError, Host, aspect, edit_mask, picture};
 use crate::model::bits;
 use crate::model::sampling::{Noise, Sampler, Step};
 use crate::model::schedule::Grid;
@@ -13,24 +13,24 @@ use crate::model::text_features::TextFeatures;
 use burn::tensor::{Int, Tensor};
 
 impl Engine {
-    /// Draws one image and tells every scale to `host`.
+    /// Generates one image and emits every scale to `host`.
     ///
-    /// Ends with a `Finished` or a `Cancelled` event, or with an error that the caller passes on; an error of the options
-    /// comes before any event.
+    /// Ends with a `Finished` or a `Cancelled` event, or with an error that the caller passes on. Errors of the options
+    /// come before any event.
     pub async fn generate(&self, options: Options, host: &impl Host) -> Result<(), EngineError> {
         let config = self.transformer.config();
         let request = Request::new(options, &self.defaults, config.depth, self.manifest.scales)?;
-        let forced = match &request.keep {
-            Some(keep) => keep::forced(keep, &request.schedule, config.bits, &self.device)?,
+        let forced = match &request.edit_mask {
+            Some(mask) => edit_mask::forced(mask, &request.schedule, config.bits, &self.device)?,
             None => Vec::new(),
         };
-        let damage = request
+        let flips = request
             .flips
             .as_ref()
-            .map(|flips| self.damage(flips, &request.schedule));
-        let damage = damage.transpose()?;
-        let goal = match &request.against {
-            Some(bits) => Some(self.goal(bits, &request.schedule).await?),
+            .map(|flips| self.flip_masks(flips, &request.schedule));
+        let flips = flips.transpose()?;
+        let target = match &request.against {
+            Some(bits) => Some(self.target_image(bits, &request.schedule).await?),
             None => None,
         };
         let began = host.now();
@@ -53,8 +53,8 @@ impl Engine {
             Noise::Seeded,
         )?;
         sampler.force(forced);
-        if let Some(damage) = &damage {
-            sampler.flip(damage.tokens(&self.device));
+        if let Some(flips) = &flips {
+            sampler.flip(flips.tokens(&self.device));
         }
         host.emit(Event::Started {
             prompt: request.prompt,
@@ -65,25 +65,25 @@ impl Engine {
         let mut drawn = 0;
         let mut scale_began = began;
         let mut before = None;
-        let mut ahead = Ahead::new(&self.device);
+        let mut in_flight = InFlight::new(&self.device);
         loop {
-            host.breathe().await;
+            host.yield_now().await;
             if host.cancelled() {
                 host.emit(Event::Cancelled { scales: drawn });
-                return ahead.all().await;
+                return in_flight.drain().await;
             }
             match sampler.step() {
-                Step::Layer => match unless_stopped(ahead.layer(), drawn, host).await {
+                Step::Layer => match unless_cancelled(in_flight.layer_queued(), drawn, host).await {
                     Some(waited) => waited?,
-                    None => return ahead.all().await,
+                    None => return in_flight.drain().await,
                 },
                 Step::Scale(scale) => {
                     let k = scale.k;
                     let sum = scale.sum.clone();
                     let shown = async {
                         let bits = scale.bits;
-                        let image = match goal {
-                            // What is measured is the whole picture.
+                        let image = match target {
+                            // The distance is that of the whole image.
                             Some(_) => self.decoder.decode(sum.clone()),
                             None => self.decoder.decode_coarse(sum.clone(), latent_grids[k]),
                         };
@@ -98,14 +98,14 @@ impl Engine {
                             host,
                         );
                         let mut event = shown.await?;
-                        if let (Some(goal), Event::Scale { image, deviation, .. }) = (&goal, &mut event) {
-                            let flipped = damage.as_ref().map_or(0, |damage| damage.count(k));
-                            *deviation = Some(goal.deviation(sum.clone(), image, flipped).await?);
+                        if let (Some(target), Event::Scale { image, deviation, .. }) = (&target, &mut event) {
+                            let flipped = flips.as_ref().map_or(0, |flips| flips.count(k));
+                            *deviation = Some(target.deviation(sum.clone(), image, flipped).await?);
                         }
-                        ahead.all().await?;
+                        in_flight.drain().await?;
                         Ok::<_, EngineError>(event)
                     };
-                    let Some(event) = unless_stopped(shown, drawn, host).await else {
+                    let Some(event) = unless_cancelled(shown, drawn, host).await else {
                         return Ok(());
                     };
                     host.emit(event?);
@@ -121,9 +121,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads the `image` `[1, 3, f H, f W]` after scale `k` (from 0), which has the bits `[1, L_k, d]` and the running `sum` `[1, d, H, W]`;
-    /// `before` is the sum that they were added to, none before the first scale.
-    #[allow(clippy::too_many_arguments, reason = "each is one thing that the event tells")]
+    /// Reads the `image` `[1, 3, f H, f W]` after scale `k` (from 0), with its bits `[1, L_k, d]` and the running `sum`
+    /// `[1, d, H, W]`. `before` is the previous sum, `None` at the first scale.
+    #[allow(clippy::too_many_arguments, reason = "each is one field of the event")]
     pub(super) async fn show(
         &self,
         k: usize,
@@ -155,7 +155,7 @@ impl Engine {
         })
     }
 
-    /// What the transformer hears of a text.
+    /// Text features of a prompt, on which the transformer is conditioned.
     fn features(&self, text: &str) -> Result<TextFeatures, EngineError> {
         let (ids, lens) = t5::batch(&[self.prompts.encode(text)?.ids], &self.device);
         let features = self.text_encoder.forward(ids, &lens);

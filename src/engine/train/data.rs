@@ -1,4 +1,4 @@
-//! What a session learns from.
+//! The data of a training session.
 
 use crate::data::compose::EmojiWorld;
 use crate::data::heldout::Split;
@@ -11,7 +11,7 @@ use crate::weights::shards::sha256;
 use image::RgbImage;
 
 /// Captioned pictures, given or composed.
-pub enum Material {
+pub enum TrainingData {
     /// A caption and a picture each; `rgba` holds the pictures one behind the other, square and of the size that the model
     /// draws, four bytes a pixel.
     Pictures { captions: Vec<String>, rgba: Vec<u8> },
@@ -24,7 +24,7 @@ pub enum Material {
 /// Most pictures of a visitor.
 const MOST: usize = 500;
 
-impl Material {
+impl TrainingData {
     /// The data and a name that changes with it; pictures are `side` pixels wide and high.
     pub(super) fn open(self, side: usize) -> Result<(Box<dyn Source>, String), EngineError> {
         match self {
@@ -39,7 +39,7 @@ impl Material {
                 let bytes = 4 * side * side;
                 if captions.is_empty() || captions.len() > MOST {
                     let found = captions.len();
-                    return Err(EngineError::Study(format!(
+                    return Err(EngineError::TrainConfig(format!(
                         "{found} pictures are given, not 1 to {MOST}"
                     )));
                 }

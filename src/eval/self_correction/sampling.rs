@@ -1,17 +1,17 @@
-//! The transformer's own recovery: bits of the early scales are flipped while an image is drawn, and whatever is drawn
-//! afterwards hears the damage. How near does the image come to the one that the same seed draws without flips?
+//! Bit flips during sampling: bits of the early scales are flipped while an image is sampled, and all later bits are
+//! conditioned on them. Measured is the distance to the image of the same seed without flips.
 
-use super::EvalError;
-use super::correction::{deviations, psnrs};
-use super::measure::Mean;
-use super::subject::Subject;
+use super::distance::{deviations, psnrs};
 use crate::data::Source;
+use crate::eval::EvalError;
+use crate::eval::measure::Mean;
+use crate::eval::subject::Subject;
 use crate::model::bits;
-use crate::model::correction::{draw_flips, flipped};
 use crate::model::quantizer::Quantizer;
 use crate::model::random::{self, Stream};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions, ScaleOutput};
 use crate::model::schedule::Schedule;
+use crate::model::self_correction::{draw_flips, flipped};
 use crate::model::text_features::TextFeatures;
 use crate::train::batch::Batches;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -21,24 +21,26 @@ use serde::Serialize;
 /// Images at once.
 const BATCH: usize = 8;
 
-/// How the bits after a flip come about.
+/// The bits after the flipped scales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum LaterBits {
     /// Nothing is flipped.
     Unflipped,
-    /// They are those of the unflipped image, as if nobody had seen the damage. No transformer could know them.
+    /// They are those of the unflipped image, which no transformer can know.
     Kept,
-    /// The transformer draws them, with the noise that the unflipped image had.
+    /// The transformer samples them, with the noise of the unflipped image.
     Drawn,
 }
 
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RecoveryRow {
-    /// Whether the teacher-forcing twin draws, each network against its own unflipped image.
-    pub twin: bool,
-    pub answer: Answer,
+    /// Whether the teacher-forced baseline samples; each network is compared to its own unflipped image.
+    #[serde(rename = "twin")]
+    pub baseline: bool,
+    #[serde(rename = "answer")]
+    pub later_bits: LaterBits,
     /// Probability of a flip, for every bit of the flipped scales.
     pub rate: f64,
     /// `|F - F_k| / |F|` for every scale k; `F` are the features of the unflipped image.
@@ -47,34 +49,35 @@ pub struct RecoveryRow {
     pub psnr: Option<Mean>,
 }
 
-/// What the model's errors are beyond those of its twin, image by image; below 0 it recovers better.
+/// Errors of the model minus those of its baseline, image by image; below 0 the model recovers better.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Lead {
+pub struct PairedDifference {
     pub rate: f64,
     pub errors: Vec<Mean>,
     pub psnr: Mean,
 }
 
-/// What a model and its twin make of flips.
+/// Recovery from flips of a model and its baseline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recovery {
-    /// Only the first so many scales are flipped.
+    /// Number of scales, from the first, in which bits are flipped.
     pub flipped_scales: usize,
     pub rows: Vec<RecoveryRow>,
-    /// Empty without a twin.
-    pub leads: Vec<Lead>,
+    /// Empty without a baseline.
+    #[serde(rename = "leads")]
+    pub differences: Vec<PairedDifference>,
 }
 
 /// Measures on the captions of `images` square scenes of `source`, at each of `rates`.
 pub fn recovery(
     subject: &Subject,
-    twin: Option<&Subject>,
+    baseline: Option<&Subject>,
     (source, seed): (&dyn Source, u64),
     rates: &[f64],
     images: usize,
     bar: &ProgressBar,
 ) -> Result<Recovery, EvalError> {
-    let asked = Asked {
+    let measurement = Measurement {
         batches: Batches {
             source,
             size: BATCH.min(images),
@@ -82,37 +85,39 @@ pub fn recovery(
             scales: subject.scales,
             square_share: 1.0,
         },
-        // The second half is left to answer.
+        // The second half is left to later_bits.
         flipped_scales: subject.scales.div_ceil(2),
         rates,
         images,
     };
-    let own = asked.measure(subject, bar)?;
-    let others = twin.map(|twin| asked.measure(twin, bar)).transpose()?;
-    let mut rows: Vec<RecoveryRow> = own.iter().map(|path| path.row(false, images)).collect();
-    rows.extend(others.iter().flatten().map(|path| path.row(true, images)));
+    let own = measurement.measure(subject, bar)?;
+    let others = baseline
+        .map(|baseline| measurement.measure(baseline, bar))
+        .transpose()?;
+    let mut rows: Vec<RecoveryRow> = own.iter().map(|tally| tally.row(false, images)).collect();
+    rows.extend(others.iter().flatten().map(|tally| tally.row(true, images)));
     let pairs = own.iter().zip(others.iter().flatten());
-    let leads = pairs.filter(|(own, _)| own.answer == Answer::Drawn);
+    let differences = pairs.filter(|(own, _)| own.later_bits == LaterBits::Drawn);
     Ok(Recovery {
-        flipped_scales: asked.flipped_scales,
+        flipped_scales: measurement.flipped_scales,
         rows,
-        leads: leads.map(|(own, other)| own.lead(other, images)).collect(),
+        differences: differences.map(|(own, other)| own.difference(other, images)).collect(),
     })
 }
 
-/// What is drawn, and which bits flip.
-struct Asked<'a> {
+/// The images to sample, and which bits to flip.
+struct Measurement<'a> {
     batches: Batches<'a>,
     flipped_scales: usize,
     rates: &'a [f64],
     images: usize,
 }
 
-impl Asked<'_> {
-    fn measure(&self, subject: &Subject, bar: &ProgressBar) -> Result<Vec<Path>, EvalError> {
+impl Measurement<'_> {
+    fn measure(&self, subject: &Subject, bar: &ProgressBar) -> Result<Vec<Tally>, EvalError> {
         let flips = self.rates.iter();
-        let mut paths = vec![Path::new((Answer::Unflipped, 0.0))];
-        paths.extend(flips.flat_map(|&rate| [(Answer::Kept, rate), (Answer::Drawn, rate)].map(Path::new)));
+        let mut tallies = vec![Tally::new((LaterBits::Unflipped, 0.0))];
+        tallies.extend(flips.flat_map(|&rate| [(LaterBits::Kept, rate), (LaterBits::Drawn, rate)].map(Tally::new)));
         let config = subject.transformer.config();
         let (d, patchify) = (config.bits, config.patchify);
         for step in 0..self.images.div_ceil(self.batches.size) {
@@ -121,16 +126,16 @@ impl Asked<'_> {
             let text = subject.text(&batch.captions())?;
             let first = (step * self.batches.size) as u64;
             let clean = draw(subject, &text, schedule, first, Vec::new())?;
-            let Some(goal) = clean.last().map(|scale| scale.sum.clone()) else {
+            let Some(target) = clean.last().map(|scale| scale.sum.clone()) else {
                 continue;
             };
-            let size = [goal.dims()[2], goal.dims()[3]];
-            let picture = subject.vae.decode(goal.clone());
-            for path in &mut paths {
-                let masks = self.masks(path.rate, first, schedule, d, &subject.device);
-                let sums = match path.answer {
-                    Answer::Unflipped => clean.iter().map(|scale| scale.sum.clone()).collect(),
-                    Answer::Kept => {
+            let size = [target.dims()[2], target.dims()[3]];
+            let picture = subject.vae.decode(target.clone());
+            for tally in &mut tallies {
+                let masks = self.masks(tally.rate, first, schedule, d, &subject.device);
+                let sums = match tally.later_bits {
+                    LaterBits::Unflipped => clean.iter().map(|scale| scale.sum.clone()).collect(),
+                    LaterBits::Kept => {
                         let bits = clean.iter().zip(masks).zip(schedule.grids());
                         let bits: Vec<_> = bits
                             .map(|((scale, mask), &grid)| {
@@ -141,17 +146,17 @@ impl Asked<'_> {
                             .collect();
                         Quantizer::default().decode(&bits, (size[0], size[1]))
                     }
-                    Answer::Drawn => {
+                    LaterBits::Drawn => {
                         let drawn = draw(subject, &text, schedule, first, masks)?;
                         bar.inc(batch.samples.len() as u64);
                         drawn.into_iter().map(|scale| scale.sum).collect()
                     }
                 };
-                path.add(subject, &goal, &picture, &sums)?;
+                tally.add(subject, &target, &picture, &sums)?;
             }
             bar.inc(batch.samples.len() as u64);
         }
-        Ok(paths)
+        Ok(tallies)
     }
 
     /// Flips `[B, L_k, d]` of the early scales; those of an image depend on its number alone.
@@ -194,17 +199,17 @@ fn draw(
 }
 
 /// Values of one image each.
-struct Path {
-    answer: Answer,
+struct Tally {
+    later_bits: LaterBits,
     rate: f64,
     errors: Vec<Vec<f64>>,
     psnrs: Vec<f64>,
 }
 
-impl Path {
-    fn new((answer, rate): (Answer, f64)) -> Self {
+impl Tally {
+    fn new((later_bits, rate): (LaterBits, f64)) -> Self {
         Self {
-            answer,
+            later_bits,
             rate,
             errors: Vec::new(),
             psnrs: Vec::new(),
@@ -214,15 +219,15 @@ impl Path {
     fn add(
         &mut self,
         subject: &Subject,
-        goal: &Tensor<4>,
+        target: &Tensor<4>,
         picture: &Tensor<4>,
         sums: &[Tensor<4>],
     ) -> Result<(), EvalError> {
         self.errors.resize(sums.len(), Vec::new());
-        for (errors, found) in self.errors.iter_mut().zip(deviations(goal, sums)?) {
+        for (errors, found) in self.errors.iter_mut().zip(deviations(target, sums)?) {
             errors.extend(found);
         }
-        if self.answer != Answer::Unflipped
+        if self.later_bits != LaterBits::Unflipped
             && let Some(last) = sums.last()
         {
             self.psnrs
@@ -232,26 +237,26 @@ impl Path {
     }
 
     /// Over the first `images`; the last batch may have brought more.
-    fn row(&self, twin: bool, images: usize) -> RecoveryRow {
+    fn row(&self, baseline: bool, images: usize) -> RecoveryRow {
         RecoveryRow {
-            twin,
-            answer: self.answer,
+            baseline,
+            later_bits: self.later_bits,
             rate: self.rate,
             errors: self.errors.iter().map(|errors| Mean::of(&errors[..images])).collect(),
             psnr: (self.psnrs.len() >= images).then(|| Mean::of(&self.psnrs[..images])),
         }
     }
 
-    fn lead(&self, twin: &Self, images: usize) -> Lead {
+    fn difference(&self, baseline: &Self, images: usize) -> PairedDifference {
         let less = |own: &[f64], other: &[f64]| {
             let differences: Vec<f64> = own.iter().zip(other).map(|(own, other)| own - other).collect();
             Mean::of(&differences[..images])
         };
-        let scales = self.errors.iter().zip(&twin.errors);
-        Lead {
+        let scales = self.errors.iter().zip(&baseline.errors);
+        PairedDifference {
             rate: self.rate,
             errors: scales.map(|(own, other)| less(own, other)).collect(),
-            psnr: less(&self.psnrs, &twin.psnrs),
+            psnr: less(&self.psnrs, &baseline.psnrs),
         }
     }
 }
@@ -270,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn flips_leave_the_unflipped_image_and_a_twin_draws_against_its_own() {
+    fn flips_leave_the_unflipped_image_and_a_baseline_is_compared_to_its_own() {
         let mut subject = random();
         subject.scales = 4;
         // Nine images: the second batch has more than are wanted.
@@ -290,13 +295,24 @@ mod tests {
         };
         let error = |row: &RecoveryRow, k: usize| row.errors[k].mean;
         assert_eq!((error(unflipped, 3), unflipped.psnr), (0.0, None));
-        assert_eq!(kept.errors[0], drawn.errors[0], "the first scale is not yet answered");
-        assert_ne!(kept.errors[3], drawn.errors[3], "the transformer hears the flips");
+        assert_eq!(
+            kept.errors[0], drawn.errors[0],
+            "nothing is sampled after the first scale yet"
+        );
+        assert_ne!(
+            kept.errors[3], drawn.errors[3],
+            "the transformer is conditioned on the flips"
+        );
         assert!(error(kept, 3) > 0.05 && error(drawn, 3) > 0.05, "{measured:?}");
         assert_eq!(drawn.psnr.unwrap().of, 9);
-        // Its own twin, it recovers just as well.
+        // As its own baseline, it recovers just as well.
         assert_eq!(measured.rows[5].errors, drawn.errors);
-        assert!(measured.leads[0].errors.iter().all(|lead| lead.mean == 0.0));
+        assert!(
+            measured.differences[0]
+                .errors
+                .iter()
+                .all(|difference| difference.mean == 0.0)
+        );
     }
 
     #[test]
@@ -304,7 +320,7 @@ mod tests {
         let source = source();
         let schedule = random().schedule().unwrap();
         let masks = |size, first| {
-            let asked = Asked {
+            let measurement = Measurement {
                 batches: Batches {
                     source: &source,
                     size,
@@ -316,7 +332,7 @@ mod tests {
                 rates: &[],
                 images: 4,
             };
-            asked.masks(0.5, first, &schedule, 8, &Device::flex())
+            measurement.masks(0.5, first, &schedule, 8, &Device::flex())
         };
         let (together, alone) = (masks(4, 0), masks(1, 2));
         assert!(together[1].is_none(), "a late scale is left alone");

@@ -3,14 +3,14 @@
 use super::{Common, progress};
 use crate::cli::CliError;
 use crate::data::heldout::Split;
-use crate::eval::correction::report;
+use crate::eval::self_correction::report;
 use crate::eval::subject::Subject;
 use clap::Args;
 
-/// What flipped bits cost, scale by scale, with old residuals and with re-quantised ones; and how the transformer and its
-/// teacher-forcing twin, if the model has one, recover from flips while they draw.
+/// Error of flipped bits, scale by scale, with old residuals and with re-quantized ones; and how the transformer and its
+/// teacher-forced baseline, if the model has one, recover from flips during sampling.
 #[derive(Args, Debug)]
-pub(super) struct EvalCorrection {
+pub(super) struct EvalSelfCorrection {
     #[command(flatten)]
     common: Common,
     /// Held-out scenes, and images drawn from their captions
@@ -22,19 +22,19 @@ pub(super) struct EvalCorrection {
     flips: Vec<u8>,
 }
 
-impl EvalCorrection {
+impl EvalSelfCorrection {
     pub(super) fn run(self) -> Result<(), CliError> {
         let subject = self.common.subject()?;
         let world = self.common.asked.world(Split::HeldOut)?;
         let rates: Vec<f64> = self.flips.iter().map(|&percent| f64::from(percent) / 100.0).collect();
-        let twin = (subject.twin.as_deref())
-            .map(|twin| Subject::load(twin, &subject.device))
+        let baseline = (subject.baseline.as_deref())
+            .map(|folder| Subject::load(folder, &subject.device))
             .transpose()?;
         let images = self.images as usize;
-        // Once through the tokenizer; then each network draws every image without flips and with those of each rate.
-        let drawn = (1 + rates.len()) * if twin.is_some() { 2 } else { 1 };
+        // Once through the tokenizer; then each network samples every image without flips and with those of each rate.
+        let drawn = (1 + rates.len()) * if baseline.is_some() { 2 } else { 1 };
         let bar = progress("flipping bits", (1 + drawn) * images);
-        let report = report(&subject, twin.as_ref(), &world, &rates, images, &bar)?;
+        let report = report(&subject, baseline.as_ref(), &world, &rates, images, &bar)?;
         bar.finish_and_clear();
         self.common.publish(&report)
     }

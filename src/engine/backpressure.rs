@@ -1,7 +1,7 @@
-//! How far the engine runs ahead of its device, and how waiting for the device gives way to a stop.
+//! Backpressure on the GPU's queue, and waits that a cancel can end early.
 //!
-//! A graphics device only queues what it is given. Without a wait every layer of a scale would be queued within milliseconds,
-//! and a stop would have to wait for all of them.
+//! A GPU only queues the work it is given. Without backpressure every layer of a scale would be queued within milliseconds,
+//! and a cancel would have to wait for all of them.
 
 use super::protocol::Event;
 use super::{EngineError, Host};
@@ -11,48 +11,48 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-/// So many layers may wait in the device's queue: with fewer it would be idle between two of them.
-const LAYERS_AHEAD: usize = 2;
+/// Layers that may wait in the GPU's queue. With fewer it would be idle between two layers.
+const MAX_IN_FLIGHT: usize = 2;
 
 type Read = Pin<Box<dyn Future<Output = Result<(), EngineError>>>>;
 
-/// Marks in the device's queue, one behind every layer.
+/// The layers in flight, with one fence in the GPU's queue behind each.
 ///
-/// Each is the read of a single value, and has to be waited for even after a stop: a read that is dropped leaves its buffer to
-/// others while it is still mapped. Outside of a browser burn reads when the value is looked at, so there nothing waits.
-pub struct Ahead {
-    mark: Box<dyn Fn() -> Read>,
+/// A fence is the read of a single value. It must be awaited even after a cancel: the buffer of a dropped read is reused while
+/// it is still mapped. Outside of a browser burn reads when the value is looked at, so nothing waits there.
+pub struct InFlight {
+    fence: Box<dyn Fn() -> Read>,
     reads: VecDeque<Read>,
 }
 
-impl Ahead {
+impl InFlight {
     pub fn new(device: &Device) -> Self {
         let value = Tensor::from_data([0f32], device);
         Self::with(move || Box::pin(read(value.clone())))
     }
 
-    fn with(mark: impl Fn() -> Read + 'static) -> Self {
+    fn with(fence: impl Fn() -> Read + 'static) -> Self {
         Self {
-            mark: Box::new(mark),
+            fence: Box::new(fence),
             reads: VecDeque::new(),
         }
     }
 
-    /// Marks the end of a layer; waits while more than a few layers are under way. May be dropped while it waits.
-    pub async fn layer(&mut self) -> Result<(), EngineError> {
-        let mut read = (self.mark)();
+    /// Fences the end of a layer, and waits while more than [`MAX_IN_FLIGHT`] layers are in flight. The future may be dropped.
+    pub async fn layer_queued(&mut self) -> Result<(), EngineError> {
+        let mut read = (self.fence)();
         // It enters the queue when it is polled for the first time.
         match poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await {
             Poll::Ready(outcome) => outcome,
             Poll::Pending => {
                 self.reads.push_back(read);
-                self.until(LAYERS_AHEAD).await
+                self.until(MAX_IN_FLIGHT).await
             }
         }
     }
 
-    /// Waits for every layer.
-    pub async fn all(&mut self) -> Result<(), EngineError> {
+    /// Waits for all layers.
+    pub async fn drain(&mut self) -> Result<(), EngineError> {
         self.until(0).await
     }
 
@@ -68,8 +68,8 @@ impl Ahead {
     }
 }
 
-/// Waits until the device has done all that it was given, as far as burn lets it be waited for: in a browser.
-pub async fn settle(device: &Device) -> Result<(), EngineError> {
+/// Waits until the device has finished all queued work. burn only offers such a wait in a browser.
+pub async fn synchronize(device: &Device) -> Result<(), EngineError> {
     read(Tensor::from_data([0f32], device)).await
 }
 
@@ -79,13 +79,13 @@ async fn read(value: Tensor<1>) -> Result<(), EngineError> {
         .map_err(|error| EngineError::DeviceLost(error.to_string()))
 }
 
-/// What comes of `work`; if the host wants to stop before, `Cancelled` is told at once, the work is brought to its end, and
-/// nothing comes of it.
-pub async fn unless_stopped<T>(work: impl Future<Output = T>, scales: usize, host: &impl Host) -> Option<T> {
-    let (mut work, mut stopped) = (pin!(work), pin!(host.stopped()));
+/// The result of `work`. If the host cancels before it is there, `Cancelled` is emitted at once, `work` is awaited all the
+/// same, and the result is `None`.
+pub async fn unless_cancelled<T>(work: impl Future<Output = T>, scales: usize, host: &impl Host) -> Option<T> {
+    let (mut work, mut cancelled) = (pin!(work), pin!(host.until_cancelled()));
     let outcome = poll_fn(|context| match work.as_mut().poll(context) {
         Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        Poll::Pending => stopped.as_mut().poll(context).map(|()| None),
+        Poll::Pending => cancelled.as_mut().poll(context).map(|()| None),
     });
     let outcome = outcome.await;
     if outcome.is_none() {
@@ -103,7 +103,7 @@ mod tests {
     use std::rc::Rc;
     use std::task::{Context, Waker};
 
-    /// Stops when it is polled for the second time.
+    /// Cancels when it is polled for the second time.
     #[derive(Default)]
     struct Impatient {
         polls: Cell<usize>,
@@ -119,11 +119,11 @@ mod tests {
             false
         }
 
-        fn breathe(&self) -> impl Future<Output = ()> {
+        fn yield_now(&self) -> impl Future<Output = ()> {
             ready(())
         }
 
-        fn stopped(&self) -> impl Future<Output = ()> {
+        fn until_cancelled(&self) -> impl Future<Output = ()> {
             poll_fn(|_| {
                 self.polls.set(self.polls.get() + 1);
                 if self.polls.get() > 1 {
@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_is_answered_while_the_work_goes_on_to_its_end() {
+    fn a_cancel_is_answered_while_the_work_goes_on_to_its_end() {
         let (host, ended) = (Impatient::default(), Cell::new(false));
-        assert_eq!(pollster::block_on(unless_stopped(work(9, &ended), 3, &host)), None);
+        assert_eq!(pollster::block_on(unless_cancelled(work(9, &ended), 3, &host)), None);
         assert!(ended.get(), "the work was left undone");
         assert_eq!(*host.events.borrow(), ["Cancelled { scales: 3 }"]);
         let (host, ended) = (Impatient::default(), Cell::new(false));
         assert_eq!(
-            pollster::block_on(unless_stopped(work(2, &ended), 3, &host)),
+            pollster::block_on(unless_cancelled(work(2, &ended), 3, &host)),
             Some("done")
         );
         assert_eq!(host.events.borrow().len(), 0);
@@ -166,10 +166,10 @@ mod tests {
 
     #[test]
     fn few_layers_are_under_way() {
-        // A device that does nothing until it is told how many marks it has passed.
+        // A device that has passed the first `passed` fences.
         let (passed, given) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
         let device = (passed.clone(), given.clone());
-        let mut ahead = Ahead::with(move || {
+        let mut in_flight = InFlight::with(move || {
             let (passed, given) = device.clone();
             given.set(given.get() + 1);
             let mine = given.get();
@@ -180,30 +180,33 @@ mod tests {
             Box::pin(poll_fn(passes))
         });
         let mut context = Context::from_waker(Waker::noop());
-        for _ in 0..LAYERS_AHEAD {
-            assert!(pin!(ahead.layer()).poll(&mut context).is_ready());
+        for _ in 0..MAX_IN_FLIGHT {
+            assert!(pin!(in_flight.layer_queued()).poll(&mut context).is_ready());
         }
         {
-            let mut layer = pin!(ahead.layer());
+            let mut layer = pin!(in_flight.layer_queued());
             assert!(layer.as_mut().poll(&mut context).is_pending());
             passed.set(1);
             assert!(layer.poll(&mut context).is_ready());
         }
-        // A wait that is given up loses no mark.
-        assert!(pin!(ahead.layer()).poll(&mut context).is_pending());
-        assert_eq!((ahead.reads.len(), given.get()), (LAYERS_AHEAD + 1, LAYERS_AHEAD + 2));
-        assert!(pin!(ahead.all()).poll(&mut context).is_pending());
+        // A wait that is given up loses no fence.
+        assert!(pin!(in_flight.layer_queued()).poll(&mut context).is_pending());
+        assert_eq!(
+            (in_flight.reads.len(), given.get()),
+            (MAX_IN_FLIGHT + 1, MAX_IN_FLIGHT + 2)
+        );
+        assert!(pin!(in_flight.drain()).poll(&mut context).is_pending());
         passed.set(given.get());
-        assert!(pin!(ahead.all()).poll(&mut context).is_ready());
-        assert_eq!(ahead.reads.len(), 0);
+        assert!(pin!(in_flight.drain()).poll(&mut context).is_ready());
+        assert_eq!(in_flight.reads.len(), 0);
     }
 
     #[test]
     fn a_lost_device_ends_the_wait() {
         let lost = || EngineError::DeviceLost("gone".to_string());
-        let mut ahead = Ahead::with(move || Box::pin(ready(Err(lost()))));
+        let mut in_flight = InFlight::with(move || Box::pin(ready(Err(lost()))));
         assert!(matches!(
-            pollster::block_on(ahead.layer()),
+            pollster::block_on(in_flight.layer_queued()),
             Err(EngineError::DeviceLost(_))
         ));
     }

@@ -1,36 +1,36 @@
-//! A stop that the page asks for, seen from both sides.
+//! The cancel flag that the page sets and the engine reads.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
-/// Set by the page's cancel, cleared by its next command.
+/// Set by the page's `cancel`, cleared by its next command.
 #[derive(Default)]
-pub struct Stop {
-    asked: Cell<bool>,
+pub struct CancelToken {
+    requested: Cell<bool>,
     waiting: RefCell<Option<Waker>>,
 }
 
-impl Stop {
-    pub fn ask(&self) {
-        self.asked.set(true);
+impl CancelToken {
+    pub fn request(&self) {
+        self.requested.set(true);
         if let Some(waker) = self.waiting.take() {
             waker.wake();
         }
     }
 
     pub fn clear(&self) {
-        self.asked.set(false);
+        self.requested.set(false);
     }
 
-    pub fn asked(&self) -> bool {
-        self.asked.get()
+    pub fn requested(&self) -> bool {
+        self.requested.get()
     }
 
-    /// Ends when it is asked for.
+    /// Resolves when a cancel is requested.
     pub async fn wait(&self) {
         poll_fn(|context| {
-            if self.asked() {
+            if self.requested() {
                 return Poll::Ready(());
             }
             self.waiting.replace(Some(context.waker().clone()));

@@ -5,15 +5,15 @@ use burn::tensor::{DType, TensorData};
 
 /// A tensor of a file, before its values are read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct TensorInfo {
     pub name: String,
     pub dtype: DType,
     pub shape: Vec<usize>,
 }
 
 /// A checkpoint whose values stay on disk until asked for, so that one tensor is in memory at a time.
-pub trait Source {
-    fn entries(&self) -> &[Entry];
+pub trait TensorReader {
+    fn entries(&self) -> &[TensorInfo];
 
     /// The values of `entries()[index]`, in their dtype and row-major.
     fn read(&mut self, index: usize) -> Result<TensorData, WeightsError>;

@@ -1,15 +1,15 @@
-//! Images to bits and bits to images, without a prompt: what a shared link holds, and what becomes of a visitor's picture.
+//! Images to bits and bits to images, without a prompt: decodes shared links and encodes a visitor's picture.
 
+use super::backpressure::unless_cancelled;
 use super::protocol::{Bits, Event, Picture, Pixels};
-use super::wait::unless_stopped;
-use super::{Engine, EngineError, Files, Host, aspect, keep, picture};
+use super::{Engine, EngineError, Files, Host, aspect, edit_mask, picture};
 use crate::model::bits;
 use crate::model::quantizer::Quantizer;
 use crate::model::schedule::{Grid, Schedule};
 use burn::tensor::{Int, Tensor};
 
 impl Engine {
-    /// Shows the image that `bits` are, scale by scale, and ends with `Decoded` or `Cancelled`.
+    /// Decodes `bits` and emits the image scale by scale; ends with `Decoded` or `Cancelled`.
     pub async fn decode(&self, bits: Bits, host: &impl Host) -> Result<(), EngineError> {
         let began = host.now();
         let schedule = aspect::template(&bits.aspect)?.schedule(self.manifest.scales)?;
@@ -27,7 +27,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads a picture into bits, shows what they keep of it, scale by scale, and ends with `Encoded` or `Cancelled`.
+    /// Encodes a picture into bits and emits the image of these bits scale by scale; ends with `Encoded` or `Cancelled`.
     ///
     /// The encoder is loaded first if it was not needed before, from the same `files` as the model.
     pub async fn encode(&self, picture: Picture, files: &impl Files, host: &impl Host) -> Result<(), EngineError> {
@@ -49,23 +49,23 @@ impl Engine {
         Ok(())
     }
 
-    /// The packed bits of every scale as the quantiser takes them, `[1, h_k, w_k, d]`.
+    /// The packed bits of every scale as the quantizer takes them, `[1, h_k, w_k, d]`.
     pub(super) fn latent(&self, words: &[Vec<u32>], schedule: &Schedule) -> Result<Vec<Tensor<4, Int>>, EngineError> {
         let (found, needed) = (words.len(), schedule.len());
         if found != needed {
-            return Err(EngineError::Keep(format!(
+            return Err(EngineError::EditMask(format!(
                 "{found} scales are given and {needed} needed"
             )));
         }
         let config = self.transformer.config();
         let scale = |(words, &grid): (&Vec<u32>, &Grid)| {
-            let tokens = keep::tensor(words, grid, config.bits, &self.device)?;
+            let tokens = edit_mask::bits_tensor(words, grid, config.bits, &self.device)?;
             Ok(bits::from_tokens(tokens, grid, config.patchify))
         };
         words.iter().zip(schedule.grids()).map(scale).collect()
     }
 
-    /// What the encoder sees in a picture, `F [1, d, H, W]`. It is loaded first if it was not needed before.
+    /// The encoder's features `F [1, d, H, W]` of a picture. The encoder is loaded first if it was not needed before.
     pub(super) async fn features_of(
         &self,
         Picture { rgba, .. }: Picture,
@@ -84,7 +84,7 @@ impl Engine {
         Ok((image, features))
     }
 
-    /// Tells every scale's bits and image; nothing is returned after a cancel, which is told as well.
+    /// Emits the bits and the image of every scale. After a cancel, which is emitted too, the result is `None`.
     async fn show_all(
         &self,
         schedule: &Schedule,
@@ -94,7 +94,7 @@ impl Engine {
         let mut shown = Vec::new();
         let mut before = None;
         for (k, (bits, sum)) in scales.enumerate() {
-            host.breathe().await;
+            host.yield_now().await;
             if host.cancelled() {
                 host.emit(Event::Cancelled { scales: k });
                 return Ok(None);
@@ -102,7 +102,7 @@ impl Engine {
             let began = host.now();
             let image = self.decoder.decode(sum.clone());
             let event = self.show(k, schedule.grids(), bits, image, &sum, before.as_ref(), began, host);
-            let Some(event) = unless_stopped(event, k, host).await else {
+            let Some(event) = unless_cancelled(event, k, host).await else {
                 return Ok(None);
             };
             let event = event?;
