@@ -22,7 +22,7 @@ pub use error::EngineError;
 pub use gpu::{Gpu, tuned};
 pub use host::{Files, Host, Keep};
 
-use crate::kernels::packed::Form;
+use crate::kernels::matmul::WeightFormat;
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::T5Encoder;
 use crate::model::text::PromptEncoder;
@@ -36,7 +36,7 @@ use std::cell::OnceCell;
 pub struct Engine {
     device: Device,
     /// How the layers' weights are kept.
-    weights: Form,
+    weights: WeightFormat,
     prompts: PromptEncoder,
     text_encoder: T5Encoder,
     transformer: Transformer,

@@ -2,6 +2,7 @@
 //!
 //! A mirror in JSDoc types is www/protocol.js.
 
+use crate::kernels::runtime::fallbacks::Fallback;
 use crate::model::correction::Treatment;
 use crate::model::sampling::PerScale;
 use crate::model::schedule::Grid;
@@ -190,7 +191,12 @@ pub enum Event {
     /// All paths were shown to their end.
     Compared { aspect: Aspect, ms: f64 },
     /// The last scale was drawn.
-    Finished { seed: u64, ms: f64 },
+    Finished {
+        seed: u64,
+        ms: f64,
+        /// Runs of a reference implementation on the GPU because no kernel fitted, by op and reason; none of the models here has any.
+        fallbacks: Vec<Fallback>,
+    },
     /// All scales of the given bits were shown.
     Decoded { aspect: Aspect, ms: f64 },
     /// A picture was read and what its bits keep of it was shown.
@@ -224,6 +230,8 @@ pub enum Event {
         /// Norm of the gradients before clipping.
         grad_norm: f32,
         ms: f64,
+        /// As of [`Event::Finished`], of this step.
+        fallbacks: Vec<Fallback>,
     },
     /// Sample `index` (from 0) of `of`, drawn with averaged weights after `step` steps.
     Sampled {

@@ -15,8 +15,8 @@ use super::text_features::TextFeatures;
 use super::transformer::attention::{KvCache, Past, TextMemory};
 use super::transformer::block::Surroundings;
 use super::transformer::{Condition, Transformer};
-use crate::kernels::BINDING;
-use crate::kernels::sampling::{Draw, add_codes, draw, guided, next_tokens};
+use crate::kernels::MAX_BINDING;
+use crate::kernels::sampling::{BitSampling, add_codes, guided, next_tokens, sample_bits};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -239,7 +239,7 @@ impl Sampler {
         options: SamplingOptions,
         noise: Noise,
     ) -> Result<Self, ModelError> {
-        Self::limited(model, text, negative, schedule, options, noise, BINDING)
+        Self::limited(model, text, negative, schedule, options, noise, MAX_BINDING)
     }
 
     /// As [`new`](Self::new), where a shader sees at most `limit` bytes of a buffer.
@@ -482,13 +482,13 @@ impl Sampler {
                 Some(self.host_noise(config.bits, threshold))
             }
         };
-        let how = Draw {
+        let how = BitSampling {
             cfg,
             tau,
             thresholds,
             top_p: self.options.top_p,
         };
-        draw(logits, &how)
+        sample_bits(logits, &how)
     }
 
     /// Gumbel-max over the `2^d` classes of the conventional classifier.

@@ -13,6 +13,7 @@ pub use material::Material;
 use super::protocol::{Event, Pace, Study};
 use super::{EngineError, Host, Keep, picture};
 use crate::data::Source;
+use crate::kernels::runtime::fallbacks;
 use crate::model::bits;
 use crate::model::correction::{Correction, Flips};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions, Step};
@@ -119,6 +120,7 @@ impl Session {
 
     async fn advance(&mut self, pace: &Pace, host: &impl Host) -> Result<(), EngineError> {
         let began = host.now();
+        fallbacks::take();
         let rise = (self.state.step + 1) as f64 / WARMUP as f64;
         let stage = self.classroom.stage(pace.flips);
         let batch = stage.batches.get(self.state.step)?;
@@ -144,6 +146,7 @@ impl Session {
             accuracies: scales("accuracy"),
             grad_norm: number("grad_norm"),
             ms: host.now() - began,
+            fallbacks: fallbacks::take(),
         });
         Ok(())
     }
