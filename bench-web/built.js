@@ -1,4 +1,4 @@
-// A page with the wasm of bench/web, which is built first, in headless Chromium with the software adapter.
+// A page with the wasm of bench-web/wasm, which is built first, in headless Chromium with the software adapter.
 
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
@@ -20,7 +20,7 @@ function build() {
 }
 
 /**
- * Opens the page, in which `globalThis.bench` is a `Bench` of bench/web/lib.rs and `globalThis.dispatches` counts what was
+ * Opens the page, in which `globalThis.bench` is a `Bench` of bench-web/wasm/lib.rs and `globalThis.dispatches` counts what was
  * dispatched.
  */
 export async function open() {

@@ -1,4 +1,4 @@
-// node bench/image.js [125m|2b] [scales] [rounds] [burn's rounds]: an image of 256 x 256 with random weights in a page, its first
+// node bench-web/image.js [125m|2b] [scales] [rounds] [burn's rounds]: an image of 256 x 256 with random weights in a page, its first
 // scales (all, if no number is said) and its decoding, with the kernels and with burn's operations, on the software adapter.
 // The first of each compiles and does not count, unless no round is asked for: burn's operations take most of an hour for two of
 // 125M, and a minute for compiling. Prints a Markdown table of medians.

@@ -1,4 +1,4 @@
-// An ONNX model of one product y = x W, [rows, k] times [k, n], with W inside: the few messages of onnx.proto that it takes.
+// An ONNX model of one matmul y = x W, [rows, k] times [k, n], with W inside: the few messages of onnx.proto that it takes.
 
 const FLOAT = 1;
 const IR_VERSION = 8;

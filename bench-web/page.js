@@ -1,4 +1,4 @@
-// node bench/page.js [rounds] [page]: how long the built page (dist) takes for one image on each engine, and on WebGPU without the
+// node bench-web/page.js [rounds] [page]: how long the built page (dist) takes for one image on each engine, and on WebGPU without the
 // project's shaders, in headless Chromium with the software adapter. All draw the same prompt and seeds, one after the other in
 // every round, so that what else the machine does meets all. Prints a Markdown table of medians; the first image of each
 // engine, which compiles the shaders, stands by itself.

@@ -5,6 +5,8 @@ use burn::tensor::{Device, Tensor};
 use infinity::engine::Gpu;
 use infinity::kernels;
 use infinity::kernels::autotune::Tuning;
+use infinity::kernels::matmul::{LinearVariant, standalone};
+use infinity::kernels::runtime::Variant;
 use infinity::profiling::image::{Decoding, Drawing, Side, Size};
 use infinity::profiling::one_number;
 use infinity::profiling::operations::{Contest, Model, Op, Sizes};
@@ -36,7 +38,33 @@ struct Row {
     bytes: f64,
 }
 
-/// The graphics device of this page, and what was made for it last.
+/// A kernel variant of the linear layer, for pages without the engine.
+#[derive(Serialize)]
+struct LinearKernel {
+    name: &'static str,
+    wgsl: String,
+    /// Of the uniform behind the buffers of x, W and y.
+    sizes: Vec<usize>,
+    workgroups: [usize; 3],
+}
+
+/// All kernel variants of the linear layer for `rows` of `k` to `n` numbers in f32.
+#[wasm_bindgen(js_name = linearKernels)]
+pub fn linear_kernels(rows: usize, k: usize, n: usize) -> Result<JsValue, JsError> {
+    let kernel = |&variant: &LinearVariant| {
+        let standalone = standalone(variant, rows, k, n);
+        LinearKernel {
+            name: variant.name(),
+            wgsl: standalone.wgsl,
+            sizes: standalone.sizes,
+            workgroups: standalone.workgroups,
+        }
+    };
+    let kernels: Vec<LinearKernel> = LinearVariant::ALL.iter().map(kernel).collect();
+    Ok(serde_wasm_bindgen::to_value(&kernels)?)
+}
+
+/// The GPU of this page, and what was made for it last.
 #[wasm_bindgen]
 pub struct Bench {
     device: Device,

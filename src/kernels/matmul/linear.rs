@@ -99,49 +99,104 @@ pub fn linear_with(
         gate_part = Some(*part);
     }
     let y = allocate(&x, [b, l, n]);
-    let Workload {
-        mut constants,
-        workgroup_size,
-        workgroups,
-    } = variant.workload(rows, n / 4);
-    constants.extend([
-        ("F32", usize::from(format == WeightFormat::F32)),
-        ("F16", usize::from(format == WeightFormat::F16)),
-        (
-            "BLOCKS",
-            usize::from(matches!(format, WeightFormat::Q8 | WeightFormat::Q4)),
-        ),
-        ("Q8", usize::from(format == WeightFormat::Q8)),
-        ("Q4", usize::from(format == WeightFormat::Q4)),
-        ("BIAS", usize::from(bias.is_some())),
-        ("GELU", usize::from(matches!(epilogue, Epilogue::Gelu))),
-        ("MULTIPLY", usize::from(matches!(epilogue, Epilogue::Multiply(_)))),
-        ("RESIDUAL", usize::from(matches!(epilogue, Epilogue::Residual(..)))),
-        ("GATED", usize::from(gate_part.is_some())),
-    ]);
-    // From row to row of the weight, in elements of the shader's array, and where a row's scales begin.
-    let (stride, scales) = match format {
-        WeightFormat::F32 | WeightFormat::F16 => (k / 4, 0),
-        WeightFormat::Q8 => (words, k / 4),
-        WeightFormat::Q4 => (words, k / 8),
+    let compiled = Compiled {
+        format,
+        bias: bias.is_some(),
+        gelu: matches!(epilogue, Epilogue::Gelu),
+        multiply: matches!(epilogue, Epilogue::Multiply(_)),
+        residual: matches!(epilogue, Epilogue::Residual(..)),
+        gated: gate_part.is_some(),
     };
-    let shader = Shader {
-        source: variant.source(),
-        constants,
-        sizes: vec![
-            ("R", rows),
-            ("N", n / 4),
-            ("K", k / 4),
-            ("LENGTH", l),
-            ("GATE", gate_part.unwrap_or(0)),
-            ("STRIDE", stride),
-            ("SCALES", scales),
-        ],
-        workgroup_size: workgroup_size as u32,
-    };
+    let (shader, workgroups) = compiled.shader(variant, [rows, k, n], [l, gate_part.unwrap_or(0)]);
     let buffers: Vec<&CubeTensor> = [&x, &weight, &y].into_iter().chain(&extras).collect();
     shader.launch(workgroups, &buffers);
     Ok(Tensor::from_primitive::<Cube>(y))
+}
+
+/// What a shader of the linear layer is compiled for.
+struct Compiled {
+    format: WeightFormat,
+    bias: bool,
+    gelu: bool,
+    multiply: bool,
+    residual: bool,
+    gated: bool,
+}
+
+impl Compiled {
+    /// The shader of a variant, and its workgroups, for `rows` of K to N numbers, `length` rows of an image and part `gate` of its
+    /// modulation.
+    fn shader(
+        &self,
+        variant: LinearVariant,
+        [rows, k, n]: [usize; 3],
+        [length, gate]: [usize; 2],
+    ) -> (Shader, [usize; 3]) {
+        let Workload {
+            mut constants,
+            workgroup_size,
+            workgroups,
+        } = variant.workload(rows, n / 4);
+        let is = |format: WeightFormat| usize::from(self.format == format);
+        constants.extend([
+            ("F32", is(WeightFormat::F32)),
+            ("F16", is(WeightFormat::F16)),
+            ("BLOCKS", is(WeightFormat::Q8) + is(WeightFormat::Q4)),
+            ("Q8", is(WeightFormat::Q8)),
+            ("Q4", is(WeightFormat::Q4)),
+            ("BIAS", usize::from(self.bias)),
+            ("GELU", usize::from(self.gelu)),
+            ("MULTIPLY", usize::from(self.multiply)),
+            ("RESIDUAL", usize::from(self.residual)),
+            ("GATED", usize::from(self.gated)),
+        ]);
+        // From row to row of the weight, in elements of the shader's array, and where a row's scales begin.
+        let (stride, scales) = match self.format {
+            WeightFormat::F32 | WeightFormat::F16 => (k / 4, 0),
+            WeightFormat::Q8 => (self.format.words(k).unwrap_or(k), k / 4),
+            WeightFormat::Q4 => (self.format.words(k).unwrap_or(k), k / 8),
+        };
+        let shader = Shader {
+            source: variant.source(),
+            constants,
+            sizes: vec![
+                ("R", rows),
+                ("N", n / 4),
+                ("K", k / 4),
+                ("LENGTH", length),
+                ("GATE", gate),
+                ("STRIDE", stride),
+                ("SCALES", scales),
+            ],
+            workgroup_size: workgroup_size as u32,
+        };
+        (shader, workgroups)
+    }
+}
+
+/// A kernel variant for use without the engine: `y = x W^T`, with buffers x, W and y and the uniform of sizes behind them.
+pub struct Standalone {
+    pub wgsl: String,
+    pub sizes: Vec<usize>,
+    pub workgroups: [usize; 3],
+}
+
+/// The variant for `rows` of K to N numbers, both multiples of 4, in f32.
+pub fn standalone(variant: LinearVariant, rows: usize, k: usize, n: usize) -> Standalone {
+    let plain = Compiled {
+        format: WeightFormat::F32,
+        bias: false,
+        gelu: false,
+        multiply: false,
+        residual: false,
+        gated: false,
+    };
+    let (shader, workgroups) = plain.shader(variant, [rows, k, n], [rows, 0]);
+    Standalone {
+        wgsl: shader.wgsl(3),
+        sizes: shader.sizes.iter().map(|&(_, size)| size).collect(),
+        workgroups,
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,6 @@ pub mod quantized;
 mod variant;
 
 pub use differentiable::broadcast;
-pub use linear::{Epilogue, Gate, linear, linear_reference, linear_with};
+pub use linear::{Epilogue, Gate, linear, linear_reference, linear_with, standalone};
 pub use quantized::WeightFormat;
 pub use variant::{LinearVariant, RowCount, Workload};

@@ -25,6 +25,14 @@ pub struct Shader {
 }
 
 impl Shader {
+    /// Its WGSL, with the uniform of sizes behind so many buffers.
+    pub fn wgsl(&self, buffers: usize) -> String {
+        let mut constants = self.constants.clone();
+        constants.push(("WORKGROUP_SIZE", self.workgroup_size as usize));
+        let sizes: Vec<&str> = self.sizes.iter().map(|&(name, _)| name).collect();
+        expand(self.source.text, &constants, &sizes, buffers)
+    }
+
     /// Runs `groups` workgroups on `buffers`, in the order of their bindings.
     pub fn launch(self, groups: [usize; 3], buffers: &[&CubeTensor]) {
         debug_assert!(
@@ -74,11 +82,7 @@ struct Compiled {
 
 impl KernelSource for Compiled {
     fn source(&self) -> SourceTemplate {
-        let shader = &self.shader;
-        let mut constants = shader.constants.clone();
-        constants.push(("WORKGROUP_SIZE", shader.workgroup_size as usize));
-        let sizes: Vec<&str> = shader.sizes.iter().map(|&(name, _)| name).collect();
-        SourceTemplate::new(expand(shader.source.text, &constants, &sizes, self.buffers))
+        SourceTemplate::new(self.shader.wgsl(self.buffers))
     }
 
     fn id(&self) -> KernelId {

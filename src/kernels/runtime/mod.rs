@@ -15,5 +15,5 @@ pub use device::{has_fast_workgroup_memory, kernels_enabled, set_fast_workgroup_
 pub use fallbacks::NoKernel;
 pub use launch::Constants;
 pub(super) use launch::{Shader, float_bits};
-pub use template::{Wgsl, expand};
+pub use template::Wgsl;
 pub use variant::{Chosen, UnknownVariant, Variant};
