@@ -3,7 +3,7 @@
 use burn::tensor::{Device, DeviceKind};
 use infinity::engine::protocol::{BitAt, Bits, Deviation, EditMask, Event, Flips, ModelInfo, Options, Picture, Pixels};
 use infinity::engine::{Engine, EngineError, Files, Host};
-use infinity::kernels::packed::Form;
+use infinity::kernels::matmul::WeightFormat;
 use infinity::model::sampling::PerScale;
 use infinity::model::self_correction::AblationArm;
 use pollster::block_on;
@@ -194,7 +194,7 @@ fn difference(a: &Pixels, b: &Pixels) -> u8 {
 }
 
 /// All bits of an image by an engine with weights in `form`, one number a bit.
-fn bits_of(form: Form, device: &Device) -> Vec<u32> {
+fn bits_of(form: WeightFormat, device: &Device) -> Vec<u32> {
     let (files, listener) = (Memory::tiny(), Listener::default());
     let engine = block_on(Engine::load_as(form, "manifest.json", &files, device, &listener)).unwrap();
     let words = |event| match event {
@@ -208,18 +208,18 @@ fn bits_of(form: Form, device: &Device) -> Vec<u32> {
 #[test]
 fn packed_weights_draw_nearly_the_same_bits() {
     let device = wgpu();
-    let whole = bits_of(Form::F32, &device);
+    let whole = bits_of(WeightFormat::F32, &device);
     let same = |form| {
         let packed = bits_of(form, &device);
         let pairs = whole.iter().zip(&packed);
         pairs.filter(|(a, b)| a == b).count() as f64 / whole.len() as f64
     };
-    let [f16, q8, q4] = [Form::F16, Form::Q8, Form::Q4].map(same);
+    let [f16, q8, q4] = [WeightFormat::F16, WeightFormat::Q8, WeightFormat::Q4].map(same);
     assert!(f16 > 0.99 && q8 > 0.97 && q4 > 0.7, "{f16} {q8} {q4}");
     // Otherwise nothing was packed.
     assert!(q4 < 1.0);
     let cpu = Device::flex();
-    assert_eq!(bits_of(Form::Q4, &cpu), bits_of(Form::F32, &cpu));
+    assert_eq!(bits_of(WeightFormat::Q4, &cpu), bits_of(WeightFormat::F32, &cpu));
 }
 
 #[test]

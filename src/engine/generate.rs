@@ -5,6 +5,7 @@ use super::backpressure::{InFlight, unless_cancelled};
 use super::options::Request;
 use super::protocol::{Event, Options};
 use super::{Engine, EngineError, Host, aspect, edit_mask, picture};
+use crate::kernels::runtime::fallbacks;
 use crate::model::bits;
 use crate::model::sampling::{Noise, Sampler, Step};
 use crate::model::schedule::Grid;
@@ -34,6 +35,7 @@ impl Engine {
             None => None,
         };
         let began = host.now();
+        fallbacks::take();
         let unknown_words = self.prompts.encode(&request.prompt)?.unknown;
         let text = self.features(&request.text)?;
         let negative = request
@@ -117,7 +119,8 @@ impl Engine {
             }
         }
         let ms = host.now() - began;
-        host.emit(Event::Finished { seed, ms });
+        let fallbacks = fallbacks::take();
+        host.emit(Event::Finished { seed, ms, fallbacks });
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::protocol::{Defaults, Event, ModelInfo, Phase};
 use super::{Engine, EngineError, Files, Host, aspect, backpressure};
-use crate::kernels::packed::Form;
+use crate::kernels::matmul::WeightFormat;
 use crate::model::config::{T5Config, TransformerConfig};
 use crate::model::nn;
 use crate::model::sampling::SamplingOptions;
@@ -42,19 +42,23 @@ impl Engine {
         device: &Device,
         host: &impl Host,
     ) -> Result<Self, EngineError> {
-        Self::load_as(Form::F32, manifest, files, device, host).await
+        Self::load_as(WeightFormat::F32, manifest, files, device, host).await
     }
 
     /// As [`load`](Self::load); the weights of the transformer's and the text encoder's layers are stored in `form` on GPUs, as f32
     /// on the CPU.
     pub async fn load_as(
-        form: Form,
+        form: WeightFormat,
         manifest: &str,
         files: &impl Files,
         device: &Device,
         host: &impl Host,
     ) -> Result<Self, EngineError> {
-        let form = if *device == Device::flex() { Form::F32 } else { form };
+        let form = if *device == Device::flex() {
+            WeightFormat::F32
+        } else {
+            form
+        };
         let json = files.read(manifest, &mut |_| {}).await?;
         let manifest = Manifest::parse(&json).map_err(WeightsError::from)?;
         let missing = EngineError::Incomplete;
@@ -70,7 +74,7 @@ impl Engine {
         let (text_encoder, transformer) = download.drawing(form, &manifest, text_encoder, transformer).await?;
         let decoder = Decoder::new(vae, device)?;
         let decoder = download
-            .fill(Form::F32, decoder, &manifest, DECODER, str::to_string)
+            .fill(WeightFormat::F32, decoder, &manifest, DECODER, str::to_string)
             .await?;
 
         let engine = Self {
@@ -160,7 +164,7 @@ impl Engine {
         let mut download = Loader::new(files, host, &self.device, bytes);
         let encoder = Encoder::new(config, &self.device)?;
         let encoder = download
-            .fill(Form::F32, encoder, &self.manifest, ENCODER, str::to_string)
+            .fill(WeightFormat::F32, encoder, &self.manifest, ENCODER, str::to_string)
             .await?;
         Ok(self.encoder.get_or_init(|| encoder))
     }
@@ -274,7 +278,7 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
     /// The two networks that turn a prompt into bits.
     async fn drawing(
         &mut self,
-        form: Form,
+        form: WeightFormat,
         manifest: &Manifest,
         text_encoder: &T5Config,
         transformer: &TransformerConfig,
@@ -290,7 +294,7 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
     /// `module` with all tensors under `prefix`, from one shard after the other; the weights of its layers are stored in `form`.
     async fn fill<M: Module>(
         &mut self,
-        form: Form,
+        form: WeightFormat,
         module: M,
         manifest: &Manifest,
         prefix: &str,

@@ -23,7 +23,7 @@ pub use error::EngineError;
 pub use gpu::{Gpu, tuned};
 pub use host::{CheckpointStore, Files, Host};
 
-use crate::kernels::packed::Form;
+use crate::kernels::matmul::WeightFormat;
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::T5Encoder;
 use crate::model::text::PromptEncoder;
@@ -37,7 +37,7 @@ use std::cell::OnceCell;
 pub struct Engine {
     device: Device,
     /// How the layers' weights are kept.
-    weights: Form,
+    weights: WeightFormat,
     prompts: PromptEncoder,
     text_encoder: T5Encoder,
     transformer: Transformer,

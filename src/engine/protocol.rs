@@ -3,6 +3,7 @@
 //! www/protocol.js declares the same messages as JSDoc types. Where a Rust name differs from the name on the wire, a serde
 //! attribute says so: names on the wire stay as they are, since the npm package exposes them.
 
+use crate::kernels::runtime::fallbacks::Fallback;
 use crate::model::sampling::PerScale;
 use crate::model::schedule::Grid;
 use crate::model::self_correction::AblationArm;
@@ -194,7 +195,12 @@ pub enum Event {
     /// All scales of all arms were shown.
     Compared { aspect: Aspect, ms: f64 },
     /// The last scale is complete.
-    Finished { seed: u64, ms: f64 },
+    Finished {
+        seed: u64,
+        ms: f64,
+        /// Runs of a reference implementation on the GPU because no kernel fitted, by op and reason; none of the models here has any.
+        fallbacks: Vec<Fallback>,
+    },
     /// All scales of the given bits were shown.
     Decoded { aspect: Aspect, ms: f64 },
     /// A picture was encoded, and the image of its bits was shown.
@@ -229,6 +235,8 @@ pub enum Event {
         /// Norm of the gradients before clipping.
         grad_norm: f32,
         ms: f64,
+        /// As of [`Event::Finished`], of this step.
+        fallbacks: Vec<Fallback>,
     },
     /// Sample `index` (from 0) of `of`, generated with averaged weights after `step` steps.
     Sampled {

@@ -9,7 +9,6 @@ pub mod nn;
 pub mod official;
 pub mod quantizer;
 pub mod random;
-pub mod resize;
 pub mod rope;
 pub mod sampling;
 pub mod schedule;
@@ -20,4 +19,5 @@ pub mod text_features;
 pub mod transformer;
 pub mod vae;
 
+pub use crate::kernels::reference::resize;
 pub use error::ModelError;

@@ -14,7 +14,7 @@ use host::{JsHost, WorkerHost};
 use infinity::engine::protocol::{Bits, Event, Flips, Options, PROTOCOL, Picture, TrainConfig, TrainSchedule};
 use infinity::engine::train::{Session, TrainingData};
 use infinity::engine::{Engine, EngineError, Gpu, Host, tuned};
-use infinity::kernels::{self, packed::Form};
+use infinity::kernels::{self, matmul::WeightFormat};
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -49,7 +49,7 @@ pub fn tuning() -> String {
 /// Switches WebGPU between this project's shaders and burn's operations, to measure both in one page (bench/page.js).
 #[wasm_bindgen(js_name = useShaders)]
 pub fn use_shaders(on: bool) {
-    kernels::use_shaders(on);
+    kernels::set_kernels_enabled(on);
 }
 
 /// A loaded model on one device. Errors go to the host as events, never as exceptions.
@@ -78,7 +78,7 @@ impl WebEngine {
         memory::name_panics();
         let (files, cancel) = (WebFiles::new(files), Rc::new(CancelToken::default()));
         let host = WorkerHost::new(host, cancel.clone());
-        let form = Form::named(&weights).unwrap_or_default();
+        let form = WeightFormat::named(&weights).unwrap_or_default();
         let device = report(open(&device, tuning.as_deref(), &host).await, &host)?;
         let host = host.on(&device);
         let loading = Engine::load_as(form, &manifest, &files, &device, &host);

@@ -3,7 +3,7 @@
 
 use super::module::parameter_shapes;
 use super::{Tensors, WeightsError, reader};
-use crate::kernels::packed::Form;
+use crate::kernels::matmul::WeightFormat;
 use crate::model::nn;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
@@ -51,7 +51,7 @@ impl RawTensor for TensorData {
 pub struct Filler<M, F> {
     module: M,
     rename: F,
-    form: Form,
+    form: WeightFormat,
     filled: BTreeSet<String>,
 }
 
@@ -61,13 +61,13 @@ impl<M: Module, F: Fn(&str) -> String> Filler<M, F> {
         Self {
             module,
             rename,
-            form: Form::F32,
+            form: WeightFormat::F32,
             filled: BTreeSet::new(),
         }
     }
 
     /// Stores the weights of layers in `form` instead of f32.
-    pub fn stored_as(self, form: Form) -> Self {
+    pub fn stored_as(self, form: WeightFormat) -> Self {
         Self { form, ..self }
     }
 
@@ -118,7 +118,7 @@ impl<M: Module, F: Fn(&str) -> String> Filler<M, F> {
 struct Pass<'a, F, G> {
     path: Vec<String>,
     containers: Vec<String>,
-    form: Form,
+    form: WeightFormat,
     rename: &'a F,
     find: G,
     filled: &'a mut BTreeSet<String>,
@@ -165,7 +165,7 @@ impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: RawTensor> ModuleMap
 fn upload<const D: usize>(
     name: &str,
     values: &impl RawTensor,
-    form: Form,
+    form: WeightFormat,
     expected: &[usize],
     device: &Device,
 ) -> Result<Tensor<D>, WeightsError> {
@@ -184,12 +184,12 @@ fn upload<const D: usize>(
     }
     // A piece of what is packed is made of whole rows.
     let (packed, unit) = match shape[..] {
-        [rows, k] if form.packed_words(rows, k) != k => (vec![rows, form.packed_words(rows, k)], k),
+        [rows, k] if form.quantized_words(rows, k) != k => (vec![rows, form.quantized_words(rows, k)], k),
         _ => (shape.clone(), 1),
     };
     let kept = |bytes: &[u8]| match packed == shape {
         true => floats(dtype, bytes),
-        false => form.pack_rows(&floats(dtype, bytes), unit),
+        false => form.quantize_rows(&floats(dtype, bytes), unit),
     };
     let piece = (PIECE / unit).max(1) * unit * dtype.size();
     if bytes.len() <= piece {
@@ -306,7 +306,7 @@ mod tests {
         let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| (i % 4099) as f32).collect();
         let data = TensorData::new(values, shape);
         for (_, device) in crate::golden::devices() {
-            let tensor = upload::<2>("weight", &data, Form::F32, &shape, &device).unwrap();
+            let tensor = upload::<2>("weight", &data, WeightFormat::F32, &shape, &device).unwrap();
             tensor.into_data().assert_eq(&data, true);
         }
     }
@@ -317,10 +317,13 @@ mod tests {
         let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| (i % 4099) as f32 - 2048.0).collect();
         let data = TensorData::new(values, shape);
         let bits = |data: TensorData| -> Vec<u32> { data.iter::<f32>().map(f32::to_bits).collect() };
-        for form in [Form::F16, Form::Q8, Form::Q4] {
+        for form in [WeightFormat::F16, WeightFormat::Q8, WeightFormat::Q4] {
             let tensor = upload::<2>("weight", &data, form, &shape, &Device::flex()).unwrap();
-            assert_eq!(tensor.dims()[1], form.packed_words(shape[0], shape[1]));
-            assert!(bits(tensor.into_data()) == bits(form.pack(data.clone())), "{form:?}");
+            assert_eq!(tensor.dims()[1], form.quantized_words(shape[0], shape[1]));
+            assert!(
+                bits(tensor.into_data()) == bits(form.quantize(data.clone())),
+                "{form:?}"
+            );
         }
     }
 }

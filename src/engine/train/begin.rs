@@ -6,7 +6,7 @@ use crate::data::Source;
 use crate::engine::load::{tokenizer, tokenizer_fingerprint};
 use crate::engine::protocol::{Event, Fresh, TrainConfig};
 use crate::engine::{Engine, EngineError, Files, Host};
-use crate::kernels::packed::Form;
+use crate::kernels::matmul::WeightFormat;
 use crate::model::random::{Stream, normal};
 use crate::model::schedule::TEMPLATES;
 use crate::model::t5::T5Encoder;
@@ -77,7 +77,7 @@ impl Engine {
                 (config.module(&device)?, Some(saved))
             }
             None if config.train.fresh.is_some() => (config.random(&device)?, None),
-            None if self.weights != Form::F32 => {
+            None if self.weights != WeightFormat::F32 => {
                 let form = self.weights.name();
                 let what =
                     format!("the weights of the loaded model are kept as {form}, not as f32, and cannot be trained");

@@ -13,6 +13,7 @@ pub use data::TrainingData;
 use super::protocol::{Event, TrainConfig, TrainSchedule};
 use super::{CheckpointStore, EngineError, Host, picture};
 use crate::data::Source;
+use crate::kernels::runtime::fallbacks;
 use crate::model::bits;
 use crate::model::sampling::{Noise, Sampler, SamplingOptions, Step};
 use crate::model::schedule::{Schedule, TEMPLATES};
@@ -124,6 +125,7 @@ impl Session {
 
     async fn advance(&mut self, schedule: &TrainSchedule, host: &impl Host) -> Result<(), EngineError> {
         let began = host.now();
+        fallbacks::take();
         let rise = (self.state.step + 1) as f64 / WARMUP as f64;
         let stage = self.context.stage(schedule.flips);
         let batch = stage.batches.get(self.state.step)?;
@@ -151,6 +153,7 @@ impl Session {
             accuracies: scales("accuracy"),
             grad_norm: number("grad_norm"),
             ms: host.now() - began,
+            fallbacks: fallbacks::take(),
         });
         Ok(())
     }

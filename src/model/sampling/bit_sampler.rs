@@ -1,7 +1,7 @@
 //! From logits to bits: noise, temperature, nucleus, and the conventional classifier's classes.
 
 use super::options::{PerScale, SamplingOptions};
-use crate::kernels::sampling::{Draw, draw, guided};
+use crate::kernels::sampling::{BitSampling, guided, sample_bits};
 use crate::model::bits;
 use crate::model::config::{Classifier, TransformerConfig};
 use crate::model::random::{Stream, logistic, uniform};
@@ -61,13 +61,13 @@ impl BitSampler {
                 Some(self.host_noise(k, [batch, length, self.d], threshold))
             }
         };
-        let how = Draw {
+        let how = BitSampling {
             cfg,
             tau,
             thresholds,
             top_p: self.top_p,
         };
-        draw(logits, &how)
+        sample_bits(logits, &how)
     }
 
     /// Gumbel-max over the `2^d` classes of the conventional classifier: logits `[B, L_k, 2^d]` -> bits `[B, L_k, d]`.

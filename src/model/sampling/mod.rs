@@ -24,7 +24,7 @@ use super::schedule::Schedule;
 use super::text_features::TextFeatures;
 use super::transformer::attention::CrossKv;
 use super::transformer::{Condition, Transformer};
-use crate::kernels::BINDING;
+use crate::kernels::MAX_BINDING;
 use crate::kernels::sampling::{add_codes, next_tokens};
 use bit_sampler::BitSampler;
 use block_caches::{BlockCaches, BlockPass};
@@ -74,7 +74,7 @@ impl Sampler {
         options: SamplingOptions,
         noise: Noise,
     ) -> Result<Self, ModelError> {
-        Self::limited(model, text, negative, schedule, options, noise, BINDING)
+        Self::limited(model, text, negative, schedule, options, noise, MAX_BINDING)
     }
 
     /// As [`new`](Self::new), where a shader sees at most `limit` bytes of a buffer.

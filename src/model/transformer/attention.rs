@@ -1,9 +1,8 @@
 //! Attention of the blocks: cosine self attention with rotary positions and a KV cache, and cross attention to the text.
 
-use crate::kernels::attention::{Added, Cached, attend, attention, attention_into_cache, halves};
+use crate::kernels::attention::{AttentionBias, LayerCache, attend, attention, attention_into_cache, f16_cache_width};
 use crate::kernels::cpu;
-use crate::kernels::linear::{After, linear};
-use crate::kernels::product::spread;
+use crate::kernels::matmul::{Epilogue, broadcast, linear};
 use crate::model::nn::{Linear, parameter};
 use crate::model::rope::RopeTables;
 use burn::module::{Module, Param};
@@ -35,7 +34,11 @@ impl KvCache {
     /// Allocates `[B, H, capacity, hd]`, in f16 if `in_f16` is set and the device can.
     pub fn new(shape: [usize; 4], in_f16: bool, device: &Device) -> Self {
         let [batch, heads, capacity, head_dim] = shape;
-        let packed = if in_f16 { halves(head_dim, device) } else { None };
+        let packed = if in_f16 {
+            f16_cache_width(head_dim, device)
+        } else {
+            None
+        };
         let width = packed.unwrap_or(head_dim);
         // Elements that were not written are never read.
         let allocate = || Tensor::empty([batch, heads, capacity, width], device);
@@ -50,14 +53,14 @@ impl KvCache {
     fn attend(&mut self, layer: &SelfAttention, qkv: &Tensor<3>, rope: Option<&RopeTables>) -> Option<Tensor<3>> {
         let (keys, values) = self.tensors.as_ref()?;
         let biases = self.biases.get_or_insert_with(|| layer.biases());
-        let cached = Cached {
+        let cache = LayerCache {
             keys,
             values,
             filled: self.filled,
             biases,
             rope: rope.map(|rope| (&rope.cos, &rope.sin)),
         };
-        let result = attention_into_cache(qkv, &cached)?;
+        let result = attention_into_cache(qkv, &cache)?;
         self.filled += qkv.dims()[1];
         Some(result)
     }
@@ -152,8 +155,8 @@ impl SelfAttention {
         self.scale_mul.val().clamp_max(100f64.ln()).exp()
     }
 
-    /// `[B, L, C] -> [B, L, C]`; `rope` holds the rows of these L tokens, `after` is the epilogue of the last projection.
-    pub fn forward(&self, x: Tensor<3>, rope: Option<&RopeTables>, past: Past, after: After) -> Tensor<3> {
+    /// `[B, L, C] -> [B, L, C]`; `rope` holds the rows of these L tokens, `epilogue` follows the last projection.
+    pub fn forward(&self, x: Tensor<3>, rope: Option<&RopeTables>, past: Past, epilogue: Epilogue) -> Tensor<3> {
         let qkv = self.mat_qkv.forward(x);
         let out = match past {
             Past::Masked(mask) => {
@@ -169,7 +172,7 @@ impl SelfAttention {
                 }
             },
         };
-        self.proj.then(out, after)
+        self.proj.then(out, epilogue)
     }
 
     /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`; `biases` are [`Self::biases`], if they were computed already.
@@ -181,7 +184,7 @@ impl SelfAttention {
     ) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
         let tables = rope.map(|rope| (&rope.cos, &rope.sin));
         let biases = || biases.unwrap_or_else(|| self.biases());
-        match cpu::heads(&qkv, biases, self.heads, tables) {
+        match cpu::qkv_to_heads(&qkv, biases, self.heads, tables) {
             Some([q, k, v]) => (q, k, v),
             None => self.split_reference(qkv, rope),
         }
@@ -192,7 +195,7 @@ impl SelfAttention {
         let [b, l, tripled] = qkv.dims();
         let (c, h) = (tripled / 3, self.heads);
         let part = |i: usize| qkv.clone().narrow(2, i * c, c);
-        let row = |values: Tensor<1>| spread(values, [b, l, c]);
+        let row = |values: Tensor<1>| broadcast(values, [b, l, c]);
         let v = split_heads(part(2) + row(self.v_bias.val()), h);
         // A head's temperature for each of its channels.
         let temperatures = self.temperature().reshape([h, 1]).expand([h, c / h]).reshape([c]);
@@ -255,7 +258,7 @@ impl CrossAttention {
         let (weight, c) = (self.mat_kv.weight.val(), self.v_bias.dims()[0]);
         let part = |i: usize, bias: Option<Tensor<1>>| {
             let rows = weight.clone().narrow(0, i * c, c);
-            split_heads(linear(m.clone(), rows, bias, After::Nothing), self.heads)
+            split_heads(linear(m.clone(), rows, bias, Epilogue::None), self.heads)
         };
         CrossKv {
             k: part(0, None),
@@ -263,14 +266,14 @@ impl CrossAttention {
         }
     }
 
-    /// `[B, L, C] -> [B, L, C]`; `mask [B, 1, 1, L_text]` hides padding, `after` is the epilogue of the last projection.
-    pub fn forward(&self, x: Tensor<3>, text: &CrossKv, mask: Option<&Tensor<4>>, after: After) -> Tensor<3> {
+    /// `[B, L, C] -> [B, L, C]`; `mask [B, 1, 1, L_text]` hides padding, `epilogue` follows the last projection.
+    pub fn forward(&self, x: Tensor<3>, text: &CrossKv, mask: Option<&Tensor<4>>, epilogue: Epilogue) -> Tensor<3> {
         let q = self.mat_q.forward(x);
         let [_, _, c] = q.dims();
         let factor = 1.0 / ((c / self.heads) as f64).sqrt();
-        let added = Added { mask, bias: None };
-        let out = attention(q, text.k.clone(), text.v.clone(), added, factor);
-        self.proj.then(out, after)
+        let bias = AttentionBias { mask, bias: None };
+        let out = attention(q, text.k.clone(), text.v.clone(), bias, factor);
+        self.proj.then(out, epilogue)
     }
 }
 
@@ -309,13 +312,13 @@ impl TextPool {
         let kv = self.mat_kv.forward(t);
         let k = split_heads(kv.clone().narrow(2, 0, c), heads);
         let v = kv.narrow(2, c, c);
-        let v = split_heads(v.clone() + spread(self.v_bias.val(), v.dims()), heads);
+        let v = split_heads(v.clone() + broadcast(self.v_bias.val(), v.dims()), heads);
         let query = query.reshape([1, 1, c]).expand([b, 1, c]);
-        let added = Added {
+        let bias = AttentionBias {
             mask: mask.as_ref(),
             bias: None,
         };
-        let out = attention(query, k, v, added, 1.0 / (hd as f64).sqrt());
+        let out = attention(query, k, v, bias, 1.0 / (hd as f64).sqrt());
         self.proj.forward(out.reshape([b, c]))
     }
 }
@@ -347,7 +350,7 @@ mod tests {
             for rope in [None, Some(tables.rows(2, length))] {
                 let (q, k, v) = layer.split_reference(qkv.clone(), rope.as_ref());
                 let rope = rope.as_ref().map(|rope| (&rope.cos, &rope.sin));
-                let found = cpu::heads(&qkv, || layer.biases(), heads, rope).expect("the CPU engine's");
+                let found = cpu::qkv_to_heads(&qkv, || layer.biases(), heads, rope).expect("the CPU engine's");
                 for (found, expected) in found.into_iter().zip([q, k, v]) {
                     let tolerance = Tolerance::absolute(1e-5).set_relative(1e-5);
                     found

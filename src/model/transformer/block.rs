@@ -1,7 +1,7 @@
 //! One transformer block: self attention, cross attention, feed-forward, with shared adaptive layer norm.
 
 use super::attention::{CrossAttention, CrossKv, Past, SelfAttention};
-use crate::kernels::linear::{After, Gate};
+use crate::kernels::matmul::{Epilogue, Gate};
 use crate::kernels::norm::{Modulation, layer_norm};
 use crate::model::config::TransformerConfig;
 use crate::model::nn::{Linear, parameter};
@@ -24,9 +24,9 @@ impl FeedForward {
         }
     }
 
-    /// `after` is the epilogue of `fc2`.
-    pub fn forward(&self, x: Tensor<3>, after: After) -> Tensor<3> {
-        self.fc2.then(self.fc1.then(x, After::Gelu), after)
+    /// `epilogue` follows `fc2`.
+    pub fn forward(&self, x: Tensor<3>, epilogue: Epilogue) -> Tensor<3> {
+        self.fc2.then(self.fc1.then(x, Epilogue::Gelu), epilogue)
     }
 }
 
@@ -96,7 +96,7 @@ impl Block {
                 prompt: prompt.clone(),
                 part,
             };
-            After::Residual(x.clone(), Some(gate))
+            Epilogue::Residual(x.clone(), Some(gate))
         };
         let x = self.sa.forward(norm(&x, 0), context.rope, past, gated(&x, 0));
         let affine = Modulation::Affine {
@@ -106,7 +106,7 @@ impl Block {
         let normed = layer_norm(x.clone(), self.eps, affine);
         let x = self
             .ca
-            .forward(normed, text, context.text_mask, After::Residual(x, None));
+            .forward(normed, text, context.text_mask, Epilogue::Residual(x, None));
         self.ffn.forward(norm(&x, 1), gated(&x, 1))
     }
 }

@@ -15,7 +15,7 @@ use super::nn::{Linear, parameter};
 use super::rope::RopeTables;
 use super::schedule::{LEVELS, Schedule};
 use super::text_features::TextFeatures;
-use crate::kernels::linear::After;
+use crate::kernels::matmul::Epilogue;
 use crate::kernels::norm::{Modulation, layer_norm, rms_norm};
 use attention::{CrossKv, Past, TextPool};
 use block::{Block, BlockContext, FeedForward};
@@ -195,7 +195,7 @@ impl Transformer {
         Condition {
             modulation: self.shared_ada_lin.forward(active.clone()).reshape([b, 1, 6, c]),
             head: self.head_nm.ada_lin.forward(active).reshape([b, 1, 2, c]),
-            text: self.text_proj_for_ca.forward(t, After::Nothing),
+            text: self.text_proj_for_ca.forward(t, Epilogue::None),
             pooled,
             mask,
         }
