@@ -5,11 +5,11 @@ mod convert;
 mod data;
 mod error;
 mod eval;
-mod further;
 mod generate;
 mod pack;
 mod processor;
 mod train;
+mod train_model;
 
 pub use bench::Bench;
 pub use convert::Convert;

@@ -216,7 +216,7 @@ mod tests {
     use crate::data::compose::EmojiWorld;
     use crate::data::heldout::Split;
     use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
-    use crate::model::correction::{Correction, Flips};
+    use crate::model::self_correction::{Correction, Targets};
     use crate::model::text::{PromptEncoder, vocabulary};
     use crate::model::transformer::Loss;
     use crate::model::vae::Vae;
@@ -389,9 +389,9 @@ mod tests {
             prompts: &prompts,
             loss: Loss::default(),
             correction: Correction {
-                strength: 0.3,
-                layers: SCALES,
-                flips: Flips::Requantise,
+                max_flip_rate: 0.3,
+                num_scales: SCALES,
+                targets: Targets::Requantized,
             },
             condition_dropout: 0.3,
             show: &show,
