@@ -22,7 +22,7 @@ use std::path::Path;
 /// Words that the cut vocabulary keeps.
 const WORDS: &str = "a red green blue apple pear car on background";
 const SCALES: usize = 5;
-const TWIN: &str = "twin/manifest.json";
+const BASELINE: &str = "twin/manifest.json";
 /// Where the model of many shards lies, below the tiny one.
 const MANY: &str = "many";
 /// Largest shard of all models here.
@@ -54,26 +54,26 @@ fn write_many(target: &Path, tokenizer: &[u8]) -> Result<(), Box<dyn Error>> {
     write_model(target, manifest, 3, Some(tokenizer), 16 * SHARD)
 }
 
-/// Writes the folder `target`, which must not exist, with the T5 tokenizer's JSON and a twin that draws other noise.
+/// Writes the folder `target`, which must not exist, with the T5 tokenizer's JSON and a teacher-forced baseline that generates other noise.
 pub fn write(target: &Path, tokenizer: &[u8]) -> Result<(), Box<dyn Error>> {
     let whole = Manifest {
-        twin: Some(TWIN.to_string()),
+        baseline: Some(BASELINE.to_string()),
         ..manifest(tokenizer)?
     };
-    // Of its own are only the networks that a twin is loaded for.
-    let twin = Manifest {
+    // A baseline has only the networks that differ from the model.
+    let baseline = Manifest {
         name: "Tiny random twin".to_string(),
         vae: None,
         tokenizer: None,
         ..manifest(tokenizer)?
     };
     let folder = target
-        .join(TWIN)
+        .join(BASELINE)
         .parent()
-        .ok_or("the twin has a folder of its own")?
+        .ok_or("the baseline has a folder of its own")?
         .to_path_buf();
     write_model(target, whole, 1, Some(tokenizer), SHARD)?;
-    write_model(&folder, twin, 2, None, SHARD)
+    write_model(&folder, baseline, 2, None, SHARD)
 }
 
 fn write_model(
@@ -158,7 +158,7 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
             tau: vec![1.0],
             top_p: 1.0,
         },
-        twin: None,
+        baseline: None,
         training: None,
         shards: Vec::new(),
     })

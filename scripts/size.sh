@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# size.sh FOLDER: what a visitor downloads of a built page, raw and compressed; fails where the wasm is over its budget.
+# size.sh FOLDER: what a visitor downloads of a built page, raw and compressed; fails if the wasm is over its budget.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cd "$1"

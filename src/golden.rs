@@ -1,7 +1,16 @@
-//! Test harness for the golden vectors: finds cases by their manifests, compares on every device, keeps the worst error.
+//! Test harness for the golden vectors: finds cases by their manifests, compares tensors on a device, records the worst
+//! error.
 //!
-//! Cases live in `tests/golden`, or in the directory that `INFINITY_GOLDEN` names. A case says its own sizes, schedules
+//! Cases live in `tests/golden`, or in the directory that `INFINITY_GOLDEN` names. A case states its own sizes, schedules
 //! and tolerances, so a new one runs without a change here.
+//!
+//! [`test_per_device`] makes one test per device of a golden test. The test's name chooses the device, and the environment
+//! variable `INFINITY_CASE` chooses one case by its name:
+//!
+//! ```text
+//! cargo test --locked --lib golden_pyramids_wgpu
+//! INFINITY_CASE=a_quant_d4_2x1 cargo test --locked --lib golden_pyramids
+//! ```
 
 use burn::tensor::{DType, Device, DeviceKind, Int, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors};
@@ -24,32 +33,80 @@ pub fn directory() -> PathBuf {
         .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"))
 }
 
-/// Every case of one `kind`. The shipped directory must have at least one of each kind that a test asks for.
+/// The directory of the evaluation network's cases, which `INFINITY_GOLDEN` does not replace.
+pub fn efficientnet() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/efficientnet")
+}
+
+/// The name of the only case to run, if `INFINITY_CASE` is set.
+pub fn chosen() -> Option<String> {
+    std::env::var("INFINITY_CASE").ok()
+}
+
+/// Every case of one `kind` that `INFINITY_CASE` lets through. The shipped directory has at least one of each kind that a
+/// test asks for. A test whose kind the chosen case is not of has nothing to do and passes.
 pub fn cases(kind: &str) -> Vec<Case> {
     let dir = directory();
+    if let Some(name) = chosen() {
+        let known = |dir: &Path| manifests(dir).iter().any(|manifest| manifest["case"] == name.as_str());
+        assert!(
+            known(&dir) || known(&efficientnet()),
+            "INFINITY_CASE is {name}, and {} has no case of that name",
+            dir.display()
+        );
+    }
     let cases = cases_in(&dir, kind);
     assert!(
-        !cases.is_empty() || std::env::var_os("INFINITY_GOLDEN").is_some(),
+        !cases.is_empty() || std::env::var_os("INFINITY_GOLDEN").is_some() || chosen().is_some(),
         "no golden case of kind {kind} in {}",
         dir.display()
     );
     cases
 }
 
-/// Every case of one `kind` in a directory.
+/// Every case of one `kind` in a directory that `INFINITY_CASE` lets through.
 pub fn cases_in(dir: &Path, kind: &str) -> Vec<Case> {
+    let chosen = chosen();
+    let wanted = |manifest: &Value| {
+        manifest["kind"] == kind && chosen.as_ref().is_none_or(|name| manifest["case"] == name.as_str())
+    };
+    let manifests = manifests(dir).into_iter();
+    manifests
+        .filter(wanted)
+        .map(|manifest| Case::open(dir, manifest))
+        .collect()
+}
+
+/// All manifests of a directory, in the order of their file names.
+fn manifests(dir: &Path) -> Vec<Value> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(dir)
         .unwrap_or_else(|e| panic!("no golden vectors in {}: {e}", dir.display()))
         .map(|entry| entry.unwrap().path())
         .filter(|p| p.extension().is_some_and(|e| e == "json"))
         .collect();
     paths.sort();
-    let open = |path: &PathBuf| {
-        let manifest: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        (manifest["kind"] == kind).then(|| Case::open(dir, manifest))
-    };
-    paths.iter().filter_map(open).collect()
+    let read = |path: &PathBuf| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    paths.iter().map(read).collect()
 }
+
+/// Makes the tests `$flex` and `$wgpu` of `fn $run(name: &str, device: &Device)`: one per device, so that each can be run
+/// by its name and a failure on one device does not hide the other.
+macro_rules! test_per_device {
+    ($run:ident: $flex:ident, $wgpu:ident) => {
+        #[test]
+        fn $flex() {
+            let [(name, device), _] = $crate::golden::devices();
+            $run(name, &device);
+        }
+
+        #[test]
+        fn $wgpu() {
+            let [_, (name, device)] = $crate::golden::devices();
+            $run(name, &device);
+        }
+    };
+}
+pub(crate) use test_per_device;
 
 /// The devices every case runs on: the CPU engine and WebGPU's code path over the machine's Vulkan.
 pub fn devices() -> [(&'static str, Device); 2] {

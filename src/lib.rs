@@ -6,13 +6,13 @@
 //!
 //! The modules read in that order: [`model`] is the mathematics, [`kernels`] the shaders written by hand, [`weights`] brings
 //! checkpoints in and out, [`train`] fits the two networks, [`data`] composes captioned images, [`eval`] scores what is
-//! drawn, [`engine`] turns commands into a stream of events for the page and the command line alike, [`bench`] has what is timed.
+//! drawn, [`engine`] turns commands into a stream of events for the page and the command line alike, [`profiling`] has what is timed.
 
-pub mod bench;
 pub mod data;
 pub mod engine;
 pub mod kernels;
 pub mod model;
+pub mod profiling;
 pub mod train;
 pub mod weights;
 

@@ -5,7 +5,7 @@ use infinity::model::config::VaeConfig;
 use infinity::model::vae::Vae;
 use infinity::weights::directory::load_tokenizer;
 use infinity::weights::official::{transformer, vae};
-use infinity::weights::source::Source;
+use infinity::weights::reader::TensorReader;
 use infinity::weights::{Manifest, Tensors, export_module, files, load_directory, safetensors};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -116,7 +116,7 @@ fn listing(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// What a conversion of `source` must hold: our names, with the prefix.
-fn reference(source: &mut dyn Source) -> Tensors {
+fn reference(source: &mut dyn TensorReader) -> Tensors {
     let (prefix, planned) = match vae::plan(source.entries()) {
         Ok(plan) => ("vae.", plan.tensors),
         Err(_) => {

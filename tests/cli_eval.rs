@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 #[allow(dead_code, reason = "the example's own main")]
 mod tiny_model;
 
-/// A folder with the model as `tiny`, and its twin in that.
+/// A folder with the model as `tiny`, and its baseline in that.
 fn model() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
@@ -38,7 +38,7 @@ fn report(folder: &Path, words: &str) -> (String, Value) {
 }
 
 #[test]
-fn bits_of_a_model_and_of_its_twin() {
+fn bits_of_a_model_and_of_its_baseline() {
     let folder = model();
     let mut losses = Vec::new();
     for (path, name) in [("tiny", "Tiny random model"), ("tiny/twin", "Tiny random twin")] {
@@ -66,8 +66,8 @@ fn self_correction_of_the_tokenizer_and_of_both_transformers() {
     for line in [
         "| flipped, re-quantised | 20 |",
         "| transformer, self-corrected | 20 |",
-        "| transformer, teacher forcing (twin) | 20 |",
-        "| self-corrected less twin | 20 |",
+        "| transformer, teacher forcing (baseline) | 20 |",
+        "| self-corrected minus baseline | 20 |",
     ] {
         assert!(table.contains(line), "{line} in {table}");
     }
@@ -80,7 +80,7 @@ fn self_correction_of_the_tokenizer_and_of_both_transformers() {
     assert!(recovery["rows"][2]["errors"][4]["mean"].as_f64().unwrap() > 0.0);
 
     let (table, json) = report(folder.path(), "self-correction --model tiny/twin --images 2 --flips 20");
-    assert!(!table.contains("less twin"), "a twin has no twin: {table}");
+    assert!(!table.contains("minus baseline"), "a baseline has no baseline: {table}");
     assert_eq!(json["recovery"]["leads"], serde_json::json!([]));
 }
 

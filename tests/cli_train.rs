@@ -84,19 +84,27 @@ fn a_decoder_that_was_trained_on_takes_the_place_of_the_old_one() {
         "{changed:?}"
     );
 
-    // A twin brings what is its own, and nothing that it shares.
-    succeed(folder, &format!("{} --twin bits", pack("first", "model", "with-twin")));
+    // A baseline is packed with what is its own, and without what it shares. `--twin` is the old name of the option.
+    succeed(
+        folder,
+        &format!("{} --twin bits", pack("first", "model", "with-old-name")),
+    );
+    succeed(
+        folder,
+        &format!("{} --baseline bits", pack("first", "model", "with-twin")),
+    );
     let whole = tensors(&folder.join("with-twin"));
-    let twin = tensors(&folder.join("with-twin/twin"));
+    let baseline = tensors(&folder.join("with-twin/twin"));
     assert_eq!(whole, old);
+    assert_eq!(tensors(&folder.join("with-old-name/twin")), baseline);
     let own = |(name, _): &(&String, _)| !name.starts_with("vae.");
     assert_eq!(
-        twin.iter().collect::<Vec<_>>(),
+        baseline.iter().collect::<Vec<_>>(),
         old.iter().filter(own).collect::<Vec<_>>()
     );
     let manifest = std::fs::read_to_string(folder.join("with-twin/manifest.json")).unwrap();
     assert!(manifest.contains("twin/manifest.json"), "{manifest}");
-    // How it was trained came through both packings, and a twin is packed again with the tokenizer that it shares.
+    // How it was trained came through both packings, and a baseline is packed again with the tokenizer that it shares.
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     let training = serde_json::json!({"flips": 0.3, "inputs_only": false, "steps": 2, "batch": 2});
     assert_eq!(manifest["training"], training);

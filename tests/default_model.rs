@@ -30,12 +30,15 @@ fn it_ships_in_small_half_precision_shards() {
 }
 
 #[test]
-fn its_twin_has_only_what_is_its_own() {
-    let [model, twin] = folders().map(|folder| load_manifest(&folder).unwrap());
-    assert_eq!(model.twin.as_deref(), Some("twin/manifest.json"));
+fn its_baseline_has_only_what_is_its_own() {
+    let [model, baseline] = folders().map(|folder| load_manifest(&folder).unwrap());
+    assert_eq!(model.baseline.as_deref(), Some("twin/manifest.json"));
     assert!(model.vae.is_some() && model.tokenizer.is_some());
-    assert!(twin.vae.is_none() && twin.tokenizer.is_none() && twin.twin.is_none());
+    assert!(baseline.vae.is_none() && baseline.tokenizer.is_none() && baseline.baseline.is_none());
     let sizes = |manifest: &Manifest| (manifest.transformer.clone(), manifest.text_encoder.clone());
-    assert_eq!(sizes(&model), sizes(&twin));
-    assert_eq!((model.scales, &model.vocabulary), (twin.scales, &twin.vocabulary));
+    assert_eq!(sizes(&model), sizes(&baseline));
+    assert_eq!(
+        (model.scales, &model.vocabulary),
+        (baseline.scales, &baseline.vocabulary)
+    );
 }

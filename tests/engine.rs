@@ -1,11 +1,11 @@
 //! The engine as the page and the command line use it: loads the tiny random model, draws, refuses, is cancelled.
 
 use burn::tensor::{Device, DeviceKind};
-use infinity::engine::protocol::{BitAt, Bits, Deviation, Event, Flips, Keep, ModelInfo, Options, Picture, Pixels};
+use infinity::engine::protocol::{BitAt, Bits, Deviation, EditMask, Event, Flips, ModelInfo, Options, Picture, Pixels};
 use infinity::engine::{Engine, EngineError, Files, Host};
-use infinity::kernels::packed::Form;
-use infinity::model::correction::Treatment;
+use infinity::kernels::matmul::WeightFormat;
 use infinity::model::sampling::PerScale;
+use infinity::model::self_correction::AblationArm;
 use pollster::block_on;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
@@ -62,8 +62,8 @@ impl Memory {
         FILES.get_or_init(make).clone()
     }
 
-    /// The files of its twin, below the twin's own folder.
-    fn twin(&self) -> Self {
+    /// The files of its baseline, below the baseline's own folder.
+    fn baseline(&self) -> Self {
         let ours = self.0.iter().filter_map(|(name, bytes)| {
             let name = name.strip_prefix("twin/")?;
             Some((name.to_string(), bytes.clone()))
@@ -128,7 +128,7 @@ impl Host for Listener {
         self.cancel_after.is_some_and(|limit| self.breaths.get() > limit)
     }
 
-    fn breathe(&self) -> impl Future<Output = ()> {
+    fn yield_now(&self) -> impl Future<Output = ()> {
         self.breaths.set(self.breaths.get() + 1);
         ready(())
     }
@@ -194,7 +194,7 @@ fn difference(a: &Pixels, b: &Pixels) -> u8 {
 }
 
 /// All bits of an image by an engine with weights in `form`, one number a bit.
-fn bits_of(form: Form, device: &Device) -> Vec<u32> {
+fn bits_of(form: WeightFormat, device: &Device) -> Vec<u32> {
     let (files, listener) = (Memory::tiny(), Listener::default());
     let engine = block_on(Engine::load_as(form, "manifest.json", &files, device, &listener)).unwrap();
     let words = |event| match event {
@@ -208,18 +208,18 @@ fn bits_of(form: Form, device: &Device) -> Vec<u32> {
 #[test]
 fn packed_weights_draw_nearly_the_same_bits() {
     let device = wgpu();
-    let whole = bits_of(Form::F32, &device);
+    let whole = bits_of(WeightFormat::F32, &device);
     let same = |form| {
         let packed = bits_of(form, &device);
         let pairs = whole.iter().zip(&packed);
         pairs.filter(|(a, b)| a == b).count() as f64 / whole.len() as f64
     };
-    let [f16, q8, q4] = [Form::F16, Form::Q8, Form::Q4].map(same);
+    let [f16, q8, q4] = [WeightFormat::F16, WeightFormat::Q8, WeightFormat::Q4].map(same);
     assert!(f16 > 0.99 && q8 > 0.97 && q4 > 0.7, "{f16} {q8} {q4}");
     // Otherwise nothing was packed.
     assert!(q4 < 1.0);
     let cpu = Device::flex();
-    assert_eq!(bits_of(Form::Q4, &cpu), bits_of(Form::F32, &cpu));
+    assert_eq!(bits_of(WeightFormat::Q4, &cpu), bits_of(WeightFormat::F32, &cpu));
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn loading_tells_how_far_it_is_and_what_the_model_is() {
     } = model;
     assert_eq!((name.as_str(), *bits, aspects.len()), ("Tiny random model", 16, 15));
     assert!(words.contains(&"apple".to_string()));
-    // All that is downloaded but the manifest. The twin's files are its own.
+    // All that is downloaded but the manifest. The baseline's files are its own.
     let ours = |name: &str| (name.ends_with(".safetensors") || name == "tokenizer.json") && !name.contains('/');
     let files = files.0.iter().filter(|(name, _)| ours(name));
     let sizes = files.map(|(name, bytes)| (name, bytes.len() as u64));
@@ -638,13 +638,13 @@ fn told_pictures(events: Vec<Event>) -> Vec<Pixels> {
 }
 
 fn keeping(bits: &[Vec<u32>], scales: usize, mask: Option<Vec<u8>>, options: Options) -> Options {
-    let keep = Keep {
+    let edit_mask = EditMask {
         bits: bits.to_vec(),
         scales,
         mask,
     };
     Options {
-        keep: Some(keep),
+        edit_mask: Some(edit_mask),
         ..options
     }
 }
@@ -868,16 +868,16 @@ fn half(scales: &[usize]) -> Flips {
     }
 }
 
-/// What was told of one path: bits, picture and deviation of every scale.
-fn path(events: &[Event], wanted: Treatment) -> Vec<(Vec<u32>, Pixels, Deviation)> {
+/// Events of one arm: bits, image and deviation of every scale.
+fn arm(events: &[Event], wanted: AblationArm) -> Vec<(Vec<u32>, Pixels, Deviation)> {
     let told = |event: &Event| match event {
-        Event::Path {
-            path,
+        Event::Arm {
+            arm,
             bits,
             image,
             deviation,
             ..
-        } if *path == wanted => Some((bits.clone(), image.clone(), *deviation)),
+        } if *arm == wanted => Some((bits.clone(), image.clone(), *deviation)),
         _ => None,
     };
     events.iter().filter_map(told).collect()
@@ -905,7 +905,7 @@ fn flipped_bits_take_three_paths() {
         let pictures = told_pictures(decode(&engine, "1:1", bits.clone()));
         let events = flip(&engine, &bits, half(&[2, 3]));
         assert!(matches!(events.last(), Some(Event::Compared { aspect, .. }) if aspect.name == "1:1"));
-        let [clean, flipped, requantised] = Treatment::ALL.map(|treatment| path(&events, treatment));
+        let [clean, flipped, requantised] = AblationArm::ALL.map(|wanted| arm(&events, wanted));
         assert_eq!([clean.len(), flipped.len(), requantised.len()], [SCALES; 3]);
         for k in 0..SCALES {
             assert_eq!(
@@ -949,7 +949,7 @@ fn a_single_bit_is_the_only_one_that_differs() {
         ..Flips::default()
     };
     let events = flip(&engine, &bits, flips);
-    let flipped = path(&events, Treatment::Flipped);
+    let flipped = arm(&events, AblationArm::Flipped);
     for (k, (found, _, deviation)) in flipped.iter().enumerate() {
         let mut expected = bits[k].clone();
         if k == 2 {
@@ -983,7 +983,7 @@ fn a_picture_is_compared_by_what_the_encoder_sees() {
     let listener = Listener::default();
     block_on(engine.flip_picture(picture(), half(&[1]), &files, &listener)).unwrap();
     let events = listener.events.into_inner();
-    let clean = path(&events, Treatment::Clean);
+    let clean = arm(&events, AblationArm::Clean);
     assert_eq!(
         clean.iter().map(|scale| scale.0.clone()).collect::<Vec<_>>(),
         told_bits(&encoded)
@@ -991,8 +991,8 @@ fn a_picture_is_compared_by_what_the_encoder_sees() {
     for (scale, psnr) in clean.iter().zip(psnr) {
         assert!((scale.2.psnr - psnr).abs() < 0.1, "{} and {psnr} dB", scale.2.psnr);
     }
-    let end = |treatment| path(&events, treatment)[SCALES - 1].2.error;
-    let [clean, flipped, requantised] = Treatment::ALL.map(end);
+    let end = |wanted| arm(&events, wanted)[SCALES - 1].2.error;
+    let [clean, flipped, requantised] = AblationArm::ALL.map(end);
     assert!(clean > 0.0 && requantised < flipped, "{clean} {requantised} {flipped}");
 }
 
@@ -1008,7 +1008,7 @@ fn flips_while_drawing_are_heard_by_what_follows() {
     };
     let events = draw(&engine, options.clone()).unwrap();
     let damaged = told_bits(&events);
-    let by_hand = path(&flip(&engine, &clean, flips), Treatment::Flipped);
+    let by_hand = arm(&flip(&engine, &clean, flips), AblationArm::Flipped);
     assert_eq!(
         damaged[..2],
         [by_hand[0].0.clone(), by_hand[1].0.clone()],
@@ -1088,35 +1088,35 @@ fn flips_that_do_not_fit_are_refused_and_the_engine_goes_on() {
 }
 
 #[test]
-fn a_twin_shares_the_tokenizers_and_draws_by_itself() {
+fn a_baseline_shares_the_tokenizers_and_generates_by_itself() {
     let files = Memory::tiny();
     let (engine, events) = load(&files, &Device::flex()).unwrap();
-    let told_twin = |events: &[Event]| match events.last() {
-        Some(Event::Loaded { model }) => (model.name.clone(), model.twin.clone()),
+    let loaded = |events: &[Event]| match events.last() {
+        Some(Event::Loaded { model }) => (model.name.clone(), model.baseline.clone()),
         _ => panic!("{events:?}"),
     };
-    assert_eq!(told_twin(&events).1.as_deref(), Some("twin/manifest.json"));
+    assert_eq!(loaded(&events).1.as_deref(), Some("twin/manifest.json"));
     let listener = Listener::default();
-    let twin = block_on(engine.load_twin("manifest.json", &files.twin(), &listener)).unwrap();
+    let baseline = block_on(engine.load_baseline("manifest.json", &files.baseline(), &listener)).unwrap();
     let events = listener.events.into_inner();
-    assert_eq!(told_twin(&events), ("Tiny random twin".to_string(), None));
+    assert_eq!(loaded(&events), ("Tiny random twin".to_string(), None));
     let ours = told_bits(&draw(&engine, apple(1.0)).unwrap());
-    let theirs = draw(&twin, apple(1.0)).unwrap();
+    let theirs = draw(&baseline, apple(1.0)).unwrap();
     let bits = told_bits(&theirs);
     assert_ne!(bits, ours);
-    // One image tokenizer: the model decodes what the twin draws.
+    // One image tokenizer: the model decodes what the baseline generates.
     let decoded = told_pictures(decode(&engine, "1:1", bits));
     assert_eq!(decoded.last(), told_pictures(theirs).last());
     for (change, what) in [
         (json!({"scales": 4}), "number of scales"),
         (json!({"words": ["apple"]}), "vocabulary"),
     ] {
-        let other = files.twin().with_manifest(|manifest| {
+        let other = files.baseline().with_manifest(|manifest| {
             for (name, value) in change.as_object().unwrap() {
                 manifest[name] = value.clone();
             }
         });
-        let error = block_on(engine.load_twin("manifest.json", &other, &Listener::default()))
+        let error = block_on(engine.load_baseline("manifest.json", &other, &Listener::default()))
             .err()
             .unwrap();
         assert!(error.to_string().contains(what), "{error}");

@@ -3,10 +3,10 @@
 use burn::tensor::Device;
 use image::{Rgb, RgbImage};
 use infinity::data::pictures::Pictures;
-use infinity::engine::protocol::{Event, Fresh, ModelFile, Options, Pace, Study};
-use infinity::engine::train::{Material, Session};
-use infinity::engine::{Engine, EngineError, Files, Host, Keep};
-use infinity::model::correction::{Correction, Flips};
+use infinity::engine::protocol::{Event, Fresh, ModelFile, Options, TrainConfig, TrainSchedule};
+use infinity::engine::train::{Session, TrainingData};
+use infinity::engine::{CheckpointStore, Engine, EngineError, Files, Host};
+use infinity::model::self_correction::{Correction, Targets};
 use infinity::model::t5::{self, T5Encoder};
 use infinity::model::text::PromptEncoder;
 use infinity::model::transformer::{Loss, Transformer, official_name};
@@ -87,7 +87,7 @@ impl Host for Listener {
         self.cancel_at.is_some_and(|limit| self.steps.get() >= limit)
     }
 
-    fn breathe(&self) -> impl Future<Output = ()> {
+    fn yield_now(&self) -> impl Future<Output = ()> {
         ready(())
     }
 
@@ -96,7 +96,7 @@ impl Host for Listener {
     }
 }
 
-impl Keep for Listener {
+impl CheckpointStore for Listener {
     fn save(&self, _: usize, checkpoint: Vec<u8>) -> impl Future<Output = Result<(), EngineError>> {
         self.checkpoint.replace(checkpoint);
         ready(Ok(()))
@@ -124,29 +124,29 @@ fn pictures(captions: &[&str]) -> Vec<(RgbImage, String)> {
 }
 
 /// As the page gives them.
-fn material(captions: &[&str]) -> Material {
+fn material(captions: &[&str]) -> TrainingData {
     let rgba = |(image, _): (RgbImage, String)| {
         image
             .pixels()
             .flat_map(|p| [p.0[0], p.0[1], p.0[2], 255])
             .collect::<Vec<u8>>()
     };
-    Material::Pictures {
+    TrainingData::Pictures {
         captions: captions.iter().map(ToString::to_string).collect(),
         rgba: pictures(captions).into_iter().flat_map(rgba).collect(),
     }
 }
 
-fn study() -> Study {
-    Study {
+fn study() -> TrainConfig {
+    TrainConfig {
         fresh: None,
         batch: 2,
         seed: 5.0,
     }
 }
 
-fn pace(steps: usize) -> Pace {
-    Pace {
+fn pace(steps: usize) -> TrainSchedule {
+    TrainSchedule {
         learning_rate: 2e-3,
         flips: 0.3,
         steps,
@@ -225,9 +225,9 @@ fn page_and_command_line_have_the_same_losses() {
         prompts: &prompts,
         loss: Loss::default(),
         correction: Correction {
-            strength: 0.3,
-            layers: 5,
-            flips: Flips::Requantise,
+            max_flip_rate: 0.3,
+            num_scales: 5,
+            targets: Targets::Requantized,
         },
         condition_dropout: 0.1,
         show: &["a red apple".to_string()],
@@ -317,7 +317,7 @@ fn what_was_trained_draws_and_knows_its_words() {
     let material = material(&["my striped blanket", "a red apple"]);
     let mut session = block_on(engine.begin(study(), material, None, &files, &host)).unwrap();
     let told = host.events.borrow().last().cloned();
-    let Some(Event::Studying {
+    let Some(Event::TrainingReady {
         new_words,
         prompts,
         step: 0,
@@ -328,7 +328,7 @@ fn what_was_trained_draws_and_knows_its_words() {
     };
     assert_eq!(new_words, ["blanket", "my", "striped"]);
     assert_eq!(prompts, ["my striped blanket", "a red apple"]);
-    let short = Pace {
+    let short = TrainSchedule {
         sample_every: 2,
         save_every: 1,
         ..pace(3)
@@ -345,17 +345,21 @@ fn what_was_trained_draws_and_knows_its_words() {
     let packed = Memory::packed(block_on(session.pack("Mine", &files)).unwrap());
     let manifest = Manifest::parse(&packed.0["manifest.json"]).unwrap();
     assert_eq!((manifest.name.as_str(), manifest.examples.len()), ("Mine", 2));
-    // The tiny model has a twin; what was trained from it has none.
-    assert_eq!(manifest.twin, None);
+    // The tiny model has a baseline; what was trained from it has none.
+    assert_eq!(manifest.baseline, None);
     let loaded = Listener::default();
     let trained = block_on(Engine::load("manifest.json", &packed, &Device::flex(), &loaded)).unwrap();
-    let codec = |host: &Listener| match host.events.borrow().last() {
-        Some(Event::Loaded { model }) => model.codec.clone(),
+    let tokenizer_fingerprint = |host: &Listener| match host.events.borrow().last() {
+        Some(Event::Loaded { model }) => model.tokenizer_fingerprint.clone(),
         other => panic!("{other:?}"),
     };
     let base = Listener::default();
     block_on(Engine::load("manifest.json", &files, &Device::flex(), &base)).unwrap();
-    assert_eq!(codec(&loaded), codec(&base), "images of both are one another's");
+    assert_eq!(
+        tokenizer_fingerprint(&loaded),
+        tokenizer_fingerprint(&base),
+        "images of both are one another's"
+    );
     let options = Options {
         prompt: "my striped blanket".into(),
         seed: 1.0,
@@ -373,12 +377,12 @@ fn a_transformer_from_nothing_learns_drawn_objects() {
     let bank = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/sprites.bin")).unwrap();
     let host = Listener::default();
     let fresh = |part: &str, width| {
-        let material = Material::Emoji {
+        let material = TrainingData::Emoji {
             bank: bank.clone(),
             part: part.to_string(),
         };
         let fresh = Some(Fresh { width, depth: 1 });
-        let study = Study { fresh, ..study() };
+        let study = TrainConfig { fresh, ..study() };
         block_on(load(&files).begin(study, material, None, &files, &host))
     };
     let mut session = fresh("emoji:flat,single,plain,still,apple,car", 32).unwrap();
@@ -420,17 +424,17 @@ fn what_cannot_be_trained_is_refused() {
     let mut session = begin(&engine, &files, &CAPTIONS, None).unwrap();
     let host = Listener::default();
     for wrong in [
-        Pace {
+        TrainSchedule {
             learning_rate: 0.0,
             ..pace(1)
         },
-        Pace {
+        TrainSchedule {
             learning_rate: f64::NAN,
             ..pace(1)
         },
-        Pace { flips: 1.5, ..pace(1) },
-        Pace { steps: 0, ..pace(1) },
-        Pace {
+        TrainSchedule { flips: 1.5, ..pace(1) },
+        TrainSchedule { steps: 0, ..pace(1) },
+        TrainSchedule {
             sample_every: 0,
             ..pace(1)
         },

@@ -1,9 +1,9 @@
 //! Training must not grow: every byte that the process holds is counted over hundreds of steps on the CPU engine.
 
 use burn::tensor::Device;
-use infinity::engine::protocol::{Event, Fresh, Pace, Study};
-use infinity::engine::train::Material;
-use infinity::engine::{Engine, EngineError, Files, Host, Keep};
+use infinity::engine::protocol::{Event, Fresh, TrainConfig, TrainSchedule};
+use infinity::engine::train::TrainingData;
+use infinity::engine::{CheckpointStore, Engine, EngineError, Files, Host};
 use pollster::block_on;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
@@ -59,7 +59,7 @@ impl Host for Scales {
         false
     }
 
-    fn breathe(&self) -> impl Future<Output = ()> {
+    fn yield_now(&self) -> impl Future<Output = ()> {
         ready(())
     }
 
@@ -68,7 +68,7 @@ impl Host for Scales {
     }
 }
 
-impl Keep for Scales {
+impl CheckpointStore for Scales {
     fn save(&self, _: usize, _: Vec<u8>) -> impl Future<Output = Result<(), EngineError>> {
         ready(Ok(()))
     }
@@ -82,17 +82,17 @@ fn five_hundred_steps_hold_no_more_than_fifty() {
     tiny_model::write(&files.0, &std::fs::read(tokenizer).unwrap()).unwrap();
     let host = Scales(RefCell::new(Vec::with_capacity(500)));
     let engine = block_on(Engine::load("manifest.json", &files, &Device::flex(), &host)).unwrap();
-    let material = Material::Pictures {
+    let material = TrainingData::Pictures {
         captions: vec!["a red apple".into()],
         rgba: (0..4 * 128 * 128).map(|i| (i / 7) as u8).collect(),
     };
-    let study = Study {
+    let study = TrainConfig {
         fresh: Some(Fresh { width: 32, depth: 1 }),
         batch: 1,
         seed: 1.0,
     };
     let mut session = block_on(engine.begin(study, material, None, &files, &host)).unwrap();
-    let pace = Pace {
+    let pace = TrainSchedule {
         learning_rate: 1e-3,
         flips: 0.3,
         steps: 500,

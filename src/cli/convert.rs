@@ -4,8 +4,8 @@ use super::CliError;
 use crate::model::config::{LevelEmbedding, Positions};
 use crate::weights::directory::DirectoryWriter;
 use crate::weights::manifest::{FORMAT, FloatType, MAX_SCALES, Manifest, Sampling};
-use crate::weights::official::{Component, Plan, Planned, t5, transformer, vae};
-use crate::weights::source::Source;
+use crate::weights::official::{Component, ImportPlan, PlannedTensor, t5, transformer, vae};
+use crate::weights::reader::TensorReader;
 use crate::weights::{WeightsError, files, shards};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
@@ -88,8 +88,8 @@ fn one_of<T: DeserializeOwned + Clone + Send + Sync + 'static>(names: &[&'static
 struct Part {
     component: Component,
     path: PathBuf,
-    source: Box<dyn Source>,
-    tensors: Vec<Planned>,
+    source: Box<dyn TensorReader>,
+    tensors: Vec<PlannedTensor>,
 }
 
 impl Convert {
@@ -122,7 +122,7 @@ impl Convert {
             examples: Vec::new(),
             scales: MAX_SCALES,
             sampling: Sampling::default(),
-            twin: None,
+            baseline: None,
             training: None,
             shards: Vec::new(),
         };
@@ -238,7 +238,7 @@ impl Convert {
 }
 
 /// Keeps a plan's sizes in the manifest and hands on its tensors.
-fn enter<C>(plan: Plan<C>, section: &mut Option<C>) -> Vec<Planned> {
+fn enter<C>(plan: ImportPlan<C>, section: &mut Option<C>) -> Vec<PlannedTensor> {
     *section = Some(plan.config);
     plan.tensors
 }

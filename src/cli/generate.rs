@@ -3,7 +3,8 @@
 use super::processor::Processor;
 use crate::engine::protocol::{Event, Options, Pixels};
 use crate::engine::{Engine, EngineError, Files, Host};
-use crate::kernels::packed::Form;
+use crate::kernels::matmul::WeightFormat;
+use crate::kernels::runtime::fallbacks::Fallback;
 use crate::model::sampling::PerScale;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -49,7 +50,7 @@ pub struct Generate {
     device: Processor,
     /// How a graphics card keeps the weights of layers: f32, f16, q8 or q4
     #[arg(long, value_name = "FORM", default_value = "f32", value_parser = form)]
-    weights: Form,
+    weights: WeightFormat,
     /// Folder for the image after every scale
     #[arg(long, value_name = "DIR")]
     scales: Option<PathBuf>,
@@ -111,8 +112,8 @@ impl Generate {
     }
 }
 
-pub(super) fn form(name: &str) -> Result<Form, String> {
-    Form::named(name).ok_or_else(|| "choose f32, f16, q8 or q4".to_string())
+pub(super) fn form(name: &str) -> Result<WeightFormat, String> {
+    WeightFormat::named(name).ok_or_else(|| "choose f32, f16, q8 or q4".to_string())
 }
 
 /// One value for all scales, or one each; nothing leaves it to the model.
@@ -198,9 +199,14 @@ impl Host for Terminal {
                 println!("scale {k} of {of}: {height} x {width} tokens, {ms:.0} ms");
                 self.images.borrow_mut().push(image);
             }
-            Event::Finished { seed, ms } => println!("seed {seed}, {ms:.0} ms in all"),
+            Event::Finished { seed, ms, fallbacks } => {
+                println!("seed {seed}, {ms:.0} ms in all");
+                for Fallback { op, reason, count } in fallbacks {
+                    println!("no kernel for {op} ({reason}), reference run {count} times");
+                }
+            }
             Event::Started { .. }
-            | Event::Studying { .. }
+            | Event::TrainingReady { .. }
             | Event::Step { .. }
             | Event::Sampled { .. }
             | Event::Saved { .. }
@@ -208,7 +214,7 @@ impl Host for Terminal {
             | Event::Packed { .. }
             | Event::Decoded { .. }
             | Event::Encoded { .. }
-            | Event::Path { .. }
+            | Event::Arm { .. }
             | Event::Compared { .. }
             | Event::Cancelled { .. }
             | Event::Error { .. } => {}
@@ -219,7 +225,7 @@ impl Host for Terminal {
         false
     }
 
-    fn breathe(&self) -> impl Future<Output = ()> {
+    fn yield_now(&self) -> impl Future<Output = ()> {
         ready(())
     }
 

@@ -5,12 +5,12 @@ mod convert;
 mod data;
 mod error;
 mod eval;
-mod further;
 mod generate;
 mod pack;
 mod processor;
 mod stream;
 mod train;
+mod train_model;
 
 pub use bench::Bench;
 pub use convert::Convert;

@@ -24,7 +24,7 @@ pub struct Pack {
     /// Folder of the tokenizer's run
     #[arg(long, value_name = "DIR")]
     tokenizer: PathBuf,
-    /// Folder of the transformer's run, trained on that tokenizer, or of a packed model (or its twin) whose transformer was
+    /// Folder of the transformer's run, trained on that tokenizer, or of a packed model (or its baseline) whose transformer was
     #[arg(long, value_name = "DIR")]
     transformer: PathBuf,
     /// The T5 tokenizer
@@ -56,14 +56,14 @@ pub struct Pack {
     /// Prompts that the page offers
     #[arg(long, value_delimiter = ';')]
     examples: Vec<String>,
-    /// Folder of the run, or of a packed model, of the same transformer trained with --flips 0, to compare with: packed into
-    /// `twin` below --out, without what it shares
-    #[arg(long, value_name = "DIR")]
-    twin: Option<PathBuf>,
+    /// Folder of the run, or of a packed model, of the teacher-forced baseline: the same transformer trained with --flips 0.
+    /// Packed into `twin` below --out, without what it shares
+    #[arg(long, visible_alias = "twin", value_name = "DIR")]
+    baseline: Option<PathBuf>,
 }
 
-/// Where a twin's manifest goes below the model's folder.
-const TWIN: &str = "twin/manifest.json";
+/// Path of the baseline's manifest below the model's folder.
+const BASELINE: &str = "twin/manifest.json";
 
 impl Pack {
     pub fn run(self) -> Result<(), CliError> {
@@ -80,7 +80,7 @@ impl Pack {
             })
         };
         let model = drawing(&self.transformer)?;
-        let twin = self.twin.as_deref().map(drawing).transpose()?;
+        let baseline = self.baseline.as_deref().map(drawing).transpose()?;
         let json = std::fs::read(&self.text_tokenizer).map_err(|error| CliError::Tokenizer {
             path: self.text_tokenizer.clone(),
             reason: error.to_string(),
@@ -102,7 +102,7 @@ impl Pack {
                 tau: self.tau.clone(),
                 top_p: self.top_p,
             },
-            twin: None,
+            baseline: None,
             training: drawing.training,
             shards: Vec::new(),
         };
@@ -119,7 +119,7 @@ impl Pack {
         let whole = Manifest {
             vae: Some(tokenizer.vae),
             examples: self.examples.clone(),
-            twin: twin.is_some().then(|| TWIN.to_string()),
+            baseline: baseline.is_some().then(|| BASELINE.to_string()),
             ..manifest(&model)
         };
         let mut networks = model.networks;
@@ -128,13 +128,13 @@ impl Pack {
             export_module(&vae, str::to_string).into_iter().collect(),
         );
         write(&self.out, whole, networks, Some(&json))?;
-        let Some(twin) = twin else { return Ok(()) };
+        let Some(baseline) = baseline else { return Ok(()) };
         let part = Manifest {
             name: format!("{} without self-correction", self.name),
-            ..manifest(&twin)
+            ..manifest(&baseline)
         };
-        let folder = self.out.join(TWIN);
-        write(folder.parent().unwrap_or(&self.out), part, twin.networks, None)
+        let folder = self.out.join(BASELINE);
+        write(folder.parent().unwrap_or(&self.out), part, baseline.networks, None)
     }
 }
 

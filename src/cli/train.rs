@@ -1,15 +1,15 @@
 //! `infinity train`: fits the tokenizer, then the transformer with its text encoder.
 
 use super::CliError;
-use super::further::TrainModel;
 use super::processor::Processor;
+use super::train_model::TrainModel;
 use crate::data::Source;
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
 use crate::model::config::{Classifier, EncoderConfig, Positions, TransformerConfig, VaeConfig};
-use crate::model::correction::{Correction, Flips};
 use crate::model::schedule::TEMPLATES;
+use crate::model::self_correction::{Correction, Targets};
 use crate::model::text::{PromptEncoder, vocabulary};
 use crate::model::transformer::Loss;
 use crate::model::vae::Vae;
@@ -420,12 +420,12 @@ impl TrainTransformer {
                 ..Loss::default()
             },
             correction: Correction {
-                strength: self.flips,
-                layers: common.scales,
-                flips: if self.inputs_only {
-                    Flips::InputsOnly
+                max_flip_rate: self.flips,
+                num_scales: common.scales,
+                targets: if self.inputs_only {
+                    Targets::Clean
                 } else {
-                    Flips::Requantise
+                    Targets::Requantized
                 },
             },
             condition_dropout: self.condition_dropout,

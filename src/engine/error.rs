@@ -26,11 +26,13 @@ pub enum EngineError {
     #[error("this model came without the network that reads images; convert it again with its whole VAE")]
     NoEncoder,
     #[error("the bits do not fit this model and shape ({0}); use those of an image that this model made in this shape")]
-    Keep(String),
+    EditMask(String),
     #[error("these bits cannot be flipped ({0}); choose among the scales and tokens of the image")]
     Flips(String),
-    #[error("the twin does not fit its model: {0} differs; train and pack both with one tokenizer and the same words")]
-    Twin(&'static str),
+    #[error(
+        "the baseline does not fit its model: {0} differs; train and pack both with one tokenizer and the same words"
+    )]
+    Baseline(&'static str),
     #[error("the picture has {found} bytes and not four for each of {width} x {height} pixels; scale it to this size")]
     Picture { found: usize, height: usize, width: usize },
     #[error("the {engine} engine could not start ({reason}); choose the other engine")]
@@ -40,13 +42,13 @@ pub enum EngineError {
     #[error(transparent)]
     Training(#[from] TrainError),
     #[error("{0}; change it and start again")]
-    Study(String),
+    TrainConfig(String),
     #[error("the saved training cannot go on ({0}); start a new one")]
     Checkpoint(String),
     #[error("no training is set up; choose pictures and start one")]
     NoTraining,
     #[error("the training could not be kept ({0}); free some storage, or save the model now")]
-    Keeping(String),
+    CheckpointStore(String),
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]
@@ -65,14 +67,14 @@ impl EngineError {
             Self::Model(ModelError::Option { .. } | ModelError::ListLength { .. }) => "options",
             Self::Model(_) => "model",
             Self::Download { .. } => "download",
-            Self::Incomplete(_) | Self::NoEncoder | Self::Twin(_) | Self::Weights(_) => "weights",
-            Self::Keep(_) => "bits",
+            Self::Incomplete(_) | Self::NoEncoder | Self::Baseline(_) | Self::Weights(_) => "weights",
+            Self::EditMask(_) => "bits",
             Self::Picture { .. } => "picture",
             Self::Device { .. } => "device",
             Self::DeviceLost(_) => "device-lost",
-            Self::Training(_) | Self::Study(_) | Self::NoTraining => "training",
+            Self::Training(_) | Self::TrainConfig(_) | Self::NoTraining => "training",
             Self::Checkpoint(_) => "checkpoint",
-            Self::Keeping(_) => "storage",
+            Self::CheckpointStore(_) => "storage",
         }
     }
 
@@ -83,7 +85,7 @@ impl EngineError {
             Self::Text(TextError::Empty | TextError::TooLong { .. } | TextError::Unknown(_)) => Some("prompt"),
             Self::Seed => Some("seed"),
             Self::Aspect { .. } => Some("aspect"),
-            Self::Keep(_) => Some("keep"),
+            Self::EditMask(_) => Some("keep"),
             Self::Flips(_) => Some("flips"),
             Self::Model(ModelError::Option { option, .. } | ModelError::ListLength { option, .. }) => match *option {
                 "prompt length" => Some("prompt"),

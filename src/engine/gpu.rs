@@ -1,8 +1,8 @@
 //! The graphics card: WebGPU in a browser, Vulkan, Metal or Direct3D elsewhere.
 
 use super::EngineError;
-use crate::kernels::set_staged;
-use crate::kernels::tuning::{self, Choice};
+use crate::kernels::autotune::Tuning;
+use crate::kernels::set_fast_workgroup_memory;
 use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
 use wgpu::{AdapterInfo, DeviceType};
@@ -25,7 +25,7 @@ impl Gpu {
             reason: error.to_string(),
         })?;
         let card = adapter.get_info();
-        set_staged(card.device_type != DeviceType::Cpu);
+        set_fast_workgroup_memory(card.device_type != DeviceType::Cpu);
         Ok(Self {
             device,
             name: name(&card),
@@ -33,23 +33,23 @@ impl Gpu {
         })
     }
 
-    /// Has products be computed in the quickest ways from now on: those that were `known`, as an earlier [`tuned`] wrote them,
-    /// or else those that are measured now, for which `now` tells milliseconds.
+    /// Uses the quickest kernel variants from now on: those that were `known`, as an earlier [`tuned`] wrote them for the same
+    /// candidates, or else those that are measured now, for which `now` says milliseconds.
     pub async fn tune(&self, known: Option<&str>, now: &dyn Fn() -> f64) {
-        let choice = match known.and_then(Choice::parse) {
+        let tuning = match known.and_then(Tuning::parse) {
             Some(known) => Some(known),
-            None if self.software => Some(Choice::SOFTWARE),
-            None => tuning::measure(&self.device, now).await,
+            None if self.software => Some(Tuning::SOFTWARE),
+            None => Tuning::measure(&self.device, now).await,
         };
-        if let Some(choice) = choice {
-            choice.apply();
+        if let Some(tuning) = tuning {
+            tuning.apply();
         }
     }
 }
 
-/// The ways that [`Gpu::tune`] chose, to be kept under the card's name.
+/// The kernel variants that [`Gpu::tune`] chose, to be kept under the GPU's name.
 pub fn tuned() -> String {
-    tuning::chosen().describe()
+    Tuning::current().describe()
 }
 
 /// Browsers may keep the card's name to themselves.

@@ -1,4 +1,4 @@
-//! What the engine needs from where it runs: a thread that listens, and a place that holds the model's files.
+//! Interfaces that the engine needs from its surroundings: the host thread, a store for checkpoints, the model's files.
 
 use super::EngineError;
 use super::protocol::Event;
@@ -8,30 +8,30 @@ use std::future::{Future, pending};
 pub trait Host {
     fn emit(&self, event: Event);
 
-    /// Asked between layers; true ends the generation.
+    /// Whether the command was cancelled; polled between layers.
     fn cancelled(&self) -> bool;
 
-    /// Lets waiting messages in, a cancel among them. Awaited between layers.
-    fn breathe(&self) -> impl Future<Output = ()>;
+    /// Yields to the event loop, so that waiting messages are handled, a cancel among them. Awaited between layers.
+    fn yield_now(&self) -> impl Future<Output = ()>;
 
-    /// Ends when the host asks to stop, so that a wait for the device can give way. A host that leaves it out is heard between
-    /// layers.
-    fn stopped(&self) -> impl Future<Output = ()> {
+    /// Resolves when the command is cancelled, so that a wait for the device can end early. A host without it can cancel
+    /// only between layers.
+    fn until_cancelled(&self) -> impl Future<Output = ()> {
         pending()
     }
 
-    /// Milliseconds of a clock that never goes back.
+    /// Milliseconds of a monotonic clock.
     fn now(&self) -> f64;
 }
 
-/// A place that outlives the process, for a training's checkpoint.
-pub trait Keep {
-    /// Puts the checkpoint of `step` in the place of the one before; a failure leaves that one there.
+/// A persistent store for the checkpoint of a training.
+pub trait CheckpointStore {
+    /// Replaces the previous checkpoint by that of `step`; after a failure the previous one is still there.
     fn save(&self, step: usize, checkpoint: Vec<u8>) -> impl Future<Output = Result<(), EngineError>>;
 }
 
 /// A model's files: a folder, or an address to download from.
 pub trait Files {
-    /// A whole file by its path from the manifest's folder; `progress` hears how many bytes have come so far.
+    /// A whole file by its path from the manifest's folder; `progress` is called with the number of bytes read so far.
     fn read(&self, path: &str, progress: &mut dyn FnMut(u64)) -> impl Future<Output = Result<Vec<u8>, EngineError>>;
 }

@@ -1,8 +1,8 @@
 //! From a manifest to an engine: downloads, verifies and builds one network after the other.
 
 use super::protocol::{Defaults, Event, ModelInfo, Phase};
-use super::{Engine, EngineError, Files, Host, aspect, wait};
-use crate::kernels::packed::Form;
+use super::{Engine, EngineError, Files, Host, aspect, backpressure};
+use crate::kernels::matmul::WeightFormat;
 use crate::model::config::{T5Config, TransformerConfig};
 use crate::model::nn;
 use crate::model::sampling::SamplingOptions;
@@ -12,29 +12,29 @@ use crate::model::transformer::{self, Transformer};
 use crate::model::vae::{Decoder, Encoder};
 use crate::weights::fill::Filler;
 use crate::weights::manifest::{Shard, TokenizerFile};
-use crate::weights::shards::{self, Stored};
+use crate::weights::shards::{self, ShardTensor};
 use crate::weights::{Manifest, WeightsError};
 use burn::module::Module;
 use burn::tensor::Device;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-// What the tensors of each network are called in the shards.
+// Prefixes of the tensors of each network in the shards.
 const TEXT_ENCODER: &str = "text_encoder.";
 const TRANSFORMER: &str = "transformer.";
 const DECODER: &str = "vae.decoder.";
 const ENCODER: &str = "vae.encoder.";
 
-/// So many tensors, or bytes of f32 values, may be on their way to the device before it is waited for: they take up memory
-/// until it has them, and on Metal too many at once lose some (tracel-ai/cubecl#1120).
+/// Tensors, and bytes of f32 values, that may be on their way to the device before the loader waits for it. They take up
+/// memory until then, and on Metal too many at once lose some (tracel-ai/cubecl#1120).
 const TENSORS_AT_ONCE: usize = 32;
 const BYTES_AT_ONCE: usize = 16 << 20;
 
 impl Engine {
-    /// Loads the model that the file `manifest` describes; `host` hears the progress and, at the end, `Loaded`. The image
-    /// encoder is left out until an image is to be read.
+    /// Loads the model that the file `manifest` describes; `host` receives the progress and, at the end, `Loaded`. The image
+    /// encoder is loaded later, when it is first needed.
     ///
-    /// Of the weights one shard is in memory at a time, and of its tensors what is on the way to the device; an error leaves
+    /// One shard at a time is in memory, and those of its tensors that are on their way to the device. An error leaves
     /// nothing behind.
     pub async fn load(
         manifest: &str,
@@ -42,19 +42,23 @@ impl Engine {
         device: &Device,
         host: &impl Host,
     ) -> Result<Self, EngineError> {
-        Self::load_as(Form::F32, manifest, files, device, host).await
+        Self::load_as(WeightFormat::F32, manifest, files, device, host).await
     }
 
-    /// As [`load`](Self::load); the weights of the transformer's and the text encoder's layers are kept in `form` on graphics
-    /// devices, as f32 on the CPU.
+    /// As [`load`](Self::load); the weights of the transformer's and the text encoder's layers are stored in `form` on GPUs, as f32
+    /// on the CPU.
     pub async fn load_as(
-        form: Form,
+        form: WeightFormat,
         manifest: &str,
         files: &impl Files,
         device: &Device,
         host: &impl Host,
     ) -> Result<Self, EngineError> {
-        let form = if *device == Device::flex() { Form::F32 } else { form };
+        let form = if *device == Device::flex() {
+            WeightFormat::F32
+        } else {
+            form
+        };
         let json = files.read(manifest, &mut |_| {}).await?;
         let manifest = Manifest::parse(&json).map_err(WeightsError::from)?;
         let missing = EngineError::Incomplete;
@@ -70,7 +74,7 @@ impl Engine {
         let (text_encoder, transformer) = download.drawing(form, &manifest, text_encoder, transformer).await?;
         let decoder = Decoder::new(vae, device)?;
         let decoder = download
-            .fill(Form::F32, decoder, &manifest, DECODER, str::to_string)
+            .fill(WeightFormat::F32, decoder, &manifest, DECODER, str::to_string)
             .await?;
 
         let engine = Self {
@@ -89,9 +93,14 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Loads the teacher-forcing twin of this model from `files`, those of the twin's own folder; `host` hears the progress
-    /// and, at the end, `Loaded`. Only its transformer and text encoder are read: the rest is this model's and shared.
-    pub async fn load_twin(&self, manifest: &str, files: &impl Files, host: &impl Host) -> Result<Self, EngineError> {
+    /// Loads the teacher-forced baseline of this model from `files`, the baseline's own folder; `host` receives the progress
+    /// and, at the end, `Loaded`. Only its transformer and text encoder are read; the rest is shared with this model.
+    pub async fn load_baseline(
+        &self,
+        manifest: &str,
+        files: &impl Files,
+        host: &impl Host,
+    ) -> Result<Self, EngineError> {
         let json = files.read(manifest, &mut |_| {}).await?;
         let manifest = Manifest::parse(&json).map_err(WeightsError::from)?;
         let missing = EngineError::Incomplete;
@@ -101,7 +110,7 @@ impl Engine {
         let differs = [
             (
                 "the image tokenizer",
-                manifest.vae.is_some() && codec(&manifest) != codec(ours),
+                manifest.vae.is_some() && tokenizer_fingerprint(&manifest) != tokenizer_fingerprint(ours),
             ),
             ("the number of scales", manifest.scales != ours.scales),
             (
@@ -115,14 +124,14 @@ impl Engine {
             ("the length of a prompt", transformer.text_maxlen != config.text_maxlen),
         ];
         if let Some((what, _)) = differs.into_iter().find(|(_, differs)| *differs) {
-            return Err(EngineError::Twin(what));
+            return Err(EngineError::Baseline(what));
         }
         let shards = needed(&manifest, &[TEXT_ENCODER, TRANSFORMER]);
         let bytes = shards.iter().map(|shard| shard.bytes).sum();
         let mut download = Loader::new(files, host, &self.device, bytes);
         let drawing = download.drawing(self.weights, &manifest, text_encoder, transformer);
         let (text_encoder, transformer) = drawing.await?;
-        let twin = Self {
+        let baseline = Self {
             device: self.device.clone(),
             weights: self.weights,
             prompts: self.prompts.clone(),
@@ -134,11 +143,11 @@ impl Engine {
             manifest,
         };
         let model = ModelInfo {
-            codec: codec(ours),
-            ..twin.describe()?
+            tokenizer_fingerprint: tokenizer_fingerprint(ours),
+            ..baseline.describe()?
         };
         host.emit(Event::Loaded { model });
-        Ok(twin)
+        Ok(baseline)
     }
 
     /// The network that reads images, from the shards of its decoder; loaded once.
@@ -155,7 +164,7 @@ impl Engine {
         let mut download = Loader::new(files, host, &self.device, bytes);
         let encoder = Encoder::new(config, &self.device)?;
         let encoder = download
-            .fill(Form::F32, encoder, &self.manifest, ENCODER, str::to_string)
+            .fill(WeightFormat::F32, encoder, &self.manifest, ENCODER, str::to_string)
             .await?;
         Ok(self.encoder.get_or_init(|| encoder))
     }
@@ -173,17 +182,17 @@ impl Engine {
                 .map(|tensor| tensor.shape.iter().product::<usize>() as u64)
                 .sum(),
             bits: self.transformer.config().bits,
-            codec: codec(manifest),
+            tokenizer_fingerprint: tokenizer_fingerprint(manifest),
             aspects: aspect::all(manifest.scales)?,
             examples: manifest.examples.clone(),
             words: self.prompts.words(),
             defaults: Defaults { cfg, tau, top_p },
-            twin: manifest.twin.clone(),
+            baseline: manifest.baseline.clone(),
         })
     }
 }
 
-/// The tokenizer's JSON once more; it was not worth its memory between the two times that it is needed.
+/// Reads the tokenizer's JSON again. It is not kept in memory between the two times that it is needed.
 pub(super) async fn tokenizer(manifest: &Manifest, files: &impl Files) -> Result<Vec<u8>, EngineError> {
     let file = manifest.tokenizer.as_ref();
     let file = file.ok_or(EngineError::Incomplete("tokenizer"))?;
@@ -208,14 +217,14 @@ fn needed<'a>(manifest: &'a Manifest, prefixes: &[&str]) -> Vec<&'a Shard> {
     manifest.shards.iter().filter(holds).collect()
 }
 
-/// Tells one image tokenizer from another: the start of the SHA-256 of its shards' hashes.
-pub(super) fn codec(manifest: &Manifest) -> String {
+/// Identifies an image tokenizer: the start of the SHA-256 of its shards' hashes.
+pub(super) fn tokenizer_fingerprint(manifest: &Manifest) -> String {
     let shards = needed(manifest, &[DECODER]);
     let hashes: String = shards.iter().map(|shard| shard.sha256.as_str()).collect();
     shards::sha256(hashes.as_bytes())[..8].to_string()
 }
 
-/// Counts what has been read, tells the host, and fills networks with it.
+/// Reads shards, reports the progress to the host, and fills networks.
 struct Loader<'a, F, H> {
     files: &'a F,
     host: &'a H,
@@ -243,11 +252,11 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
             total,
             ..
         } = *self;
-        let tell = |bytes| {
+        let report = |bytes| {
             let loaded = loaded + bytes;
             host.emit(Event::Progress { phase, loaded, total });
         };
-        let bytes = files.read(path, &mut { tell }).await?;
+        let bytes = files.read(path, &mut { report }).await?;
         self.loaded += bytes.len() as u64;
         Ok(bytes)
     }
@@ -269,7 +278,7 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
     /// The two networks that turn a prompt into bits.
     async fn drawing(
         &mut self,
-        form: Form,
+        form: WeightFormat,
         manifest: &Manifest,
         text_encoder: &T5Config,
         transformer: &TransformerConfig,
@@ -282,16 +291,16 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
         Ok((text_encoder, transformer.await?))
     }
 
-    /// `module` with all tensors under `prefix`, from one shard after the other; the weights of its layers are kept in `form`.
+    /// `module` with all tensors under `prefix`, from one shard after the other; the weights of its layers are stored in `form`.
     async fn fill<M: Module>(
         &mut self,
-        form: Form,
+        form: WeightFormat,
         module: M,
         manifest: &Manifest,
         prefix: &str,
         rename: impl Fn(&str) -> String,
     ) -> Result<M, EngineError> {
-        let mut filler = Filler::new(module, rename).kept_as(form);
+        let mut filler = Filler::new(module, rename).stored_as(form);
         for shard in needed(manifest, &[prefix]) {
             let bytes = self.read(&shard.file, Phase::Weights).await?;
             shards::verify(shard, &bytes)?;
@@ -307,13 +316,13 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
                     count += 1;
                     size += tensor.shape.iter().product::<usize>() * size_of::<f32>();
                     let shard = &bytes;
-                    Some(Stored { tensor, shard })
+                    Some(ShardTensor { tensor, shard })
                 })?;
                 if count == 0 {
                     let names = left.into_keys().map(str::to_string);
                     return Err(WeightsError::Unexpected(names.collect()).into());
                 }
-                wait::settle(self.device).await?;
+                backpressure::synchronize(self.device).await?;
             }
         }
         Ok(nn::laid_out(filler.finish()?))

@@ -4,25 +4,26 @@
 //! and in the [`Files`] that hold the model; nothing here knows which of them it is.
 
 mod aspect;
-mod code;
-mod draw;
+mod backpressure;
+mod edit_mask;
+mod encode_decode;
 mod error;
-mod flip;
+mod flip_comparison;
+mod flip_masks;
+mod generate;
 mod gpu;
 mod host;
-mod keep;
 mod load;
 mod options;
 mod picture;
 pub mod protocol;
 pub mod train;
-mod wait;
 
 pub use error::EngineError;
 pub use gpu::{Gpu, tuned};
-pub use host::{Files, Host, Keep};
+pub use host::{CheckpointStore, Files, Host};
 
-use crate::kernels::packed::Form;
+use crate::kernels::matmul::WeightFormat;
 use crate::model::sampling::SamplingOptions;
 use crate::model::t5::T5Encoder;
 use crate::model::text::PromptEncoder;
@@ -36,7 +37,7 @@ use std::cell::OnceCell;
 pub struct Engine {
     device: Device,
     /// How the layers' weights are kept.
-    weights: Form,
+    weights: WeightFormat,
     prompts: PromptEncoder,
     text_encoder: T5Encoder,
     transformer: Transformer,

@@ -2,22 +2,22 @@
 
 use super::EngineError;
 use super::aspect;
-use super::protocol::{Flips, Keep, Options};
+use super::protocol::{EditMask, Flips, Options};
 use crate::model::sampling::SamplingOptions;
 use crate::model::schedule::Schedule;
 use crate::model::text::{TextError, with_positive_prompt};
 
-/// Longest prompt that is even tokenised; the model's own limit is in tokens.
+/// Longest prompt that is tokenized; the model's own limit is in tokens.
 pub const MAX_CHARACTERS: usize = 2000;
 /// Largest integer up to which every JavaScript number is exact.
 const MAX_SEED: f64 = 9_007_199_254_740_991.0;
 
-/// Options that can be drawn, the words of the prompt aside.
+/// Valid options, except that the words of the prompt are not checked yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// The prompt as it was typed.
     pub prompt: String,
-    /// What the model hears of it.
+    /// The text that the model is conditioned on.
     pub text: String,
     pub negative_prompt: Option<String>,
     /// Name of the template.
@@ -25,14 +25,15 @@ pub struct Request {
     pub schedule: Schedule,
     pub sampling: SamplingOptions,
     /// Not yet checked against the model.
-    pub keep: Option<Keep>,
-    /// Not yet checked against the model, nor are these.
+    pub edit_mask: Option<EditMask>,
+    /// Not yet checked against the model.
     pub flips: Option<Flips>,
+    /// Not yet checked against the model.
     pub against: Option<Vec<Vec<u32>>>,
 }
 
 impl Request {
-    /// Completes `options` by the model's `defaults` and checks them for a model of `depth` blocks and `scales` scales.
+    /// Completes `options` with the model's `defaults` and checks them for a model of `depth` blocks and `scales` scales.
     pub fn new(options: Options, defaults: &SamplingOptions, depth: usize, scales: usize) -> Result<Self, EngineError> {
         let seed = seed(options.seed)?;
         let defaults = defaults.clone();
@@ -59,14 +60,14 @@ impl Request {
             schedule: aspect::template(&aspect)?.schedule(scales)?,
             aspect,
             sampling,
-            keep: options.keep,
+            edit_mask: options.edit_mask,
             flips: options.flips,
             against: options.against,
         })
     }
 }
 
-/// A seed as JavaScript can say it.
+/// The seed that a JavaScript number stands for.
 pub fn seed(number: f64) -> Result<u64, EngineError> {
     match (0.0..=MAX_SEED).contains(&number) && number.fract() == 0.0 {
         true => Ok(number as u64),
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_positive_prompt_is_heard_and_not_shown() {
+    fn a_positive_prompt_is_encoded_and_not_shown() {
         let options = |positive_prompt, prompt: &str| Options {
             prompt: prompt.into(),
             positive_prompt,

@@ -1,16 +1,18 @@
-//! What the engine is told and what it says, the same for the page (as JavaScript objects) and the command line.
+//! Commands to the engine and events from it, the same for the page (as JavaScript objects) and the command line.
 //!
-//! A mirror in JSDoc types is www/protocol.js.
+//! www/protocol.js declares the same messages as JSDoc types. Where a Rust name differs from the name on the wire, a serde
+//! attribute says so: names on the wire stay as they are, since the npm package exposes them.
 
-use crate::model::correction::Treatment;
+use crate::kernels::runtime::fallbacks::Fallback;
 use crate::model::sampling::PerScale;
 use crate::model::schedule::Grid;
+use crate::model::self_correction::AblationArm;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Grows with every change that an older page would misread.
+/// Version of the protocol; increased by every change that an older page would misread.
 pub const PROTOCOL: u32 = 5;
 
-/// One image to draw, as asked for: nothing is checked yet. What is left out takes the model's own value.
+/// One image to generate, as requested and unchecked. Options that are left out take the model's defaults.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Options {
@@ -23,18 +25,19 @@ pub struct Options {
     pub cfg: Option<PerScale>,
     /// Temperature of the logits.
     pub tau: Option<PerScale>,
-    /// Nucleus of a bit's two values, from 0 to 1; 0 turns it off.
+    /// Nucleus sampling over a bit's two values, from 0 to 1; 0 turns it off.
     pub top_p: Option<f64>,
-    /// What the image should not show; takes the place of the unconditional embedding.
+    /// What the image should not show; replaces the unconditional embedding in the guidance.
     pub negative_prompt: Option<String>,
-    /// Whether prompts about people ask for good faces besides, as the official tools can.
+    /// Whether prompts about people are extended by a request for good faces, as the official tools can.
     #[serde(default)]
     pub positive_prompt: bool,
-    /// What is taken over from an earlier image.
-    pub keep: Option<Keep>,
-    /// Bits that are flipped after they were drawn, or kept.
+    /// Bits of an earlier image that the new one keeps. `keep` on the wire; `editMask` is accepted too.
+    #[serde(rename = "keep", alias = "editMask")]
+    pub edit_mask: Option<EditMask>,
+    /// Bits that are flipped after they were sampled or kept.
     pub flips: Option<Flips>,
-    /// Packed bits of a finished image of this shape: every scale then says how far it is from it.
+    /// Packed bits of a finished image of this shape, to which every scale is then compared.
     pub against: Option<Vec<Vec<u32>>>,
 }
 
@@ -46,9 +49,9 @@ pub struct Flips {
     pub scales: Vec<usize>,
     /// From 0 to 1.
     pub rate: f64,
-    /// Says which bits those are: an integer from 0 to 2^53 - 1.
+    /// Chooses those bits: an integer from 0 to 2^53 - 1.
     pub seed: f64,
-    /// Single bits besides; one that is drawn as well, or listed twice, stays as it was.
+    /// Single bits to flip as well. A bit that is flipped twice stays as it was.
     #[serde(default)]
     pub single: Vec<BitAt>,
 }
@@ -65,16 +68,16 @@ pub struct BitAt {
     pub bit: usize,
 }
 
-/// Tokens of an earlier image that the new one keeps.
+/// Inpainting: the tokens of an earlier image that the new one keeps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Keep {
-    /// Packed bits of the image's scales, as its `Scale` events told them.
+pub struct EditMask {
+    /// Packed bits of the image's scales, as in its `Scale` events.
     pub bits: Vec<Vec<u32>>,
-    /// So many first scales are kept whole.
+    /// Number of scales, from the first, that are kept as a whole.
     pub scales: usize,
-    /// A number for each token of the finest scale. Where it is not 0, tokens of the later scales are drawn anew, the
-    /// coarser ones if they cover such a place at all; elsewhere they are kept.
+    /// A number for each token of the finest scale. Where it is not 0, tokens of the later scales are sampled anew; a
+    /// coarser token is sampled anew if it covers any such place. All other tokens are kept.
     pub mask: Option<Vec<u8>>,
 }
 
@@ -88,7 +91,7 @@ pub struct Bits {
     pub bits: Vec<Vec<u32>>,
 }
 
-/// A picture to be read, in the size that its shape has.
+/// A picture to encode, in the size of its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     /// Name of a template.
@@ -97,11 +100,11 @@ pub struct Picture {
     pub rgba: Vec<u8>,
 }
 
-/// What stays the same through all steps of a training, the data aside.
+/// Settings that stay the same through all steps of a training, apart from its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Study {
-    /// Sizes of a transformer that starts from nothing; left out, the loaded model is trained further.
+pub struct TrainConfig {
+    /// Sizes of a transformer that is trained from scratch; left out, the loaded model is trained further.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fresh: Option<Fresh>,
     /// Pictures of a step.
@@ -119,14 +122,14 @@ pub struct Fresh {
     pub depth: usize,
 }
 
-/// How a training goes on; may be another one after every pause.
+/// Settings of a training that may change after every pause.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Pace {
+pub struct TrainSchedule {
     pub learning_rate: f64,
     /// Self-correction: the largest probability `p` that a bit is flipped, from 0 to 1.
     pub flips: f64,
-    /// Steps in all, those done before included.
+    /// Total number of steps, including those done before.
     pub steps: usize,
     /// Steps between two sample grids.
     pub sample_every: usize,
@@ -142,15 +145,15 @@ pub struct ModelFile {
     pub bytes: Vec<u8>,
 }
 
-/// What the engine says while it works.
+/// Events of the engine.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// Loading goes on; `total` is 0 where it is not known.
+    /// Bytes loaded so far; `total` is 0 where it is not known.
     Progress { phase: Phase, loaded: u64, total: u64 },
     /// The model is ready for prompts.
     Loaded { model: ModelInfo },
-    /// The options are good and the first scale is being drawn.
+    /// The options are valid and the first scale is being generated.
     Started {
         prompt: String,
         seed: u64,
@@ -158,27 +161,29 @@ pub enum Event {
         /// Words of the prompt that the model never learned.
         unknown_words: Vec<String>,
     },
-    /// The image after scale `k` of `of` (from 1), which had `height x width` tokens. While it is drawn from a prompt, and against
-    /// no other, what precedes the last scale is decoded in about the size of its tokens and enlarged.
+    /// The image after scale `k` of `of` (from 1), which has `height x width` tokens. During generation from a prompt without
+    /// `against`, scales before the last are decoded at about the size of their tokens and enlarged.
     Scale {
         k: usize,
         of: usize,
         height: usize,
         width: usize,
-        /// Milliseconds that predicting and decoding this scale took.
+        /// Milliseconds to predict and decode this scale.
         ms: f64,
         /// The scale's tokens, `ceil(d / 32)` words each: bit `p` of a token is bit `p mod 32` of its word `p / 32`.
         bits: Vec<u32>,
         /// What the tokens' codes added to the running sum.
         residual: Residual,
         image: Pixels,
-        /// How far it is from the image that it is drawn against, if there is one.
+        /// Distance from the image in [`Options::against`], if there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         deviation: Option<Deviation>,
     },
-    /// An image with flipped bits after scale `k` of `of` (from 1), by one way to go on from them.
-    Path {
-        path: Treatment,
+    /// One arm of a comparison of bit flips, after scale `k` of `of` (from 1). `path` on the wire, type and field.
+    #[serde(rename = "path")]
+    Arm {
+        #[serde(rename = "path")]
+        arm: AblationArm,
         k: usize,
         of: usize,
         height: usize,
@@ -187,27 +192,33 @@ pub enum Event {
         image: Pixels,
         deviation: Deviation,
     },
-    /// All paths were shown to their end.
+    /// All scales of all arms were shown.
     Compared { aspect: Aspect, ms: f64 },
-    /// The last scale was drawn.
-    Finished { seed: u64, ms: f64 },
+    /// The last scale is complete.
+    Finished {
+        seed: u64,
+        ms: f64,
+        /// Runs of a reference implementation on the GPU because no kernel fitted, by op and reason; none of the models here has any.
+        fallbacks: Vec<Fallback>,
+    },
     /// All scales of the given bits were shown.
     Decoded { aspect: Aspect, ms: f64 },
-    /// A picture was read and what its bits keep of it was shown.
+    /// A picture was encoded, and the image of its bits was shown.
     Encoded {
         aspect: Aspect,
         ms: f64,
-        /// Likeness to the picture after every scale, in decibels.
+        /// PSNR against the picture after every scale, in decibels.
         psnr: Vec<f64>,
     },
-    /// A training is set up, at the start or where its checkpoint left it.
-    Studying {
+    /// A training is set up, at its first step or where its checkpoint left it. `studying` on the wire.
+    #[serde(rename = "studying")]
+    TrainingReady {
         /// Steps done.
         step: usize,
         parameters: u64,
         /// Words of the captions that the loaded model had not learned.
         new_words: Vec<String>,
-        /// What the samples will show.
+        /// Prompts of the samples.
         prompts: Vec<String>,
     },
     /// One step of `of` is done (from 1).
@@ -216,7 +227,7 @@ pub enum Event {
         of: usize,
         /// Cross entropy in nats per bit of this batch, before the step; chance is ln 2.
         loss: f32,
-        /// Share of bits of this batch whose likelier value is the right one.
+        /// Share of bits of this batch whose likelier value is the target.
         accuracy: f32,
         /// The same for every scale.
         losses: Vec<f32>,
@@ -224,8 +235,10 @@ pub enum Event {
         /// Norm of the gradients before clipping.
         grad_norm: f32,
         ms: f64,
+        /// As of [`Event::Finished`], of this step.
+        fallbacks: Vec<Fallback>,
     },
-    /// Sample `index` (from 0) of `of`, drawn with averaged weights after `step` steps.
+    /// Sample `index` (from 0) of `of`, generated with averaged weights after `step` steps.
     Sampled {
         step: usize,
         index: usize,
@@ -233,15 +246,15 @@ pub enum Event {
         prompt: String,
         image: Pixels,
     },
-    /// A checkpoint of so many bytes is kept.
+    /// A checkpoint of `bytes` bytes was stored.
     Saved { step: usize, bytes: usize },
-    /// The training stands still, as it was asked to or because all steps are done; its checkpoint is kept.
+    /// The training paused, because it was cancelled or because all steps are done. Its checkpoint is stored.
     Paused { step: usize, finished: bool },
     /// The trained model, ready to be loaded or saved.
     Packed { files: Vec<ModelFile> },
-    /// The work was ended after `scales` scales.
+    /// The command was cancelled after `scales` scales.
     Cancelled { scales: usize },
-    /// Nothing, or nothing more, is drawn; `field` is the option at fault, if one is.
+    /// The command failed; `field` is the option at fault, if there is one.
     Error {
         code: &'static str,
         field: Option<&'static str>,
@@ -249,7 +262,7 @@ pub enum Event {
     },
 }
 
-/// How far an image is from what it should be.
+/// Distance of an image from its target.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deviation {
@@ -257,7 +270,7 @@ pub struct Deviation {
     pub flipped: usize,
     /// `|F - F_k| / |F|`.
     pub error: f64,
-    /// Of its picture, in decibels; infinite where nothing differs.
+    /// PSNR of the decoded image in decibels; infinite where nothing differs.
     pub psnr: f64,
 }
 
@@ -271,7 +284,7 @@ pub enum Phase {
     Weights,
 }
 
-/// What a loaded model says of itself.
+/// Description of a loaded model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelInfo {
@@ -279,23 +292,25 @@ pub struct ModelInfo {
     pub licence: String,
     /// Size of all shards and the tokenizer.
     pub bytes: u64,
-    /// Size of the largest shard, which is in memory at a time while loading.
+    /// Size of the largest shard; one shard at a time is in memory while loading.
     pub shard: u64,
     pub parameters: u64,
     /// Bits of one token, `d`.
     pub bits: usize,
-    /// Eight digits that tell this model's image tokenizer from others.
-    pub codec: String,
+    /// Eight hexadecimal digits that identify the image tokenizer. `codec` on the wire.
+    #[serde(rename = "codec")]
+    pub tokenizer_fingerprint: String,
     pub aspects: Vec<Aspect>,
     pub examples: Vec<String>,
     /// Words the model was trained on; empty for a model of free text.
     pub words: Vec<String>,
     pub defaults: Defaults,
-    /// Where its teacher-forcing twin is, from this model's manifest.
-    pub twin: Option<String>,
+    /// Path of the teacher-forced baseline's manifest, from this model's manifest. `twin` on the wire.
+    #[serde(rename = "twin")]
+    pub baseline: Option<String>,
 }
 
-/// The model's own sampling options.
+/// The model's default sampling options.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Defaults {
@@ -325,7 +340,7 @@ pub struct Pixels {
     pub rgba: Vec<u8>,
 }
 
-/// `R_k` in the size of the latent: what scale `k` added to the running sum `F_k`.
+/// The residual of scale `k` in the size of the latent: `F_k - F_{k-1}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Residual {
     /// Rows of the latent.
@@ -337,7 +352,7 @@ pub struct Residual {
     pub levels: Vec<u8>,
 }
 
-/// One typed array for the page, instead of an array of numbers.
+/// Serializes bytes as one typed array for the page, instead of an array of numbers.
 fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bytes(bytes)
 }
@@ -375,6 +390,42 @@ mod tests {
     }
 
     #[test]
+    fn renamed_events_and_fields_keep_their_names_on_the_wire() {
+        let ready = Event::TrainingReady {
+            step: 0,
+            parameters: 1,
+            new_words: Vec::new(),
+            prompts: Vec::new(),
+        };
+        let expected = json!({ "type": "studying", "step": 0, "parameters": 1, "newWords": [], "prompts": [] });
+        assert_eq!(serde_json::to_value(ready).unwrap(), expected);
+        let (width, height) = (1, 1);
+        let arm = Event::Arm {
+            arm: AblationArm::Requantized,
+            k: 1,
+            of: 2,
+            height,
+            width,
+            bits: vec![3],
+            image: Pixels {
+                width,
+                height,
+                rgba: Vec::new(),
+            },
+            deviation: Deviation {
+                flipped: 1,
+                error: 0.5,
+                psnr: 20.0,
+            },
+        };
+        let found = serde_json::to_value(arm).unwrap();
+        assert_eq!(
+            (&found["type"], &found["path"]),
+            (&json!("path"), &json!("requantised"))
+        );
+    }
+
+    #[test]
     fn options_may_be_short_but_not_misspelled() {
         let read = |value| serde_json::from_value::<Options>(value);
         let short = read(json!({ "prompt": "a red apple", "seed": 1 })).unwrap();
@@ -386,11 +437,13 @@ mod tests {
         let keep = json!({ "bits": [[1], [2, 3]], "scales": 1 });
         let keep = read(json!({ "prompt": "", "seed": 1, "keep": keep }))
             .unwrap()
-            .keep
+            .edit_mask
             .unwrap();
         assert_eq!(
             (keep.bits, keep.scales, keep.mask),
             (vec![vec![1], vec![2, 3]], 1, None)
         );
+        let renamed = json!({ "prompt": "", "seed": 1, "editMask": { "bits": [[1]], "scales": 1 } });
+        assert!(read(renamed).unwrap().edit_mask.is_some());
     }
 }

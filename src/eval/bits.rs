@@ -7,7 +7,7 @@ use super::{EvalError, SEED, read};
 use crate::data::Source;
 use crate::data::heldout::Split;
 use crate::model::config::Classifier;
-use crate::model::correction::Flips;
+use crate::model::self_correction::Targets;
 use crate::model::transformer::{Loss, bit_accuracy};
 use crate::train::batch::Batches;
 use crate::train::transformer::{Example, forward};
@@ -60,7 +60,7 @@ pub fn rows(
         let captions = batch.captions();
         let patch = subject.transformer.config().patchify;
         let features = subject.vae.encode(batch.images(&subject.device));
-        let example = Example::new(features, &batch.schedule, patch, &[], Flips::Requantise);
+        let example = Example::new(features, &batch.schedule, patch, &[], Targets::Requantized);
         for (kind, tally) in &mut tallies {
             let shift = usize::from(*kind == Pictures::Shuffled);
             let captions: Vec<&str> = (0..captions.len())

@@ -2,13 +2,12 @@
 //! and combinations that training showed stand apart from ones it never did.
 //!
 //! [`tokenizer`] and [`bits`] score the two networks, [`prompts`] has the whole draw what it is told and [`judge`]
-//! looks at it, [`tables`] repeats the paper's ablations, [`correction`] measures self-correction and [`copies`] looks
+//! looks at it, [`tables`] repeats the paper's ablations, [`self_correction`] measures self-correction and [`copies`] looks
 //! for training images in what was drawn. Pictures are compared as [`features`] of [`efficientnet`]; what they show is
 //! named by [`identity`] and by the [`oracle`](crate::data::oracle), neither of which has learnt from us.
 
 pub mod bits;
 pub mod copies;
-pub mod correction;
 pub mod efficientnet;
 mod error;
 pub mod features;
@@ -18,10 +17,10 @@ pub mod jackknife;
 pub mod judge;
 pub mod measure;
 pub mod prompts;
-pub mod recovery;
 pub mod regions;
 pub mod report;
 pub mod score;
+pub mod self_correction;
 pub mod similarity;
 pub mod subject;
 pub mod synonyms;

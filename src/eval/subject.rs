@@ -32,13 +32,13 @@ pub struct Subject {
     pub sampling: SamplingOptions,
     /// How the transformer was trained, where the manifest tells.
     pub training: Option<Training>,
-    /// Folder of its teacher-forcing twin, if it has one.
-    pub twin: Option<PathBuf>,
+    /// Folder of its teacher-forced baseline, if it has one.
+    pub baseline: Option<PathBuf>,
     pub device: Device,
 }
 
 impl Subject {
-    /// Loads a folder that `infinity pack` wrote, or the folder of a twin within one.
+    /// Loads a folder that `infinity pack` wrote, or the folder of a baseline within one.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, EvalError> {
         let (manifest, mut tensors, tokenizer) = load_whole(folder)?;
         let missing = |what| EvalError::Incomplete {
@@ -72,10 +72,10 @@ impl Subject {
             scales: manifest.scales,
             sampling: SamplingOptions::from(&manifest.sampling),
             training: manifest.training,
-            twin: (manifest.twin.as_ref())
-                .map(|twin| folder.join(twin))
-                .filter(|twin| twin.ends_with(MANIFEST_FILE))
-                .and_then(|twin| Some(twin.parent()?.to_path_buf())),
+            baseline: (manifest.baseline.as_ref())
+                .map(|path| folder.join(path))
+                .filter(|path| path.ends_with(MANIFEST_FILE))
+                .and_then(|path| Some(path.parent()?.to_path_buf())),
             name: manifest.name,
             device: device.clone(),
         })
@@ -86,7 +86,7 @@ impl Subject {
         Ok(TEMPLATES[0].schedule(self.scales)?)
     }
 
-    /// What the transformer hears of captions. Words that the model never learned are skipped, as the page does.
+    /// Text features of captions. Words that the model never learned are skipped, as in the page.
     pub fn text(&self, captions: &[&str]) -> Result<TextFeatures, EvalError> {
         let rows = captions.iter().map(|caption| Ok(self.prompts.encode(caption)?.ids));
         let rows: Vec<Vec<u32>> = rows.collect::<Result<_, EvalError>>()?;
@@ -197,7 +197,7 @@ pub(super) mod tests {
             scales: 2,
             sampling: SamplingOptions::default(),
             training: None,
-            twin: None,
+            baseline: None,
             device,
         }
     }

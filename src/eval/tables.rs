@@ -13,7 +13,7 @@ use super::{EvalError, SEED};
 use crate::data::compose::EmojiWorld;
 use crate::data::heldout::Split;
 use crate::data::rng::Rng;
-use crate::model::sampling::{Guidance, PerScale, SamplingOptions};
+use crate::model::sampling::{CfgInsertion, PerScale, SamplingOptions};
 use crate::weights::manifest::Training;
 use image::RgbImage;
 use indicatif::ProgressBar;
@@ -28,13 +28,13 @@ pub struct Decoding {
 }
 
 impl Decoding {
-    fn new(name: &str, tau: f64, cfg: PerScale, guidance: Guidance) -> Self {
+    fn new(name: &str, tau: f64, cfg: PerScale, cfg_insertion: CfgInsertion) -> Self {
         Self {
             name: name.to_string(),
             options: SamplingOptions {
                 tau: PerScale::All(tau),
                 cfg,
-                guidance,
+                cfg_insertion,
                 ..SamplingOptions::default()
             },
         }
@@ -42,8 +42,8 @@ impl Decoding {
 
     /// The rows of Table 9, with its temperatures and strengths.
     pub fn table9(scales: usize) -> Vec<Self> {
-        let logits = Guidance::default;
-        let features = Guidance {
+        let logits = CfgInsertion::default;
+        let features = CfgInsertion {
             logits: false,
             layers_from_end: vec![1],
         };

@@ -98,6 +98,9 @@ pub enum Classifier {
     Conventional,
 }
 
+/// Groups of a group norm in the official tokenizers.
+pub const OFFICIAL_GROUPS: usize = 32;
+
 /// Sizes of the convolutional tokenizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,7 +141,7 @@ pub struct EncoderConfig {
 }
 
 fn default_norm_groups() -> usize {
-    super::vae::OFFICIAL_GROUPS
+    OFFICIAL_GROUPS
 }
 
 fn default_stem_patch() -> usize {

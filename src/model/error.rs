@@ -1,7 +1,5 @@
 //! What can be asked of the model that it cannot do.
 
-use super::schedule::Grid;
-
 /// Errors of configurations, sizes and options.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -10,7 +8,7 @@ pub enum ModelError {
     #[error("a schedule of {scales} scales is not possible; choose 1 to 13")]
     Scales { scales: usize },
     #[error("the grids {grids:?} hold an empty or oversized scale; every side must be 1 to 4096 tokens")]
-    Grids { grids: Vec<Grid> },
+    Grids { grids: Vec<(usize, usize)> },
     #[error("{option} = {value} is not possible; {remedy}")]
     Option {
         option: &'static str,

@@ -8,8 +8,8 @@ use super::schedule::Schedule;
 use super::t5::T5Encoder;
 use super::transformer::Transformer;
 use super::vae::{Decoder, LARGEST_WHOLE, plan};
-use crate::kernels::BINDING;
-use crate::kernels::packed::Form;
+use crate::kernels::MAX_BINDING;
+use crate::kernels::matmul::WeightFormat;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
@@ -25,7 +25,7 @@ pub struct Networks<'a> {
     /// Tokens of the prompt.
     pub text: usize,
     /// How layers keep their weights; all but f32 keep the cache in f16.
-    pub weights: Form,
+    pub weights: WeightFormat,
 }
 
 /// One part, and the largest of its tensors, in bytes.
@@ -67,8 +67,8 @@ pub fn memory(of: &Networks) -> Result<Memory, ModelError> {
     let config = of.transformer;
     let (c, depth) = (config.embed_dim, config.depth);
     let rows = 2;
-    let halved = of.weights != Form::F32;
-    let parts = parts(config, of.schedule, rows, halved, BINDING);
+    let halved = of.weights != WeightFormat::F32;
+    let parts = parts(config, of.schedule, rows, halved, MAX_BINDING);
     let (each, number) = (rows / parts, if halved { 2 } else { F32 });
     let last = of.schedule.tokens(of.schedule.len() - 1);
     let total = of.schedule.total();
@@ -86,7 +86,7 @@ pub fn memory(of: &Networks) -> Result<Memory, ModelError> {
         held: vec![
             weights("text encoder", &T5Encoder::new(text, &device)?, of.weights),
             weights("transformer", &Transformer::new(config, &device)?, of.weights),
-            weights("decoder", &Decoder::new(of.vae, &device)?, Form::F32),
+            weights("decoder", &Decoder::new(of.vae, &device)?, WeightFormat::F32),
             part("keys and values of the image", 2 * depth * parts * cache, cache),
             part(
                 "keys and values of the text",
@@ -114,7 +114,7 @@ pub fn memory(of: &Networks) -> Result<Memory, ModelError> {
     })
 }
 
-fn weights(name: &'static str, network: &impl Module, form: Form) -> Part {
+fn weights(name: &'static str, network: &impl Module, form: WeightFormat) -> Part {
     let mut sizes = Sizes {
         form,
         path: Vec::new(),
@@ -131,7 +131,7 @@ fn weights(name: &'static str, network: &impl Module, form: Form) -> Part {
 
 /// Adds up parameters as they are kept.
 struct Sizes {
-    form: Form,
+    form: WeightFormat,
     /// Fields and what contains them.
     path: Vec<(String, String)>,
     bytes: usize,
@@ -155,7 +155,7 @@ impl ModuleVisitor for Sizes {
             .map_or(("", ""), |(field, container)| (field, container));
         let form = kept_as(self.form, container, field);
         let words = match shape[..] {
-            [rows, k] => rows * form.packed_words(rows, k),
+            [rows, k] => rows * form.quantized_words(rows, k),
             _ => shape.iter().product(),
         };
         self.bytes += words * F32;
@@ -177,7 +177,7 @@ mod tests {
         (official::flan_t5_xl(), transformer, vae)
     }
 
-    fn planned(weights: Form, scales: usize) -> Memory {
+    fn planned(weights: WeightFormat, scales: usize) -> Memory {
         let (text_encoder, transformer, vae) = two_billion();
         let schedule = TEMPLATES[0].schedule(scales).unwrap();
         memory(&Networks {
@@ -193,10 +193,10 @@ mod tests {
 
     #[test]
     fn two_billion_parameters_draw_a_megapixel_in_six_gib() {
-        let memory = planned(Form::Q4, 13);
+        let memory = planned(WeightFormat::Q4, 13);
         assert!(memory.peak() < 6 << 30, "{}", memory.peak() as f64 / GB);
         let largest = memory.largest();
-        assert!(largest.largest <= BINDING, "{largest:?}");
+        assert!(largest.largest <= MAX_BINDING, "{largest:?}");
         let cache = memory
             .held
             .iter()
@@ -209,18 +209,18 @@ mod tests {
     fn weights_take_what_their_form_does() {
         let bytes = |form| planned(form, 7).held[1].bytes as f64 / GB;
         // 2.2 billion parameters in layers, 4.5 bits each with their scales.
-        assert!((bytes(Form::F32) / bytes(Form::Q4) - 32.0 / 4.5).abs() < 0.2);
-        assert!((bytes(Form::F32) / bytes(Form::Q8) - 32.0 / 8.5).abs() < 0.1);
-        assert!((bytes(Form::F32) / bytes(Form::F16) - 2.0).abs() < 0.01);
+        assert!((bytes(WeightFormat::F32) / bytes(WeightFormat::Q4) - 32.0 / 4.5).abs() < 0.2);
+        assert!((bytes(WeightFormat::F32) / bytes(WeightFormat::Q8) - 32.0 / 8.5).abs() < 0.1);
+        assert!((bytes(WeightFormat::F32) / bytes(WeightFormat::F16) - 2.0).abs() < 0.01);
         // In f32 the embedding of the pieces is too large for a shader, in halves it is not.
-        assert!(planned(Form::F32, 7).held[0].largest > BINDING);
-        assert!(planned(Form::Q8, 7).held[0].largest <= BINDING);
+        assert!(planned(WeightFormat::F32, 7).held[0].largest > MAX_BINDING);
+        assert!(planned(WeightFormat::Q8, 7).held[0].largest <= MAX_BINDING);
     }
 
     #[test]
     fn a_megapixel_is_decoded_in_a_gigabyte() {
         let (_, _, vae) = two_billion();
         let found = plan(&vae, (64, 64), LARGEST_WHOLE).unwrap();
-        assert!(found.peak < 1_000_000_000 && found.largest <= BINDING, "{found:?}");
+        assert!(found.peak < 1_000_000_000 && found.largest <= MAX_BINDING, "{found:?}");
     }
 }

@@ -3,21 +3,21 @@
 
 pub mod bits;
 pub mod config;
-pub mod correction;
 mod error;
 pub mod memory;
 pub mod nn;
 pub mod official;
 pub mod quantizer;
 pub mod random;
-pub mod resize;
 pub mod rope;
 pub mod sampling;
 pub mod schedule;
+pub mod self_correction;
 pub mod t5;
 pub mod text;
 pub mod text_features;
 pub mod transformer;
 pub mod vae;
 
+pub use crate::kernels::reference::resize;
 pub use error::ModelError;

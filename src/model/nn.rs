@@ -1,9 +1,7 @@
 //! The few layers every network here is made of, with parameters laid out as official checkpoints store them.
 
 use crate::kernels::cpu;
-use crate::kernels::linear::{After, linear};
-use crate::kernels::packed::Form;
-use crate::kernels::product::spread;
+use crate::kernels::matmul::{Epilogue, WeightFormat, linear};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
@@ -15,11 +13,11 @@ pub fn parameter<const D: usize>(shape: [usize; D], device: &Device) -> Param<Te
 
 /// How the parameter that a module mapper calls `field` of `container` is kept where `form` is asked for: weights of a [`Linear`] in
 /// that, the embedding table of the text encoder in halves at least, everything else as it is.
-pub fn kept_as(form: Form, container: &str, field: &str) -> Form {
+pub fn kept_as(form: WeightFormat, container: &str, field: &str) -> WeightFormat {
     match (container, field) {
         ("Struct:Linear", "weight") => form,
-        ("Struct:T5Encoder", "shared") if form != Form::F32 => Form::F16,
-        _ => Form::F32,
+        ("Struct:T5Encoder", "shared") if form != WeightFormat::F32 => WeightFormat::F16,
+        _ => WeightFormat::F32,
     }
 }
 
@@ -44,7 +42,7 @@ impl ModuleMapper for LayOut {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         match self.containers.last() {
-            Some(layer) if layer == "Struct:Linear" => param.map(cpu::in_columns),
+            Some(layer) if layer == "Struct:Linear" => param.map(cpu::to_column_major),
             _ => param,
         }
     }
@@ -53,7 +51,7 @@ impl ModuleMapper for LayOut {
 /// `y = x W^T + b` with `W [out, in]` and `b [out]`.
 #[derive(Module, Debug)]
 pub struct Linear {
-    /// Its rows may be [packed](crate::kernels::packed), which makes them shorter.
+    /// Its rows may be [quantized](crate::kernels::matmul::quantized), which makes them shorter.
     pub weight: Param<Tensor<2>>,
     pub bias: Option<Param<Tensor<1>>>,
 }
@@ -78,44 +76,15 @@ impl Linear {
         let dims = x.dims();
         let rows = dims[..D - 1].iter().product::<usize>();
         let ([outputs, _], inputs) = (self.weight.dims(), dims[D - 1]);
-        let y = self.then(x.reshape([1, rows, inputs]), After::Nothing);
+        let y = self.then(x.reshape([1, rows, inputs]), Epilogue::None);
         let mut shape = dims;
         shape[D - 1] = outputs;
         y.reshape(shape)
     }
 
-    /// `[B, L, in] -> [B, L, out]` and what follows.
-    pub fn then(&self, x: Tensor<3>, after: After) -> Tensor<3> {
+    /// `[B, L, in] -> [B, L, out]` with an epilogue.
+    pub fn then(&self, x: Tensor<3>, epilogue: Epilogue) -> Tensor<3> {
         let bias = self.bias.as_ref().map(|b| b.val());
-        linear(x, self.weight.val(), bias, after)
+        linear(x, self.weight.val(), bias, epilogue)
     }
-}
-
-/// Layer norm over the last axis without affine parameters, biased variance.
-pub fn layer_norm<const D: usize>(x: Tensor<D>, eps: f64) -> Tensor<D> {
-    let centred = x.clone() - x.mean_dim(D - 1);
-    let variance = centred.clone().square().mean_dim(D - 1);
-    centred / (variance + eps).sqrt()
-}
-
-/// `x * rsqrt(mean(x^2) + eps) * weight` over the last axis (T5's and the text features' norm).
-pub fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, eps: f64) -> Tensor<D> {
-    let scale = (x.clone().square().mean_dim(D - 1) + eps).sqrt();
-    let shape = x.dims();
-    x / scale * spread(weight, shape)
-}
-
-/// The tanh form of GELU, the only one in the model: `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
-pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    cpu::gelu(x, gelu_twin)
-}
-
-/// The same in plain tensor operations.
-///
-/// Written as `x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3))`, which is the same: burn's own, with a power and a hyperbolic tangent, takes
-/// about three times as long on the CPU engine.
-pub fn gelu_twin<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let doubled = 2.0 * (2.0 / std::f64::consts::PI).sqrt();
-    let inner = (x.clone().square() * (0.044715 * doubled) + doubled) * x.clone();
-    x * burn::tensor::activation::sigmoid(inner)
 }

@@ -1,7 +1,6 @@
 //! Sizes of the official networks.
 
-use super::config::{T5Config, TransformerConfig, VaeConfig};
-use super::vae::OFFICIAL_GROUPS;
+use super::config::{OFFICIAL_GROUPS, T5Config, TransformerConfig, VaeConfig};
 
 /// Width of Flan-T5-XL's features.
 pub const TEXT_DIM: usize = 2048;

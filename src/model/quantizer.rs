@@ -290,75 +290,75 @@ mod tests {
     use super::*;
     use crate::golden;
     use crate::model::bits::BitOrder;
+    use burn::tensor::Device;
 
-    #[test]
-    fn golden_pyramids() {
+    golden::test_per_device!(golden_pyramids: golden_pyramids_flex, golden_pyramids_wgpu);
+
+    fn golden_pyramids(name: &str, device: &Device) {
         for case in golden::cases("quantizer_bsq") {
             let grids: Vec<Grid> = case.get("schedule");
             let quantizer = Quantizer::default();
-            for (name, device) in golden::devices() {
-                let features = case.float::<4>("features", &device);
-                let [b, d, h, w] = features.dims();
-                let pyramid = quantizer.encode(features, &grids);
-                for (k, bits) in pyramid.bits.iter().enumerate() {
-                    case.check_int(name, &format!("bits.{k}"), bits.clone());
-                }
-                for (k, sum) in pyramid.sums.iter().enumerate() {
-                    let stored = format!("F.{k}");
-                    if case.has(&stored) {
-                        case.check(name, &stored, sum.clone());
-                    }
-                }
-                let rows = |x: Tensor<4>| x.flatten::<3>(2, 3).swap_dims(1, 2);
-                let inputs: Vec<_> = pyramid.inputs(&grids).into_iter().map(rows).collect();
-                case.check(name, "x_BLC_wo_prefix", Tensor::cat(inputs, 1));
-                for (k, map) in super::inputs(&pyramid.sums, &grids, Resize::Area)
-                    .into_iter()
-                    .enumerate()
-                {
-                    let stored = format!("area_inputs.{k}");
-                    if case.has(&stored) {
-                        case.check(name, &stored, map);
-                    }
-                }
-                case.check(name, "z", pyramid.last());
-                let decoded = quantizer.decode(&pyramid.bits, (h, w));
-                assert_eq!(decoded[grids.len() - 1].dims(), [b, d, h, w]);
-                case.check(name, "z_from_bits", decoded[grids.len() - 1].clone());
+            let features = case.float::<4>("features", device);
+            let [b, d, h, w] = features.dims();
+            let pyramid = quantizer.encode(features, &grids);
+            for (k, bits) in pyramid.bits.iter().enumerate() {
+                case.check_int(name, &format!("bits.{k}"), bits.clone());
             }
+            for (k, sum) in pyramid.sums.iter().enumerate() {
+                let stored = format!("F.{k}");
+                if case.has(&stored) {
+                    case.check(name, &stored, sum.clone());
+                }
+            }
+            let rows = |x: Tensor<4>| x.flatten::<3>(2, 3).swap_dims(1, 2);
+            let inputs: Vec<_> = pyramid.inputs(&grids).into_iter().map(rows).collect();
+            case.check(name, "x_BLC_wo_prefix", Tensor::cat(inputs, 1));
+            for (k, map) in super::inputs(&pyramid.sums, &grids, Resize::Area)
+                .into_iter()
+                .enumerate()
+            {
+                let stored = format!("area_inputs.{k}");
+                if case.has(&stored) {
+                    case.check(name, &stored, map);
+                }
+            }
+            case.check(name, "z", pyramid.last());
+            let decoded = quantizer.decode(&pyramid.bits, (h, w));
+            assert_eq!(decoded[grids.len() - 1].dims(), [b, d, h, w]);
+            case.check(name, "z_from_bits", decoded[grids.len() - 1].clone());
         }
     }
 
-    #[test]
-    fn golden_bsq_entropy() {
+    golden::test_per_device!(golden_bsq_entropy: golden_bsq_entropy_flex, golden_bsq_entropy_wgpu);
+
+    fn golden_bsq_entropy(name: &str, device: &Device) {
         for case in golden::cases("bsq_entropy") {
-            for (name, device) in golden::devices() {
-                let stored = case.float::<5>("x", &device.clone().autodiff());
-                let [b, d, t, h, w] = stored.dims();
-                let x = stored.reshape([b, d, t * h, w]).require_grad();
-                let quantizer = Quantizer::default();
-                let (z, code) = quantizer.quantize(x.clone());
-                let losses = quantizer.losses(z.clone(), code.clone());
-                let total = losses.total();
-                let grads = total.backward();
-                let negative = losses.entropy.mean.clone().inner();
-                let both = Tensor::stack::<2>(vec![negative.clone(), -negative + 1.0], 1);
-                let scalar = |x: Tensor<1>| x.inner().into_data().convert::<f32>().try_to_vec::<f32>().unwrap();
-                case.check_values(name, "H_sample", &[], &scalar(losses.entropy.sample));
-                case.check_values(name, "H_codebook", &[], &scalar(losses.entropy.codebook));
-                case.check(name, "avg_prob", both);
-                case.check_values(name, "commit", &[], &scalar(losses.commitment));
-                case.check_values(name, "aux", &[], &scalar(total));
-                let grad = x.grad(&grads).unwrap().reshape([b, d, t, h, w]);
-                case.check(name, "grad_x_of_aux", grad);
-                case.check_int(name, "bits", bits::from_signs(x.inner()));
-                case.check(name, "quantized", code.inner().reshape([b, d, t, h, w]));
-            }
+            let stored = case.float::<5>("x", &device.clone().autodiff());
+            let [b, d, t, h, w] = stored.dims();
+            let x = stored.reshape([b, d, t * h, w]).require_grad();
+            let quantizer = Quantizer::default();
+            let (z, code) = quantizer.quantize(x.clone());
+            let losses = quantizer.losses(z.clone(), code.clone());
+            let total = losses.total();
+            let grads = total.backward();
+            let negative = losses.entropy.mean.clone().inner();
+            let both = Tensor::stack::<2>(vec![negative.clone(), -negative + 1.0], 1);
+            let scalar = |x: Tensor<1>| x.inner().into_data().convert::<f32>().try_to_vec::<f32>().unwrap();
+            case.check_values(name, "H_sample", &[], &scalar(losses.entropy.sample));
+            case.check_values(name, "H_codebook", &[], &scalar(losses.entropy.codebook));
+            case.check(name, "avg_prob", both);
+            case.check_values(name, "commit", &[], &scalar(losses.commitment));
+            case.check_values(name, "aux", &[], &scalar(total));
+            let grad = x.grad(&grads).unwrap().reshape([b, d, t, h, w]);
+            case.check(name, "grad_x_of_aux", grad);
+            case.check_int(name, "bits", bits::from_signs(x.inner()));
+            case.check(name, "quantized", code.inner().reshape([b, d, t, h, w]));
         }
     }
 
-    #[test]
-    fn golden_training_losses() {
+    golden::test_per_device!(golden_training_losses: golden_training_losses_flex, golden_training_losses_wgpu);
+
+    fn golden_training_losses(name: &str, device: &Device) {
         for case in golden::cases("multiscale_bsq_training_loss") {
             let grids: Vec<Grid> = case.get("schedule");
             let weight: f64 = case.get("lfq_weight");
@@ -366,60 +366,57 @@ mod tests {
                 ("detach", ResidualGradient::Detach),
                 ("keepgrad", ResidualGradient::Keep),
             ];
-            for (name, device) in golden::devices() {
-                for (variant, gradient) in variants {
-                    let features = case.float::<4>("features", &device.clone().autodiff()).require_grad();
-                    let probe = case.float::<4>("probe", &device.clone().autodiff());
-                    let trained = Quantizer::default().train(features.clone(), &grids, gradient);
-                    let total = trained.losses.clone().mean() * weight + (trained.sum.clone() * probe).mean();
-                    let found = total.clone().inner().into_scalar::<f32>();
-                    let expected = case.scalar(&format!("total.{variant}")) as f32;
-                    assert!((found - expected).abs() < 1e-5, "{found} {expected}");
-                    let grads = total.backward();
-                    case.check(name, &format!("losses.{variant}"), trained.losses.inner());
-                    case.check(
-                        name,
-                        &format!("grad_features.{variant}"),
-                        features.grad(&grads).unwrap(),
-                    );
-                    case.check(name, "z", trained.sum.inner());
-                }
+            for (variant, gradient) in variants {
+                let features = case.float::<4>("features", &device.clone().autodiff()).require_grad();
+                let probe = case.float::<4>("probe", &device.clone().autodiff());
+                let trained = Quantizer::default().train(features.clone(), &grids, gradient);
+                let total = trained.losses.clone().mean() * weight + (trained.sum.clone() * probe).mean();
+                let found = total.clone().inner().into_scalar::<f32>();
+                let expected = case.scalar(&format!("total.{variant}")) as f32;
+                assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+                let grads = total.backward();
+                case.check(name, &format!("losses.{variant}"), trained.losses.inner());
+                case.check(
+                    name,
+                    &format!("grad_features.{variant}"),
+                    features.grad(&grads).unwrap(),
+                );
+                case.check(name, "z", trained.sum.inner());
             }
         }
     }
 
-    #[test]
-    fn golden_lfq() {
+    golden::test_per_device!(golden_lfq: golden_lfq_flex, golden_lfq_wgpu);
+
+    fn golden_lfq(name: &str, device: &Device) {
         for case in golden::cases("lfq") {
             let quantizer = Quantizer {
                 codebook: Codebook::Lfq,
                 down: Resize::Area,
             };
-            for (name, device) in golden::devices() {
-                let x = case.float::<4>("x", &device.clone().autodiff()).require_grad();
-                let (z, code) = quantizer.quantize(x.clone());
-                let losses = quantizer.losses(z, code.clone());
-                let total = losses.total();
-                let grads = total.backward();
-                let scalar = |x: Tensor<1>| x.inner().into_data().convert::<f32>().try_to_vec::<f32>().unwrap();
-                case.check(name, "quantized", code.inner());
-                case.check_values(name, "H_sample", &[], &scalar(losses.entropy.sample));
-                case.check_values(name, "H_codebook", &[], &scalar(losses.entropy.codebook));
-                case.check_values(name, "commit", &[], &scalar(losses.commitment));
-                case.check_values(name, "aux", &[], &scalar(total));
-                case.check(name, "grad_x_of_aux", x.grad(&grads).unwrap());
-                let d = x.dims()[1];
-                let bits = bits::from_signs(x.inner())
-                    .into_data()
-                    .convert::<u8>()
-                    .try_to_vec::<u8>()
-                    .unwrap();
-                let indices: Vec<i64> = bits
-                    .chunks(d)
-                    .map(|t| bits::label(t, BitOrder::Official) as i64)
-                    .collect();
-                assert_eq!(indices, case.ints("indices"));
-            }
+            let x = case.float::<4>("x", &device.clone().autodiff()).require_grad();
+            let (z, code) = quantizer.quantize(x.clone());
+            let losses = quantizer.losses(z, code.clone());
+            let total = losses.total();
+            let grads = total.backward();
+            let scalar = |x: Tensor<1>| x.inner().into_data().convert::<f32>().try_to_vec::<f32>().unwrap();
+            case.check(name, "quantized", code.inner());
+            case.check_values(name, "H_sample", &[], &scalar(losses.entropy.sample));
+            case.check_values(name, "H_codebook", &[], &scalar(losses.entropy.codebook));
+            case.check_values(name, "commit", &[], &scalar(losses.commitment));
+            case.check_values(name, "aux", &[], &scalar(total));
+            case.check(name, "grad_x_of_aux", x.grad(&grads).unwrap());
+            let d = x.dims()[1];
+            let bits = bits::from_signs(x.inner())
+                .into_data()
+                .convert::<u8>()
+                .try_to_vec::<u8>()
+                .unwrap();
+            let indices: Vec<i64> = bits
+                .chunks(d)
+                .map(|t| bits::label(t, BitOrder::Official) as i64)
+                .collect();
+            assert_eq!(indices, case.ints("indices"));
         }
     }
 }

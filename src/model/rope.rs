@@ -154,31 +154,29 @@ mod tests {
         (tables, schedule)
     }
 
-    #[test]
-    fn golden_tables() {
+    golden::test_per_device!(golden_tables: golden_tables_flex, golden_tables_wgpu);
+
+    fn golden_tables(name: &str, device: &Device) {
         for case in golden::cases("rope2d_tables") {
-            for (name, device) in golden::devices() {
-                for entry in case.get::<Vec<Value>>("tables") {
-                    let (tables, _) = tables(&entry, "scales", &device);
-                    let both = Tensor::stack::<3>(vec![tables.cos, tables.sin], 0);
-                    case.check(name, entry["key"].as_str().unwrap(), both);
-                }
+            for entry in case.get::<Vec<Value>>("tables") {
+                let (tables, _) = tables(&entry, "scales", device);
+                let both = Tensor::stack::<3>(vec![tables.cos, tables.sin], 0);
+                case.check(name, entry["key"].as_str().unwrap(), both);
             }
         }
     }
 
-    #[test]
-    fn golden_rotation() {
+    golden::test_per_device!(golden_rotation: golden_rotation_flex, golden_rotation_wgpu);
+
+    fn golden_rotation(name: &str, device: &Device) {
         for case in golden::cases("rope2d_apply") {
-            for (name, device) in golden::devices() {
-                for entry in case.get::<Vec<Value>>("cases") {
-                    let (tables, _) = tables(&entry, "schedule", &device);
-                    let first = entry["first_token"].as_u64().unwrap() as usize;
-                    for tensor in ["q", "k"] {
-                        let x = case.float::<4>(&format!("{tensor}.{}", entry["index"]), &device);
-                        let rows = tables.rows(first, x.dims()[2]);
-                        case.check(name, &format!("{tensor}_out.{}", entry["index"]), rows.rotate(x));
-                    }
+            for entry in case.get::<Vec<Value>>("cases") {
+                let (tables, _) = tables(&entry, "schedule", device);
+                let first = entry["first_token"].as_u64().unwrap() as usize;
+                for tensor in ["q", "k"] {
+                    let x = case.float::<4>(&format!("{tensor}.{}", entry["index"]), device);
+                    let rows = tables.rows(first, x.dims()[2]);
+                    case.check(name, &format!("{tensor}_out.{}", entry["index"]), rows.rotate(x));
                 }
             }
         }

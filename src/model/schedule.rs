@@ -4,9 +4,7 @@
 //! its last grid. The official budgets 0.06M, 0.25M, 0.60M and 1M pixels are the prefixes of 7, 10, 12 and 13 scales.
 
 use super::ModelError;
-
-/// Rows and columns of a token grid.
-pub type Grid = (usize, usize);
+pub use crate::kernels::reference::grid::Grid;
 
 /// Pixels per token and axis.
 pub const TOKEN_STRIDE: usize = 16;

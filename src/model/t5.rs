@@ -7,10 +7,10 @@ use super::config::T5Config;
 use super::error::ModelError;
 use super::nn::{Linear, parameter};
 use super::text_features::key_padding_mask;
-use crate::kernels::attention::{Added, attention};
-use crate::kernels::linear::After;
+use crate::kernels::attention::{AttentionBias, attention};
+use crate::kernels::embedding;
+use crate::kernels::matmul::Epilogue;
 use crate::kernels::norm::rms_norm;
-use crate::kernels::rows::rows;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -106,10 +106,10 @@ impl T5Encoder {
     /// of use.
     pub fn forward(&self, ids: Tensor<2, Int>, lens: &[usize]) -> Tensor<3> {
         let [b, l] = ids.dims();
-        let rows = rows(&self.shared.val(), ids.reshape([b * l]), self.config.d_model);
+        let rows = embedding(&self.shared.val(), ids.reshape([b * l]), self.config.d_model);
         let bias = self.position_bias(l);
         let mask = key_padding_mask(lens, l, &bias.device());
-        let added = Added {
+        let bias = AttentionBias {
             mask: mask.as_ref(),
             bias: Some(&bias),
         };
@@ -117,7 +117,7 @@ impl T5Encoder {
         let x = self
             .blocks
             .iter()
-            .fold(x, |x, block| block.forward(x, added, &self.config));
+            .fold(x, |x, block| block.forward(x, bias, &self.config));
         rms_norm(x, self.final_layer_norm.val(), self.config.layer_norm_epsilon)
     }
 
@@ -150,18 +150,18 @@ impl T5Block {
     }
 
     /// `x [B, L, d_model]`.
-    fn forward(&self, x: Tensor<3>, added: Added, config: &T5Config) -> Tensor<3> {
+    fn forward(&self, x: Tensor<3>, bias: AttentionBias, config: &T5Config) -> Tensor<3> {
         let [b, l, _] = x.dims();
         let (h, width) = (config.num_heads, config.d_kv);
         let normed = rms_norm(x.clone(), self.attention_norm.val(), config.layer_norm_epsilon);
         let heads = |linear: &Linear| linear.forward(normed.clone()).reshape([b, l, h, width]).swap_dims(1, 2);
         let q = self.q.forward(normed.clone());
-        let mixed = attention(q, heads(&self.k), heads(&self.v), added, 1.0);
-        let x = self.o.then(mixed, After::Residual(x, None));
+        let mixed = attention(q, heads(&self.k), heads(&self.v), bias, 1.0);
+        let x = self.o.then(mixed, Epilogue::Residual(x, None));
         let normed = rms_norm(x.clone(), self.ffn_norm.val(), config.layer_norm_epsilon);
-        let gate = self.wi_0.then(normed.clone(), After::Gelu);
-        let gated = self.wi_1.then(normed, After::Times(gate));
-        self.wo.then(gated, After::Residual(x, None))
+        let gate = self.wi_0.then(normed.clone(), Epilogue::Gelu);
+        let gated = self.wi_1.then(normed, Epilogue::Multiply(gate));
+        self.wo.then(gated, Epilogue::Residual(x, None))
     }
 }
 
@@ -187,8 +187,9 @@ mod tests {
     use crate::model::text_features::TextFeatures;
     use crate::weights::load_module;
 
-    #[test]
-    fn golden_encoder() {
+    golden::test_per_device!(golden_encoder: golden_encoder_flex, golden_encoder_wgpu);
+
+    fn golden_encoder(name: &str, device: &Device) {
         for case in golden::cases("t5_encoder") {
             let number = |key: &str| case.get::<usize>(key);
             let config = T5Config {
@@ -209,31 +210,29 @@ mod tests {
                 assert_eq!(bucket(-(n as i64), &config) as i64, *column, "key 0 of query {n}");
             }
             let lens: Vec<usize> = case.get("lens");
-            for (name, device) in golden::devices() {
-                let mut tensors = golden::read_tensors(&case.path("weights"));
-                let model = T5Encoder::new(&config, &device).unwrap();
-                let model = load_module(model, &mut tensors, official_name).unwrap();
-                assert!(tensors.is_empty(), "{:?}", tensors.keys());
-                let ids = case.int::<2>("input_ids", &device);
-                let features = model.forward(ids.clone(), &lens);
-                let text = TextFeatures {
-                    features,
-                    lens: lens.clone(),
-                };
-                let (rows, _) = text.to_compact();
-                case.check(name, "kv_compact", rows);
-                // A prompt alone, without padding, gives the same rows.
-                let last = lens.len() - 1;
-                let alone = ids.slice([last..last + 1, 0..lens[last]]);
-                let alone = model.forward(alone, &lens[last..]).squeeze_dim::<2>(0);
-                let padded = text
-                    .features
-                    .narrow(0, last, 1)
-                    .narrow(1, 0, lens[last])
-                    .squeeze_dim::<2>(0);
-                let difference = (alone - padded).abs().max().into_scalar::<f32>();
-                assert!(difference < 1e-4, "{name}: {difference}");
-            }
+            let mut tensors = golden::read_tensors(&case.path("weights"));
+            let model = T5Encoder::new(&config, device).unwrap();
+            let model = load_module(model, &mut tensors, official_name).unwrap();
+            assert!(tensors.is_empty(), "{:?}", tensors.keys());
+            let ids = case.int::<2>("input_ids", device);
+            let features = model.forward(ids.clone(), &lens);
+            let text = TextFeatures {
+                features,
+                lens: lens.clone(),
+            };
+            let (rows, _) = text.to_compact();
+            case.check(name, "kv_compact", rows);
+            // A prompt alone, without padding, gives the same rows.
+            let last = lens.len() - 1;
+            let alone = ids.slice([last..last + 1, 0..lens[last]]);
+            let alone = model.forward(alone, &lens[last..]).squeeze_dim::<2>(0);
+            let padded = text
+                .features
+                .narrow(0, last, 1)
+                .narrow(1, 0, lens[last])
+                .squeeze_dim::<2>(0);
+            let difference = (alone - padded).abs().max().into_scalar::<f32>();
+            assert!(difference < 1e-4, "{name}: {difference}");
         }
     }
 }

@@ -6,9 +6,9 @@ use super::settings::{HEAD, small_text_encoder, small_transformer};
 use super::step::without_autodiff;
 use super::transformer::{Example, TextToBits, forward};
 use crate::golden;
-use crate::model::correction::Flips;
 use crate::model::random::{Stream, normal};
 use crate::model::schedule::TEMPLATES;
+use crate::model::self_correction::Targets;
 use crate::model::t5::{self, T5Encoder};
 use crate::model::transformer::{Loss, Transformer};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -74,7 +74,7 @@ fn gradients_are_the_slopes_of_the_loss() {
         let features = TensorData::new(noise(shape.iter().product(), 1, 1.0), shape);
         let features = Tensor::<4>::from_data(features, &device);
         let lesson = |device: &Device| Lesson {
-            example: Example::new(features.clone(), &schedule, false, &[], Flips::Requantise),
+            example: Example::new(features.clone(), &schedule, false, &[], Targets::Requantized),
             device: device.clone(),
         };
         let grads = lesson(&tracked).loss(&model).backward();

@@ -230,7 +230,7 @@ mod tests {
     use crate::data::compose::EmojiWorld;
     use crate::data::heldout::Split;
     use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
-    use crate::model::correction::{Correction, Flips};
+    use crate::model::self_correction::{Correction, Targets};
     use crate::model::text::{PromptEncoder, vocabulary};
     use crate::model::transformer::Loss;
     use crate::model::vae::Vae;
@@ -404,9 +404,9 @@ mod tests {
             prompts: &prompts,
             loss: Loss::default(),
             correction: Correction {
-                strength: 0.3,
-                layers: SCALES,
-                flips: Flips::Requantise,
+                max_flip_rate: 0.3,
+                num_scales: SCALES,
+                targets: Targets::Requantized,
             },
             condition_dropout: 0.3,
             show: &show,

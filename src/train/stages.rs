@@ -9,7 +9,6 @@ use super::run::Pictures;
 use super::step::{Stage, StageLoss};
 use super::tokenizer::{self, TokenizerOptions};
 use super::transformer::{Example, TextToBits, forward};
-use crate::model::correction::Correction;
 #[cfg(not(target_family = "wasm"))]
 use crate::model::quantizer::Quantizer;
 use crate::model::random::{Stream, bits, uniform};
@@ -17,6 +16,7 @@ use crate::model::random::{Stream, bits, uniform};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions};
 #[cfg(not(target_family = "wasm"))]
 use crate::model::schedule::{Schedule, TEMPLATES};
+use crate::model::self_correction::Correction;
 use crate::model::t5;
 use crate::model::text::PromptEncoder;
 use crate::model::transformer::{Loss, bit_accuracy};
@@ -131,7 +131,7 @@ impl TransformerStage<'_> {
             .into_iter()
             .map(|mask| mask.map(|m| Tensor::from_data(m, &plain)))
             .collect();
-        Example::new(features, &batch.schedule, patch, &masks, self.correction.flips)
+        Example::new(features, &batch.schedule, patch, &masks, self.correction.targets)
     }
 
     /// Whether every prompt to show can be said in the vocabulary: better known before the first hour than after it.

@@ -2,10 +2,10 @@
 
 use crate::model::ModelError;
 use crate::model::bits::to_tokens;
-use crate::model::correction::{Flips, correct};
 use crate::model::quantizer::{Quantizer, inputs};
 use crate::model::resize::{Resize, patchify};
 use crate::model::schedule::Schedule;
+use crate::model::self_correction::{Targets, correct};
 use crate::model::t5::T5Encoder;
 use crate::model::text_features::TextFeatures;
 use crate::model::transformer::{Loss, Transformer};
@@ -46,7 +46,7 @@ impl Example {
         schedule: &Schedule,
         patch: bool,
         masks: &[Option<Tensor<4, Int>>],
-        flips: Flips,
+        flips: Targets,
     ) -> Self {
         let grids = schedule.latent_grids(patch);
         let corrected = correct(&Quantizer::default(), features.clone(), &grids, masks, flips);
@@ -118,10 +118,12 @@ mod tests {
     use crate::model::vae::Vae;
     use crate::train::optimizer::{AdamWOptions, Optimizer};
     use crate::weights::{export_module, load_module};
+    use burn::tensor::Device;
     use serde_json::Value;
 
-    #[test]
-    fn golden_train_step() {
+    golden::test_per_device!(golden_train_step: golden_train_step_flex, golden_train_step_wgpu);
+
+    fn golden_train_step(name: &str, device: &Device) {
         for case in golden::cases("train_step") {
             let patch = case.get::<usize>("apply_spatial_patchify") == 1;
             let config = transformer::config(&case.config()["model"], patch);
@@ -140,70 +142,68 @@ mod tests {
             };
             let options: Value = case.get("optimizer");
             let float = |key: &str| options[key].as_f64().unwrap();
-            for (name, device) in golden::devices() {
-                let tracked = device.clone().autodiff();
-                let model = transformer::load(&config, &case.path("weights"), &tracked);
-                let mut tensors = crate::model::vae::tests::official(&case.path("vae_weights"));
-                let vae = load_module(Vae::new(&vae_config, &device).unwrap(), &mut tensors, str::to_string).unwrap();
+            let tracked = device.clone().autodiff();
+            let model = transformer::load(&config, &case.path("weights"), &tracked);
+            let mut tensors = crate::model::vae::tests::official(&case.path("vae_weights"));
+            let vae = load_module(Vae::new(&vae_config, device).unwrap(), &mut tensors, str::to_string).unwrap();
 
-                let image = case.float::<4>("image_u8", &device) / 255.0 * 2.0 - 1.0;
-                let features = vae.encode(image);
-                case.check(name, "features", features.clone());
-                let mask = |k: usize| {
-                    let stored = format!("mask.{k}");
-                    case.has(&stored).then(|| case.int::<4>(&stored, &device))
-                };
-                let masks: Vec<_> = (0..schedule.len()).map(mask).collect();
-                let example = Example::new(features, &schedule, patch, &masks, Flips::Requantise);
-                case.check(name, "x_BLC_wo_prefix", example.inputs.clone());
-                case.check_int(name, "labels", example.targets.clone());
+            let image = case.float::<4>("image_u8", device) / 255.0 * 2.0 - 1.0;
+            let features = vae.encode(image);
+            case.check(name, "features", features.clone());
+            let mask = |k: usize| {
+                let stored = format!("mask.{k}");
+                case.has(&stored).then(|| case.int::<4>(&stored, device))
+            };
+            let masks: Vec<_> = (0..schedule.len()).map(mask).collect();
+            let example = Example::new(features, &schedule, patch, &masks, Targets::Requantized);
+            case.check(name, "x_BLC_wo_prefix", example.inputs.clone());
+            case.check_int(name, "labels", example.targets.clone());
 
-                let text = transformer::text(&case, "kv_compact", "cu_seqlens_k", &tracked);
-                let dropped: Vec<usize> = case.get("dropped_samples");
-                let dropped: Vec<bool> = (0..text.lens.len()).map(|b| dropped.contains(&b)).collect();
-                let loss = Loss {
-                    reweight_by_scale: case.get::<usize>("reweight_loss_by_scale") == 1,
-                    ..Loss::default()
-                };
-                let forward = forward(&model, text, &dropped, &example, &schedule, &loss).unwrap();
-                case.check(name, "logits", forward.logits.inner());
-                let found = forward.loss.clone().inner().into_scalar::<f32>();
-                let expected = case.scalar("loss") as f32;
-                assert!((found - expected).abs() < 2e-4 * expected, "loss {found} {expected}");
+            let text = transformer::text(&case, "kv_compact", "cu_seqlens_k", &tracked);
+            let dropped: Vec<usize> = case.get("dropped_samples");
+            let dropped: Vec<bool> = (0..text.lens.len()).map(|b| dropped.contains(&b)).collect();
+            let loss = Loss {
+                reweight_by_scale: case.get::<usize>("reweight_loss_by_scale") == 1,
+                ..Loss::default()
+            };
+            let forward = forward(&model, text, &dropped, &example, &schedule, &loss).unwrap();
+            case.check(name, "logits", forward.logits.inner());
+            let found = forward.loss.clone().inner().into_scalar::<f32>();
+            let expected = case.scalar("loss") as f32;
+            assert!((found - expected).abs() < 2e-4 * expected, "loss {found} {expected}");
 
-                let grads = forward.loss.backward();
-                let found = transformer::collect_gradients(&model, &grads, &config);
-                for stored in case.names("grad.") {
-                    let data = &found[stored.strip_prefix("grad.").unwrap()];
+            let grads = forward.loss.backward();
+            let found = transformer::collect_gradients(&model, &grads, &config);
+            for stored in case.names("grad.") {
+                let data = &found[stored.strip_prefix("grad.").unwrap()];
+                case.check_values(
+                    name,
+                    &stored,
+                    &data.shape().to_vec(),
+                    &data.try_to_vec::<f32>().unwrap(),
+                );
+            }
+            let betas: Vec<f32> = serde_json::from_value(options["betas"].clone()).unwrap();
+            let mut optimizer = Optimizer::new(AdamWOptions {
+                beta_1: betas[0],
+                beta_2: betas[1],
+                epsilon: float("eps") as f32,
+                weight_decay: float("weight_decay") as f32,
+                clip: float("grad_clip_global_norm") as f32,
+            });
+            let (model, norm) = optimizer.step(model, &grads, float("lr"));
+            let (norm, expected) = (norm.into_scalar::<f32>(), case.scalar("grad_norm_reported") as f32);
+            assert!((norm - expected).abs() < 1e-3 * expected, "norm {norm} {expected}");
+            let updated = export_module(&model, |path| transformer::chunked_name(path, &config));
+            for (parameter, data) in updated {
+                let stored = format!("updated.{parameter}");
+                if case.has(&stored) {
                     case.check_values(
                         name,
                         &stored,
                         &data.shape().to_vec(),
                         &data.try_to_vec::<f32>().unwrap(),
                     );
-                }
-                let betas: Vec<f32> = serde_json::from_value(options["betas"].clone()).unwrap();
-                let mut optimizer = Optimizer::new(AdamWOptions {
-                    beta_1: betas[0],
-                    beta_2: betas[1],
-                    epsilon: float("eps") as f32,
-                    weight_decay: float("weight_decay") as f32,
-                    clip: float("grad_clip_global_norm") as f32,
-                });
-                let (model, norm) = optimizer.step(model, &grads, float("lr"));
-                let (norm, expected) = (norm.into_scalar::<f32>(), case.scalar("grad_norm_reported") as f32);
-                assert!((norm - expected).abs() < 1e-3 * expected, "norm {norm} {expected}");
-                let updated = export_module(&model, |path| transformer::chunked_name(path, &config));
-                for (parameter, data) in updated {
-                    let stored = format!("updated.{parameter}");
-                    if case.has(&stored) {
-                        case.check_values(
-                            name,
-                            &stored,
-                            &data.shape().to_vec(),
-                            &data.try_to_vec::<f32>().unwrap(),
-                        );
-                    }
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! The model's files as www/model-files.js hands them over: from the network, from the browser's storage or from a visitor's
-//! disk. Their progress is told over there, where several are under way at once.
+//! The model's files as www/model-files.js reads them: from the network, from the browser's storage or from a visitor's
+//! disk. The script reports their progress, as it downloads several at once.
 
 use infinity::engine::{EngineError, Files};
 use wasm_bindgen::prelude::*;
@@ -33,7 +33,7 @@ impl Files for WebFiles {
     }
 }
 
-/// The text of whatever JavaScript threw.
+/// The message of a JavaScript exception.
 pub fn reason(error: &JsValue) -> String {
     let message = error
         .dyn_ref::<js_sys::Error>()

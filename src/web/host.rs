@@ -1,6 +1,6 @@
-//! The worker's thread as the engine sees it.
+//! The worker's thread as the engine's host.
 
-use super::stop::Stop;
+use super::cancel::CancelToken;
 use burn::tensor::Device;
 use infinity::engine::Host;
 use infinity::engine::protocol::Event;
@@ -11,15 +11,16 @@ use web_sys::{Performance, WorkerGlobalScope};
 
 #[wasm_bindgen]
 extern "C" {
-    /// The object of www/worker.js that posts events and lets messages in.
+    /// The object of www/worker.js that posts events and yields to the event loop.
     pub type JsHost;
 
-    /// `device` are the bytes that the engine holds on a graphics device.
+    /// `device` is the number of bytes that the engine holds on the GPU.
     #[wasm_bindgen(method)]
     fn emit(this: &JsHost, event: JsValue, device: Option<f64>);
 
-    #[wasm_bindgen(method)]
-    async fn breathe(this: &JsHost);
+    /// `breathe` in www/worker.js.
+    #[wasm_bindgen(method, js_name = breathe)]
+    async fn yield_now(this: &JsHost);
 }
 
 /// Events become plain objects, pixels a typed array.
@@ -28,13 +29,13 @@ const EVENTS: serde_wasm_bindgen::Serializer =
 
 pub struct WorkerHost {
     js: JsHost,
-    stop: Rc<Stop>,
+    cancel: Rc<CancelToken>,
     device: Option<Device>,
     clock: Performance,
 }
 
 impl WorkerHost {
-    pub fn new(js: JsHost, stop: Rc<Stop>) -> Self {
+    pub fn new(js: JsHost, cancel: Rc<CancelToken>) -> Self {
         let scope: WorkerGlobalScope = js_sys::global().unchecked_into();
         // Every browser with WebAssembly has the clock in its workers.
         let clock = scope
@@ -42,13 +43,13 @@ impl WorkerHost {
             .unwrap_or_else(|| unreachable!("a worker without a clock"));
         Self {
             js,
-            stop,
+            cancel,
             device: None,
             clock,
         }
     }
 
-    /// Tells the memory of `device` with every event.
+    /// Sends the memory use of `device` with every event.
     pub fn on(self, device: &Device) -> Self {
         let device = Some(device.clone());
         Self { device, ..self }
@@ -68,15 +69,15 @@ impl Host for WorkerHost {
     }
 
     fn cancelled(&self) -> bool {
-        self.stop.asked()
+        self.cancel.requested()
     }
 
-    async fn stopped(&self) {
-        self.stop.wait().await;
+    async fn until_cancelled(&self) {
+        self.cancel.wait().await;
     }
 
-    async fn breathe(&self) {
-        self.js.breathe().await;
+    async fn yield_now(&self) {
+        self.js.yield_now().await;
     }
 
     fn now(&self) -> f64 {

@@ -1,23 +1,23 @@
 //! The boundary to the page's worker: parses options, calls the engine, posts events. No mathematics.
 
+mod cancel;
+mod checkpoint_store;
 mod files;
 mod host;
-mod keep;
 mod memory;
-mod stop;
 
 use burn::tensor::Device;
+use cancel::CancelToken;
+use checkpoint_store::{JsCheckpointStore, WebCheckpointStore};
 use files::{JsFiles, WebFiles};
 use host::{JsHost, WorkerHost};
-use infinity::engine::protocol::{Bits, Event, Flips, Options, PROTOCOL, Pace, Picture, Study};
-use infinity::engine::train::{Material, Session};
+use infinity::engine::protocol::{Bits, Event, Flips, Options, PROTOCOL, Picture, TrainConfig, TrainSchedule};
+use infinity::engine::train::{Session, TrainingData};
 use infinity::engine::{Engine, EngineError, Gpu, Host, tuned};
-use infinity::kernels::{self, packed::Form};
-use keep::{JsKeep, WebKeep};
+use infinity::kernels::{self, matmul::WeightFormat};
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use std::rc::Rc;
-use stop::Stop;
 use wasm_bindgen::prelude::*;
 
 unsafe extern "C" {
@@ -40,16 +40,16 @@ pub fn protocol() -> u32 {
     PROTOCOL
 }
 
-/// How products are computed since a model was loaded on WebGPU, to be kept under the graphics card's name.
+/// The kernel variants that were chosen when a model was loaded on WebGPU, to be stored under the GPU's name.
 #[wasm_bindgen]
 pub fn tuning() -> String {
     tuned()
 }
 
-/// Has WebGPU run burn's operations instead of the shaders of this project, to measure both in one page (bench/page.js).
+/// Switches WebGPU between this project's shaders and burn's operations, to measure both in one page (bench-web/page.js).
 #[wasm_bindgen(js_name = useShaders)]
 pub fn use_shaders(on: bool) {
-    kernels::use_shaders(on);
+    kernels::set_kernels_enabled(on);
 }
 
 /// A loaded model on one device. Errors go to the host as events, never as exceptions.
@@ -57,16 +57,16 @@ pub fn use_shaders(on: bool) {
 pub struct WebEngine {
     engine: Engine,
     files: WebFiles,
-    stop: Rc<Stop>,
+    cancel: Rc<CancelToken>,
     /// The training that is set up. It is taken out while it runs.
     training: RefCell<Option<Session>>,
 }
 
 #[wasm_bindgen]
 impl WebEngine {
-    /// Builds the model that the file `manifest` describes, on `"webgpu"` or `"cpu"`. `weights` says how a graphics card keeps
-    /// those of layers: `"f32"`, `"f16"`, `"q8"` or `"q4"`. `tuning` is what [`tuning`] told on the same
-    /// card before, or `software`; left out, it is found out, which takes a second.
+    /// Builds the model that the file `manifest` describes, on `"webgpu"` or `"cpu"`. `weights` is the format in which a GPU
+    /// stores the weights of layers: `"f32"`, `"f16"`, `"q8"` or `"q4"`. `tuning` is the result of [`tuning`] on the same GPU,
+    /// or `software`; left out, the GPU is measured, which takes a second.
     pub async fn load(
         manifest: String,
         files: JsFiles,
@@ -76,49 +76,49 @@ impl WebEngine {
         host: JsHost,
     ) -> Option<WebEngine> {
         memory::name_panics();
-        let (files, stop) = (WebFiles::new(files), Rc::new(Stop::default()));
-        let host = WorkerHost::new(host, stop.clone());
-        let form = Form::named(&weights).unwrap_or_default();
-        let device = told(open(&device, tuning.as_deref(), &host).await, &host)?;
+        let (files, cancel) = (WebFiles::new(files), Rc::new(CancelToken::default()));
+        let host = WorkerHost::new(host, cancel.clone());
+        let form = WeightFormat::named(&weights).unwrap_or_default();
+        let device = report(open(&device, tuning.as_deref(), &host).await, &host)?;
         let host = host.on(&device);
         let loading = Engine::load_as(form, &manifest, &files, &device, &host);
-        let engine = told(loading.await, &host)?;
+        let engine = report(loading.await, &host)?;
         Some(Self {
             engine,
             files,
-            stop,
+            cancel,
             training: RefCell::new(None),
         })
     }
 
-    /// Draws one image; everything, its end included, is told through `host`.
+    /// Generates one image. All events, the last one included, go to `host`.
     pub async fn generate(&self, options: JsValue, host: JsHost) {
         let host = self.listen(host);
         let outcome = match read::<Options>(options) {
             Ok(options) => self.engine.generate(options, &host).await,
             Err(error) => Err(error),
         };
-        told(outcome, &host);
+        report(outcome, &host);
     }
 
-    /// Shows the image that `bits` are.
+    /// Decodes `bits` and emits their image.
     pub async fn decode(&self, bits: JsValue, host: JsHost) {
         let host = self.listen(host);
         let outcome = match read::<Bits>(bits) {
             Ok(bits) => self.engine.decode(bits, &host).await,
             Err(error) => Err(error),
         };
-        told(outcome, &host);
+        report(outcome, &host);
     }
 
-    /// Reads a picture of the size of the shape `aspect` into bits, and shows what they keep of it.
+    /// Encodes a picture, in the size of the shape `aspect`, into bits, and emits the image of these bits.
     pub async fn encode(&self, aspect: String, rgba: Vec<u8>, host: JsHost) {
         let host = self.listen(host);
         let picture = Picture { aspect, rgba };
-        told(self.engine.encode(picture, &self.files, &host).await, &host);
+        report(self.engine.encode(picture, &self.files, &host).await, &host);
     }
 
-    /// Shows what `flips` do to the image that `bits` are.
+    /// Compares the ablation arms of `flips` on the image of `bits`.
     #[wasm_bindgen(js_name = flipBits)]
     pub async fn flip_bits(&self, bits: JsValue, flips: JsValue, host: JsHost) {
         let host = self.listen(host);
@@ -126,10 +126,10 @@ impl WebEngine {
             (Ok(bits), Ok(flips)) => self.engine.flip_bits(bits, flips, &host).await,
             (Err(error), _) | (_, Err(error)) => Err(error),
         };
-        told(outcome, &host);
+        report(outcome, &host);
     }
 
-    /// Shows what `flips` do to a picture of the size of the shape `aspect`.
+    /// Compares the ablation arms of `flips` on a picture in the size of the shape `aspect`.
     #[wasm_bindgen(js_name = flipPicture)]
     pub async fn flip_picture(&self, aspect: String, rgba: Vec<u8>, flips: JsValue, host: JsHost) {
         let host = self.listen(host);
@@ -138,27 +138,27 @@ impl WebEngine {
             Ok(flips) => self.engine.flip_picture(picture, flips, &self.files, &host).await,
             Err(error) => Err(error),
         };
-        told(outcome, &host);
+        report(outcome, &host);
     }
 
-    /// Loads the model's teacher-forcing twin, whose file `manifest` is among `files`, onto the same device.
+    /// Loads the model's teacher-forced baseline, whose file `manifest` is among `files`, onto the same device.
     #[wasm_bindgen(js_name = loadTwin)]
-    pub async fn load_twin(&self, manifest: String, files: JsFiles, host: JsHost) -> Option<WebEngine> {
+    pub async fn load_baseline(&self, manifest: String, files: JsFiles, host: JsHost) -> Option<WebEngine> {
         let (files, host) = (WebFiles::new(files), self.listen(host));
-        let engine = told(self.engine.load_twin(&manifest, &files, &host).await, &host)?;
+        let engine = report(self.engine.load_baseline(&manifest, &files, &host).await, &host)?;
         Some(Self {
             engine,
             files,
-            stop: Rc::new(Stop::default()),
+            cancel: Rc::new(CancelToken::default()),
             training: RefCell::new(None),
         })
     }
 
-    /// Sets a training up in place of the one before, from `checkpoint` if there is one. Its data are `captions` with their
-    /// pictures in `bytes`, or `part` of the composed data set with its drawings there.
+    /// Sets up a training in place of the previous one, from `checkpoint` if there is one. Its data are `captions` with their
+    /// pictures in `bytes`, or `part` of the composed data set with its drawings in `bytes`.
     pub async fn begin(
         &self,
-        study: JsValue,
+        config: JsValue,
         part: Option<String>,
         captions: Vec<String>,
         bytes: Vec<u8>,
@@ -167,37 +167,44 @@ impl WebEngine {
     ) {
         let host = self.listen(host);
         self.training.take();
-        let material = match part {
-            Some(part) => Material::Emoji { bank: bytes, part },
-            None => Material::Pictures { captions, rgba: bytes },
+        let data = match part {
+            Some(part) => TrainingData::Emoji { bank: bytes, part },
+            None => TrainingData::Pictures { captions, rgba: bytes },
         };
         let checkpoint = checkpoint.as_deref();
-        let outcome = match read::<Study>(study) {
-            Ok(study) => self.engine.begin(study, material, checkpoint, &self.files, &host).await,
+        let outcome = match read::<TrainConfig>(config) {
+            Ok(config) => self.engine.begin(config, data, checkpoint, &self.files, &host).await,
             Err(error) => Err(error),
         };
-        self.training.replace(told(outcome, &host));
+        self.training.replace(report(outcome, &host));
     }
 
-    /// Trains on, until all steps of `pace` are done or [`cancel`](Self::cancel) is called.
-    pub async fn train(&self, pace: JsValue, keep: JsKeep, host: JsHost) {
+    /// Trains until all steps of `schedule` are done or [`cancel`](Self::cancel) is called.
+    pub async fn train(&self, schedule: JsValue, store: JsCheckpointStore, host: JsHost) {
         let host = self.listen(host);
-        let outcome = self.go_on(pace, &WebKeep::new(keep), &host).await;
-        told(outcome, &host);
+        let outcome = self
+            .run_training(schedule, &WebCheckpointStore::new(store), &host)
+            .await;
+        report(outcome, &host);
     }
 
-    async fn go_on(&self, pace: JsValue, keep: &WebKeep, host: &WorkerHost) -> Result<(), EngineError> {
-        let pace: Pace = read(pace)?;
+    async fn run_training(
+        &self,
+        schedule: JsValue,
+        store: &WebCheckpointStore,
+        host: &WorkerHost,
+    ) -> Result<(), EngineError> {
+        let schedule: TrainSchedule = read(schedule)?;
         let mut session = self.training.take().ok_or(EngineError::NoTraining)?;
-        let outcome = session.run(pace, keep, host).await;
-        // After an error of a step the weights are worth nothing; the checkpoint has those before.
+        let outcome = session.run(schedule, store, host).await;
+        // After an error within a step the weights are unusable; the checkpoint holds those before it.
         if !matches!(outcome, Err(EngineError::Training(_) | EngineError::DeviceLost(_))) {
             self.training.replace(Some(session));
         }
         outcome
     }
 
-    /// Tells the trained model's files.
+    /// Emits the trained model's files.
     pub async fn pack(&self, name: String, host: JsHost) {
         let host = self.listen(host);
         let session = self.training.take();
@@ -206,24 +213,24 @@ impl WebEngine {
             None => Err(EngineError::NoTraining),
         };
         self.training.replace(session);
-        if let Some(files) = told(outcome, &host) {
+        if let Some(files) = report(outcome, &host) {
             host.emit(Event::Packed { files });
         }
     }
 
-    /// Ends the work at hand, a training after its step.
+    /// Cancels the current command; a training ends after its step.
     pub fn cancel(&self) {
-        self.stop.ask();
+        self.cancel.request();
     }
 
     fn listen(&self, host: JsHost) -> WorkerHost {
-        self.stop.clear();
-        WorkerHost::new(host, self.stop.clone()).on(self.engine.device())
+        self.cancel.clear();
+        WorkerHost::new(host, self.cancel.clone()).on(self.engine.device())
     }
 }
 
-/// An error becomes an event.
-fn told<T>(outcome: Result<T, EngineError>, host: &WorkerHost) -> Option<T> {
+/// Reports an error as an event.
+fn report<T>(outcome: Result<T, EngineError>, host: &WorkerHost) -> Option<T> {
     outcome.map_err(|error| host.emit(error.event())).ok()
 }
 

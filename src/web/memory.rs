@@ -1,5 +1,4 @@
-//! What a worker says when its memory runs out or its engine panics, where the page would only hear of an unreachable
-//! instruction.
+//! Error messages for an exhausted heap and for panics, where the page would only see an unreachable instruction.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use wasm_bindgen::{JsValue, throw_str};
@@ -40,7 +39,7 @@ fn granted(memory: *mut u8) -> *mut u8 {
     memory
 }
 
-/// Has a panic leave its text for the worker, beside what it prints. Of several the first is kept: it is the cause.
+/// Makes a panic leave its text for the worker, and print it. Of several panics the first is kept: it is the cause.
 pub fn name_panics() {
     std::panic::set_hook(Box::new(|panic| {
         console_error_panic_hook::hook(panic);

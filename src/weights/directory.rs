@@ -1,9 +1,9 @@
 //! A model folder on disk: written as a whole or not at all, verified when read.
 
-use super::files::io;
 use super::manifest::{Manifest, Shard, TokenizerFile};
 use super::official::Component;
 use super::shards::{PackOptions, decode, pack, sha256, verify};
+use super::single_file::io;
 use super::{Tensors, WeightsError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -56,13 +56,13 @@ pub fn load_directory(directory: &Path) -> Result<(Manifest, Tensors), WeightsEr
     Ok((manifest, tensors))
 }
 
-/// Reads a model folder as [`load_directory`] does; a twin's with what it leaves to the model that names it as its own:
+/// Reads a model folder as [`load_directory`] does; a baseline's folder together with what it shares with its model:
 /// the image tokenizer and the text tokenizer. Gives the bytes of the text tokenizer's file as well.
 pub fn load_whole(directory: &Path) -> Result<(Manifest, Tensors, Option<Vec<u8>>), WeightsError> {
     let (mut manifest, mut tensors) = load_directory(directory)?;
     let mut tokenizer = load_tokenizer(directory, &manifest)?;
     if (manifest.vae.is_none() || tokenizer.is_none())
-        && let Some(folder) = twin_of(directory)?
+        && let Some(folder) = model_of_baseline(directory)?
     {
         let (model, mut shared) = load_directory(&folder)?;
         if manifest.vae.is_none() {
@@ -80,8 +80,8 @@ pub fn load_whole(directory: &Path) -> Result<(Manifest, Tensors, Option<Vec<u8>
     Ok((manifest, tensors, tokenizer))
 }
 
-/// The folder around this one, if the model there names this one's manifest as its twin.
-fn twin_of(directory: &Path) -> Result<Option<PathBuf>, WeightsError> {
+/// The folder around this one, if the model there names this one's manifest as its baseline.
+fn model_of_baseline(directory: &Path) -> Result<Option<PathBuf>, WeightsError> {
     let directory = directory.canonicalize().map_err(io("read", directory))?;
     let Some(parent) = directory.parent() else {
         return Ok(None);
@@ -89,8 +89,8 @@ fn twin_of(directory: &Path) -> Result<Option<PathBuf>, WeightsError> {
     if !parent.join(MANIFEST_FILE).exists() {
         return Ok(None);
     }
-    let twin = load_manifest(parent)?.twin.map(|twin| parent.join(twin));
-    Ok((twin == Some(directory.join(MANIFEST_FILE))).then(|| parent.to_path_buf()))
+    let baseline = load_manifest(parent)?.baseline.map(|path| parent.join(path));
+    Ok((baseline == Some(directory.join(MANIFEST_FILE))).then(|| parent.to_path_buf()))
 }
 
 /// Reads and checks the manifest of a folder, and the tokenizer's file if it has one.
@@ -228,7 +228,7 @@ mod tests {
             examples: vec!["a red ball".to_string()],
             scales: 5,
             sampling: Sampling::default(),
-            twin: None,
+            baseline: None,
             training: None,
             shards: Vec::new(),
         }

@@ -109,7 +109,7 @@ pub enum WeightsError {
     )]
     NoStateDict(String),
     #[error("tensor `{name}` points outside its storage ({why}); the file is damaged: download it again")]
-    View { name: String, why: &'static str },
+    OutsideStorage { name: String, why: &'static str },
     #[error("the index of the sharded checkpoint is wrong: {0}; download the folder again as a whole")]
     Index(String),
     #[error("neither safetensors nor a file of torch.save; check which file you picked")]

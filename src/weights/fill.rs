@@ -2,8 +2,8 @@
 //! on its way to the device.
 
 use super::module::parameter_shapes;
-use super::{WeightsError, source};
-use crate::kernels::packed::Form;
+use super::{Tensors, WeightsError, reader};
+use crate::kernels::matmul::WeightFormat;
 use crate::model::nn;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
@@ -13,15 +13,27 @@ use std::collections::BTreeSet;
 /// Values that are converted and handed over at a time, 16 MB as f32. A larger tensor goes up in pieces.
 const PIECE: usize = 4 << 20;
 
+/// Fills every parameter of `module` from `tensors`, taking what it uses out of the map.
+///
+/// `rename` turns a field path (`blocks.0.sa.proj.weight`) into the checkpoint's name. Values become f32.
+/// On error the module is dropped: nothing is ever half loaded.
+pub fn load_module<M: Module>(
+    module: M,
+    tensors: &mut Tensors,
+    rename: impl Fn(&str) -> String,
+) -> Result<M, WeightsError> {
+    Filler::new(module, rename).fill(|name| tensors.remove(name))?.finish()
+}
+
 /// A tensor as its file holds it.
-pub trait Values {
+pub trait RawTensor {
     fn dtype(&self) -> DType;
     fn shape(&self) -> Vec<usize>;
     /// Row-major and little-endian.
     fn bytes(&self) -> &[u8];
 }
 
-impl Values for TensorData {
+impl RawTensor for TensorData {
     fn dtype(&self) -> DType {
         TensorData::dtype(self)
     }
@@ -39,7 +51,7 @@ impl Values for TensorData {
 pub struct Filler<M, F> {
     module: M,
     rename: F,
-    form: Form,
+    form: WeightFormat,
     filled: BTreeSet<String>,
 }
 
@@ -49,19 +61,19 @@ impl<M: Module, F: Fn(&str) -> String> Filler<M, F> {
         Self {
             module,
             rename,
-            form: Form::F32,
+            form: WeightFormat::F32,
             filled: BTreeSet::new(),
         }
     }
 
-    /// Has the weights of layers be kept in `form` instead of f32.
-    pub fn kept_as(self, form: Form) -> Self {
+    /// Stores the weights of layers in `form` instead of f32.
+    pub fn stored_as(self, form: WeightFormat) -> Self {
         Self { form, ..self }
     }
 
     /// Gives every parameter whose name `find` knows its values, and leaves the others as they are. An error takes the
     /// network with it: nothing is ever half loaded.
-    pub fn fill<V: Values>(self, find: impl FnMut(&str) -> Option<V>) -> Result<Self, WeightsError> {
+    pub fn fill<V: RawTensor>(self, find: impl FnMut(&str) -> Option<V>) -> Result<Self, WeightsError> {
         let Self {
             module,
             rename,
@@ -106,14 +118,14 @@ impl<M: Module, F: Fn(&str) -> String> Filler<M, F> {
 struct Pass<'a, F, G> {
     path: Vec<String>,
     containers: Vec<String>,
-    form: Form,
+    form: WeightFormat,
     rename: &'a F,
     find: G,
     filled: &'a mut BTreeSet<String>,
     error: Option<WeightsError>,
 }
 
-impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: Values> ModuleMapper for Pass<'_, F, G> {
+impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: RawTensor> ModuleMapper for Pass<'_, F, G> {
     fn enter_module(&mut self, name: &str, container_type: &str) {
         self.path.push(name.to_string());
         self.containers.push(container_type.to_string());
@@ -152,8 +164,8 @@ impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: Values> ModuleMapper
 /// The values on the device in `form`, if they fit the parameter's shape.
 fn upload<const D: usize>(
     name: &str,
-    values: &impl Values,
-    form: Form,
+    values: &impl RawTensor,
+    form: WeightFormat,
     expected: &[usize],
     device: &Device,
 ) -> Result<Tensor<D>, WeightsError> {
@@ -166,18 +178,18 @@ fn upload<const D: usize>(
         let dtype = format!("{dtype:?}");
         return Err(WeightsError::DType { name, dtype });
     }
-    if source::byte_count(&shape, dtype) != Some(bytes.len() as u64) {
+    if reader::byte_count(&shape, dtype) != Some(bytes.len() as u64) {
         let found = bytes.len();
         return Err(WeightsError::ByteCount { name, shape, found });
     }
     // A piece of what is packed is made of whole rows.
     let (packed, unit) = match shape[..] {
-        [rows, k] if form.packed_words(rows, k) != k => (vec![rows, form.packed_words(rows, k)], k),
+        [rows, k] if form.quantized_words(rows, k) != k => (vec![rows, form.quantized_words(rows, k)], k),
         _ => (shape.clone(), 1),
     };
     let kept = |bytes: &[u8]| match packed == shape {
         true => floats(dtype, bytes),
-        false => form.pack_rows(&floats(dtype, bytes), unit),
+        false => form.quantize_rows(&floats(dtype, bytes), unit),
     };
     let piece = (PIECE / unit).max(1) * unit * dtype.size();
     if bytes.len() <= piece {
@@ -294,7 +306,7 @@ mod tests {
         let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| (i % 4099) as f32).collect();
         let data = TensorData::new(values, shape);
         for (_, device) in crate::golden::devices() {
-            let tensor = upload::<2>("weight", &data, Form::F32, &shape, &device).unwrap();
+            let tensor = upload::<2>("weight", &data, WeightFormat::F32, &shape, &device).unwrap();
             tensor.into_data().assert_eq(&data, true);
         }
     }
@@ -305,10 +317,13 @@ mod tests {
         let values: Vec<f32> = (0..shape[0] * shape[1]).map(|i| (i % 4099) as f32 - 2048.0).collect();
         let data = TensorData::new(values, shape);
         let bits = |data: TensorData| -> Vec<u32> { data.iter::<f32>().map(f32::to_bits).collect() };
-        for form in [Form::F16, Form::Q8, Form::Q4] {
+        for form in [WeightFormat::F16, WeightFormat::Q8, WeightFormat::Q4] {
             let tensor = upload::<2>("weight", &data, form, &shape, &Device::flex()).unwrap();
-            assert_eq!(tensor.dims()[1], form.packed_words(shape[0], shape[1]));
-            assert!(bits(tensor.into_data()) == bits(form.pack(data.clone())), "{form:?}");
+            assert_eq!(tensor.dims()[1], form.quantized_words(shape[0], shape[1]));
+            assert!(
+                bits(tensor.into_data()) == bits(form.quantize(data.clone())),
+                "{form:?}"
+            );
         }
     }
 }

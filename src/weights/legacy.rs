@@ -4,9 +4,9 @@
 //! the storages in the order in which they follow: each an element count of eight bytes and its raw elements.
 
 use super::WeightsError;
-use super::pickle::{Node, Pickle, PickleError, View};
+use super::pickle::{Node, Pickle, PickleError, StridedView};
 use super::pth::{entry, gather, span, state_dict};
-use super::source::{Entry, Source};
+use super::reader::{TensorInfo, TensorReader};
 use burn::tensor::TensorData;
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -26,9 +26,9 @@ const MOST_READ: u64 = 256 << 20;
 #[derive(Debug)]
 pub struct LegacyFile<R> {
     reader: R,
-    entries: Vec<Entry>,
+    entries: Vec<TensorInfo>,
     /// For each entry its view and where its storage begins in the file.
-    windows: Vec<(View, u64)>,
+    locations: Vec<(StridedView, u64)>,
 }
 
 impl<R: Read + Seek> LegacyFile<R> {
@@ -75,29 +75,29 @@ impl<R: Read + Seek> LegacyFile<R> {
                 .ok_or(WeightsError::Legacy("it ends inside its values; download it again"))?;
             places.insert(key.as_str(), begin);
         }
-        let (mut entries, mut windows) = (Vec::new(), Vec::new());
+        let (mut entries, mut locations) = (Vec::new(), Vec::new());
         for (name, view) in state_dict {
             let (entry, storage) = entry(name, view, &dict)?;
             let place = places.get(storage.key.as_str());
             let place = place.ok_or(WeightsError::Legacy("a storage is missing; download it again"))?;
             entries.push(entry);
-            windows.push((view.clone(), *place));
+            locations.push((view.clone(), *place));
         }
         Ok(Self {
             reader,
             entries,
-            windows,
+            locations,
         })
     }
 }
 
-impl<R: Read + Seek> Source for LegacyFile<R> {
-    fn entries(&self) -> &[Entry] {
+impl<R: Read + Seek> TensorReader for LegacyFile<R> {
+    fn entries(&self) -> &[TensorInfo] {
         &self.entries
     }
 
     fn read(&mut self, index: usize) -> Result<TensorData, WeightsError> {
-        let (entry, (view, place)) = (&self.entries[index], &self.windows[index]);
+        let (entry, (view, place)) = (&self.entries[index], &self.locations[index]);
         let element = entry.dtype.size();
         // `entry` has checked that offset and span lie within the storage, `locate` that the file holds the storage.
         let span = span(view).unwrap_or_default();

@@ -9,9 +9,9 @@ pub mod manifest;
 mod module;
 pub mod official;
 pub mod pickle;
+pub mod reader;
 pub mod safetensors;
 pub mod shards;
-pub mod source;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod directory;
@@ -23,13 +23,16 @@ mod legacy;
 mod pth;
 #[cfg(not(target_family = "wasm"))]
 mod sharded;
+#[cfg(not(target_family = "wasm"))]
+mod single_file;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::WeightsError;
+pub use fill::load_module;
 pub use manifest::Manifest;
-pub use module::{export_module, load_module, parameter_shapes};
+pub use module::{export_module, parameter_shapes};
 
 #[cfg(not(target_family = "wasm"))]
 pub use directory::{load_directory, write_model};

@@ -1,24 +1,10 @@
-//! Moves values between named tensors and the parameters of a module.
+//! Reads the parameters of a module: their names, shapes and values.
 //!
 //! A parameter's name is its path through the module's fields, passed through one `rename` function per model, so
 //! that names in code and names in official checkpoints agree by construction.
 
-use super::fill::Filler;
-use super::{Tensors, WeightsError};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
-
-/// Fills every parameter of `module` from `tensors`, taking what it uses out of the map.
-///
-/// `rename` turns a field path (`blocks.0.sa.proj.weight`) into the checkpoint's name. Values become f32.
-/// On error the module is dropped: nothing is ever half loaded.
-pub fn load_module<M: Module>(
-    module: M,
-    tensors: &mut Tensors,
-    rename: impl Fn(&str) -> String,
-) -> Result<M, WeightsError> {
-    Filler::new(module, rename).fill(|name| tensors.remove(name))?.finish()
-}
 
 /// Name and values (f32) of every parameter, in field order. Reads synchronously: not for the browser's GPU.
 pub fn export_module<M: Module>(module: &M, rename: impl Fn(&str) -> String) -> Vec<(String, TensorData)> {

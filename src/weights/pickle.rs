@@ -56,7 +56,7 @@ pub enum Node {
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
     Storage(Storage),
-    Tensor(View),
+    Tensor(StridedView),
     /// Data without use here: a device, a dtype, an integer over 64 bits, the fields of an argument namespace.
     Opaque,
     Global(Global),
@@ -73,7 +73,7 @@ pub struct Storage {
 
 /// A tensor: a strided window into a storage, all counted in elements.
 #[derive(Clone, Debug, PartialEq)]
-pub struct View {
+pub struct StridedView {
     pub storage: Id,
     pub offset: u64,
     pub shape: Vec<u64>,
@@ -139,7 +139,7 @@ impl Pickle {
         items.find(|(k, _)| self.text(*k) == Some(key)).map(|(_, v)| *v)
     }
 
-    pub fn storage(&self, view: &View) -> Option<&Storage> {
+    pub fn storage(&self, view: &StridedView) -> Option<&Storage> {
         match self.node(view.storage) {
             Node::Storage(storage) => Some(storage),
             _ => None,
@@ -460,12 +460,12 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn view(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Option<View> {
+    fn view(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Option<StridedView> {
         let (Node::Storage(_), Node::Int(offset)) = (self.node(storage), self.node(offset)) else {
             return None;
         };
         let (shape, strides) = (self.counts(shape)?, self.counts(strides)?);
-        (shape.len() == strides.len()).then_some(View {
+        (shape.len() == strides.len()).then_some(StridedView {
             storage,
             offset: u64::try_from(*offset).ok()?,
             shape,

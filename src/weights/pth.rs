@@ -4,8 +4,8 @@
 //! files, training snapshots); optimiser state and settings beside it are never read.
 
 use super::WeightsError;
-use super::pickle::{Id, Node, Pickle, Storage, View};
-use super::source::{Entry, Source, byte_count};
+use super::pickle::{Id, Node, Pickle, Storage, StridedView};
+use super::reader::{TensorInfo, TensorReader, byte_count};
 use burn::tensor::TensorData;
 use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
@@ -15,7 +15,7 @@ use zip::{CompressionMethod, ZipArchive};
 const MAX_PICKLE_BYTES: u64 = 256 << 20;
 
 /// Where official files keep the weights, deepest first.
-const PLACES: [&[&str]; 5] = [
+const STATE_DICT_PATHS: [&[&str]; 5] = [
     &["trainer", "gpt_fsdp"],
     &["trainer", "gpt_wo_ddp"],
     &["vae"],
@@ -28,15 +28,15 @@ pub struct PthFile<R> {
     archive: ZipArchive<R>,
     /// The folder inside the archive, with its slash.
     prefix: String,
-    entries: Vec<Entry>,
-    windows: Vec<Window>,
+    entries: Vec<TensorInfo>,
+    locations: Vec<Location>,
 }
 
 /// Where the values of one entry lie: a view whose shape has been checked against the rest.
-struct Window {
+struct Location {
     /// Name of the storage's entry.
     file: String,
-    view: View,
+    view: StridedView,
     storage_bytes: u64,
 }
 
@@ -51,7 +51,7 @@ impl<R: Read + Seek> PthFile<R> {
             archive,
             prefix,
             entries: Vec::new(),
-            windows: Vec::new(),
+            locations: Vec::new(),
         };
         for (name, view) in state_dict(&pickle)? {
             file.add(name, view, &pickle)?;
@@ -59,12 +59,12 @@ impl<R: Read + Seek> PthFile<R> {
         Ok(file)
     }
 
-    fn add(&mut self, name: &str, view: &View, pickle: &Pickle) -> Result<(), WeightsError> {
+    fn add(&mut self, name: &str, view: &StridedView, pickle: &Pickle) -> Result<(), WeightsError> {
         let (entry, storage) = entry(name, view, pickle)?;
         // `entry` has checked that these do not overflow.
         let storage_bytes = storage.elements * storage.dtype.size() as u64;
         self.entries.push(entry);
-        self.windows.push(Window {
+        self.locations.push(Location {
             file: format!("{}data/{}", self.prefix, storage.key),
             view: view.clone(),
             storage_bytes,
@@ -73,37 +73,41 @@ impl<R: Read + Seek> PthFile<R> {
     }
 }
 
-impl<R: Read + Seek> Source for PthFile<R> {
-    fn entries(&self) -> &[Entry] {
+impl<R: Read + Seek> TensorReader for PthFile<R> {
+    fn entries(&self) -> &[TensorInfo] {
         &self.entries
     }
 
     fn read(&mut self, index: usize) -> Result<TensorData, WeightsError> {
-        let (entry, window) = (&self.entries[index], &self.windows[index]);
-        let bad = |why| WeightsError::View {
+        let (entry, location) = (&self.entries[index], &self.locations[index]);
+        let bad = |why| WeightsError::OutsideStorage {
             name: entry.name.clone(),
             why,
         };
         let element = entry.dtype.size();
-        let stored = check_entry(&mut self.archive, &window.file)?;
-        if stored != window.storage_bytes {
+        let stored = check_entry(&mut self.archive, &location.file)?;
+        if stored != location.storage_bytes {
             return Err(bad("the storage has another length than described"));
         }
         // `open` has checked that offset and span lie within the storage, and the archive holds the storage.
-        let span = span(&window.view).ok_or_else(|| bad("its strides overflow"))?;
-        let mut file = self.archive.by_name_seek(&window.file).map_err(archive_error)?;
-        let start = window.view.offset * element as u64;
+        let span = span(&location.view).ok_or_else(|| bad("its strides overflow"))?;
+        let mut file = self.archive.by_name_seek(&location.file).map_err(archive_error)?;
+        let start = location.view.offset * element as u64;
         file.seek(SeekFrom::Start(start)).map_err(read_error)?;
         let mut bytes = vec![0; span as usize * element];
         file.read_exact(&mut bytes).map_err(read_error)?;
-        let values = gather(bytes, &window.view, element);
+        let values = gather(bytes, &location.view, element);
         super::safetensors::decode(entry, values)
     }
 }
 
 /// A view as an entry, with its storage, once it is known to lie inside it.
-pub(super) fn entry<'a>(name: &str, view: &View, pickle: &'a Pickle) -> Result<(Entry, &'a Storage), WeightsError> {
-    let bad = |why| WeightsError::View {
+pub(super) fn entry<'a>(
+    name: &str,
+    view: &StridedView,
+    pickle: &'a Pickle,
+) -> Result<(TensorInfo, &'a Storage), WeightsError> {
+    let bad = |why| WeightsError::OutsideStorage {
         name: name.to_string(),
         why,
     };
@@ -124,11 +128,11 @@ pub(super) fn entry<'a>(name: &str, view: &View, pickle: &'a Pickle) -> Result<(
         return Err(bad("it reads elements more than once"));
     }
     let name = name.to_string();
-    Ok((Entry { name, dtype, shape }, storage))
+    Ok((TensorInfo { name, dtype, shape }, storage))
 }
 
 /// Elements from the first to the last one of a view; zero for an empty tensor.
-pub(super) fn span(view: &View) -> Option<u64> {
+pub(super) fn span(view: &StridedView) -> Option<u64> {
     if view.shape.contains(&0) {
         return Some(0);
     }
@@ -138,7 +142,7 @@ pub(super) fn span(view: &View) -> Option<u64> {
 }
 
 /// Copies a strided view (the bytes of its span) to row-major order.
-pub(super) fn gather(span: Vec<u8>, view: &View, element: usize) -> Vec<u8> {
+pub(super) fn gather(span: Vec<u8>, view: &StridedView, element: usize) -> Vec<u8> {
     if span.is_empty() || is_row_major(view) {
         return span;
     }
@@ -162,7 +166,7 @@ pub(super) fn gather(span: Vec<u8>, view: &View, element: usize) -> Vec<u8> {
     values
 }
 
-fn is_row_major(view: &View) -> bool {
+fn is_row_major(view: &StridedView) -> bool {
     let mut expected = 1;
     view.shape.iter().zip(&view.strides).rev().all(|(&n, &stride)| {
         let fits = n == 1 || stride == expected;
@@ -172,8 +176,8 @@ fn is_row_major(view: &View) -> bool {
 }
 
 /// The tensors of the first place that holds any.
-pub(super) fn state_dict(pickle: &Pickle) -> Result<Vec<(&str, &View)>, WeightsError> {
-    for place in PLACES {
+pub(super) fn state_dict(pickle: &Pickle) -> Result<Vec<(&str, &StridedView)>, WeightsError> {
+    for place in STATE_DICT_PATHS {
         let dict = place.iter().try_fold(pickle.root(), |dict, key| pickle.get(dict, key));
         let tensors = dict.map(|dict| tensors(pickle, dict)).unwrap_or_default();
         if !tensors.is_empty() {
@@ -196,7 +200,7 @@ pub(super) fn state_dict(pickle: &Pickle) -> Result<Vec<(&str, &View)>, WeightsE
     Err(WeightsError::NoStateDict(found))
 }
 
-fn tensors(pickle: &Pickle, dict: Id) -> Vec<(&str, &View)> {
+fn tensors(pickle: &Pickle, dict: Id) -> Vec<(&str, &StridedView)> {
     let items = pickle.items(dict).iter();
     items
         .filter_map(|(key, value)| match pickle.node(*value) {
@@ -356,7 +360,7 @@ pub(super) mod tests {
             }
             all.stop()
         };
-        for path in PLACES {
+        for path in STATE_DICT_PATHS {
             let bytes = stored(&[
                 ("data.pkl", &nest(path)),
                 ("byteorder", b"little"),

@@ -3,7 +3,7 @@
 //! A file is 8 bytes of little-endian header length, a JSON header, and the body that the header's offsets index.
 //! Offsets must tile the body exactly; whatever does not is refused with the name of the tensor at fault.
 
-use super::source::{Entry, byte_count};
+use super::reader::{TensorInfo, byte_count};
 use super::{Tensors, WeightsError};
 use ::safetensors::tensor::{Dtype, TensorView};
 use burn::tensor::{BoolStore, DType, TensorData};
@@ -71,7 +71,7 @@ pub enum SafetensorsError {
 #[derive(Debug, PartialEq)]
 pub struct Header {
     /// Tensors in the order of their bytes.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<TensorInfo>,
     /// For each entry, its bytes in the file (not in the body).
     pub ranges: Vec<Range<u64>>,
 }
@@ -132,7 +132,7 @@ pub fn read(bytes: &[u8]) -> Result<Tensors, WeightsError> {
 }
 
 /// Gives the bytes of one tensor their dtype and shape.
-pub fn decode(entry: &Entry, bytes: Vec<u8>) -> Result<TensorData, WeightsError> {
+pub fn decode(entry: &TensorInfo, bytes: Vec<u8>) -> Result<TensorData, WeightsError> {
     let found = bytes.len();
     TensorData::try_from_bytes_vec(bytes, entry.shape.clone(), entry.dtype).map_err(|_| WeightsError::ByteCount {
         name: entry.name.clone(),
@@ -165,7 +165,7 @@ struct Tensor {
 }
 
 impl Tensor {
-    fn entry(self, name: String) -> Result<Entry, SafetensorsError> {
+    fn entry(self, name: String) -> Result<TensorInfo, SafetensorsError> {
         let Some(dtype) = read_dtype(&self.dtype) else {
             return Err(SafetensorsError::DType {
                 name,
@@ -191,7 +191,7 @@ impl Tensor {
                 end,
             });
         }
-        Ok(Entry { name, dtype, shape })
+        Ok(TensorInfo { name, dtype, shape })
     }
 }
 
@@ -399,14 +399,14 @@ mod tests {
     }
 
     #[test]
-    fn refuses_wrong_lengths_dtypes_and_twins() {
+    fn refuses_wrong_lengths_dtypes_and_duplicates() {
         let wrong = format!("{{{}}}", f32s("a", "[3]", 0, 8));
         assert!(complaint(&wrong, 8).contains("needs 12 bytes"));
         let absurd = format!("{{{}}}", f32s("a", "[4294967296,4294967296,4]", 0, 8));
         assert!(complaint(&absurd, 8).contains("impossible shape"));
         let dtype = r#"{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}"#;
         assert!(complaint(dtype, 4).contains("`F8_E4M3`"));
-        let twins = format!("{{{},{}}}", f32s("a", "[1]", 0, 4), f32s("a", "[1]", 0, 4));
-        assert!(complaint(&twins, 4).contains("`a` is listed twice"));
+        let duplicates = format!("{{{},{}}}", f32s("a", "[1]", 0, 4), f32s("a", "[1]", 0, 4));
+        assert!(complaint(&duplicates, 4).contains("`a` is listed twice"));
     }
 }

@@ -1,8 +1,8 @@
 //! Folders of Hugging Face: several weight files and an index that says which tensor lies in which.
 
 use super::WeightsError;
-use super::files::{io, open};
-use super::source::{Entry, Source, byte_count};
+use super::reader::{TensorInfo, TensorReader, byte_count};
+use super::single_file::{io, open};
 use burn::tensor::TensorData;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -25,8 +25,8 @@ struct Metadata {
 
 /// An opened folder whose index and files agree.
 pub struct ShardedDirectory {
-    shards: Vec<Box<dyn Source>>,
-    entries: Vec<Entry>,
+    shards: Vec<Box<dyn TensorReader>>,
+    entries: Vec<TensorInfo>,
     /// For each entry, its shard and its place there.
     places: Vec<(usize, usize)>,
 }
@@ -113,8 +113,8 @@ impl ShardedDirectory {
     }
 }
 
-impl Source for ShardedDirectory {
-    fn entries(&self) -> &[Entry] {
+impl TensorReader for ShardedDirectory {
+    fn entries(&self) -> &[TensorInfo] {
         &self.entries
     }
 

@@ -1,9 +1,9 @@
 //! Weights in pieces: safetensors files of bounded size that a page fetches one by one and checks before use.
 
-use super::fill::Values;
+use super::fill::RawTensor;
 use super::manifest::{FloatType, MAX_SHARD_BYTES, Shard, TensorRange};
+use super::reader::TensorInfo;
 use super::safetensors::{self, Header, LENGTH_BYTES};
-use super::source::Entry;
 use super::{Tensors, WeightsError};
 use burn::tensor::{DType, TensorData};
 use sha2::{Digest, Sha256};
@@ -149,7 +149,7 @@ pub fn decode(shard: &Shard, bytes: &[u8], prefix: &str) -> Result<Tensors, Weig
 /// One tensor of a shard.
 pub fn decode_tensor(name: &str, tensor: &TensorRange, shard: &[u8]) -> Result<TensorData, WeightsError> {
     let [begin, end] = tensor.range.map(|at| usize::try_from(at).unwrap_or(usize::MAX));
-    let entry = Entry {
+    let entry = TensorInfo {
         name: name.to_string(),
         dtype: tensor.dtype.dtype(),
         shape: tensor.shape.clone(),
@@ -158,12 +158,12 @@ pub fn decode_tensor(name: &str, tensor: &TensorRange, shard: &[u8]) -> Result<T
 }
 
 /// A tensor that still lies in the bytes of its verified shard.
-pub struct Stored<'a> {
+pub struct ShardTensor<'a> {
     pub tensor: &'a TensorRange,
     pub shard: &'a [u8],
 }
 
-impl Values for Stored<'_> {
+impl RawTensor for ShardTensor<'_> {
     fn dtype(&self) -> DType {
         self.tensor.dtype.dtype()
     }

@@ -3,8 +3,8 @@
 use super::files;
 use super::official::{Component, t5, transformer, vae};
 use super::pickle::Pickle;
+use super::reader::TensorReader;
 use super::shards::{self, PackOptions};
-use super::source::Source;
 use super::{Tensors, WeightsError, safetensors};
 use crate::golden;
 use burn::tensor::{DType, TensorData};
@@ -13,17 +13,17 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 
 /// Every tensor of a file under its own name.
-fn raw(source: &mut dyn Source) -> Tensors {
+fn raw(source: &mut dyn TensorReader) -> Tensors {
     let names: Vec<String> = source.entries().iter().map(|e| e.name.clone()).collect();
     let read = |(i, name)| (name, source.read(i).unwrap());
     names.into_iter().enumerate().map(read).collect()
 }
 
 /// The transformer's tensors of a file under our names.
-fn ours(source: &mut dyn Source) -> Tensors {
+fn ours(source: &mut dyn TensorReader) -> Tensors {
     let plan = transformer::plan(source.entries(), &transformer::Options::default()).unwrap();
     plan.check_zeros(source).unwrap();
-    let read = |planned: &super::official::Planned| (planned.name.clone(), planned.read(source).unwrap());
+    let read = |planned: &super::official::PlannedTensor| (planned.name.clone(), planned.read(source).unwrap());
     plan.tensors.iter().map(read).collect()
 }
 
@@ -237,7 +237,7 @@ impl Random {
 }
 
 /// Opens and reads everything; only panics and runaway work count as failure.
-fn try_all(opened: Result<Box<dyn Source>, WeightsError>) -> bool {
+fn try_all(opened: Result<Box<dyn TensorReader>, WeightsError>) -> bool {
     let Ok(mut source) = opened else {
         return false;
     };
@@ -291,7 +291,7 @@ fn damaged_archives_never_panic() {
                 _ => _ = copy.splice(middle - tail.., random.damage(&bytes[middle - tail..])),
             }
             let opened = super::pth::PthFile::open(Cursor::new(copy));
-            try_all(opened.map(|file| Box::new(file) as Box<dyn Source>));
+            try_all(opened.map(|file| Box::new(file) as Box<dyn TensorReader>));
         }
     }
 }

@@ -373,7 +373,7 @@ test("a GPU that is out of memory is reported as such, and the engine comes back
   await page.close();
 });
 
-test("Stop is answered at once on WebGPU, and the device comes to rest within a few layers", async () => {
+test("timed: Stop is answered at once on WebGPU, and the device comes to rest within a few layers", async () => {
   const page = await spied(CAUGHT, "webgpu", "models/default/manifest.json");
   await draw(page, "a red apple");
   await draw(page, "a red apple");

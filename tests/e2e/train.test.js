@@ -365,7 +365,7 @@ test("a training that is left soon after its start goes on exactly where it was"
   assert.deepEqual(left, left.map(({ step }) => whole[step - 1]));
 });
 
-test("while it trains the page answers; by time, and when its tab is left, a checkpoint is kept and it goes on", async () => {
+test("timed: while it trains the page answers; by time, and when its tab is left, a checkpoint is kept and it goes on", async () => {
   const { page, errors } = await open(stage.browser, "about:blank");
   // An hour passes in less than a minute here.
   await page.addInitScript("const now = performance.now.bind(performance); performance.now = () => 100 * now();");

@@ -14,6 +14,7 @@ import { count, duration, megabytes } from "../ui/format.js";
  * @property {number} loadHeapBytes the most that it was when the model was loaded
  * @property {number | null} loadHeapBound what that should not exceed on WebGPU; on the CPU the weights themselves lie there
  * @property {number} deviceBytes what the engine holds on the GPU
+ * @property {import("../engine/client.js").EngineClient["fallbacks"]} fallbacks what ran as a reference implementation because no kernel fitted
  * @property {Run | null} firstImage since the model was loaded, which compiles kernels
  * @property {Run | null} lastImage
  * @property {string} browser
@@ -37,7 +38,7 @@ export class PerformanceDialog {
   /** @type {Figures} */
   figures = {
     model: "", engine: "", reason: "", loadMs: 0, loadedBytes: 0, wasmHeapBytes: 0, loadHeapBytes: 0, loadHeapBound: null,
-    deviceBytes: 0, firstImage: null, lastImage: null, browser: navigator.userAgent,
+    deviceBytes: 0, fallbacks: { image: null, step: null }, firstImage: null, lastImage: null, browser: navigator.userAgent,
   };
 
   constructor() {
@@ -79,7 +80,7 @@ export class PerformanceDialog {
    * @param {import("../engine/client.js").EngineClient} client
    */
   measure(client) {
-    Object.assign(this.figures, { wasmHeapBytes: client.memory, deviceBytes: client.deviceMemory });
+    Object.assign(this.figures, { wasmHeapBytes: client.memory, deviceBytes: client.deviceMemory, fallbacks: client.fallbacks });
   }
 
   /**
@@ -113,6 +114,8 @@ export class PerformanceDialog {
       ["Peak heap while loading", loadHeapBytes ? loading : ""],
       ["Peak heap until now", figures.wasmHeapBytes ? `${megabytes(figures.wasmHeapBytes)} MB` : ""],
       ["GPU memory", figures.loadMs ? (deviceBytes ? `${megabytes(deviceBytes)} MB` : "none on the CPU engine") : ""],
+      ["Kernel fallbacks, last image", counted(figures.fallbacks.image)],
+      ["Kernel fallbacks, last training step", counted(figures.fallbacks.step)],
       ["First image, cold", firstImage ? `${duration(firstImage.totalMs)}, its first scale ${duration(firstImage.firstScaleMs)}` : ""],
       ["Last image, warm", run && run !== firstImage ? `${duration(run.totalMs)}, its first scale ${duration(run.firstScaleMs)}` : ""],
       ["Tokens", run ? `${count(run.tokens)}, ${run.tokensPerSecond.toFixed(1)} a second` : ""],
@@ -129,4 +132,14 @@ export class PerformanceDialog {
       }),
     );
   }
+}
+
+/**
+ * Fallbacks in words; nothing where none were counted yet.
+ * @param {import("../engine/protocol.js").Fallback[] | null} fallbacks
+ */
+function counted(fallbacks) {
+  if (!fallbacks) return "";
+  const total = fallbacks.reduce((sum, { count }) => sum + count, 0);
+  return total ? `${total}: ${fallbacks.map(({ op, reason, count }) => `${count} × ${op} (${reason})`).join(", ")}` : "0";
 }

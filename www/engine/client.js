@@ -36,6 +36,11 @@ export class EngineClient {
   memory = 0;
   /** Bytes that the engine holds on the GPU. */
   deviceMemory = 0;
+  /**
+   * What no kernel fitted in the last image, and in the last training step; null before there was one.
+   * @type {{ image: import("./protocol.js").Fallback[] | null, step: import("./protocol.js").Fallback[] | null }}
+   */
+  fallbacks = { image: null, step: null };
 
   /**
    * Fetches and builds the model. Resolves with what the model says of itself.
@@ -200,6 +205,8 @@ export class EngineClient {
 
   /** @param {EngineEvent} event */
   #receive(event) {
+    if (event.type === "finished") this.fallbacks.image = event.fallbacks;
+    if (event.type === "step") this.fallbacks.step = event.fallbacks;
     switch (event.type) {
       case "ready":
         if (event.protocol === PROTOCOL) this.#ready.resolve();

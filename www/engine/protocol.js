@@ -83,7 +83,8 @@ export const PROTOCOL = 5;
 /** What an image's bits go through: nothing, flips with the old residuals kept, flips with later residuals quantized again. @typedef {"clean" | "flipped" | "requantised"} Treatment */
 /** @typedef {{ type: "path", path: Treatment, k: number, of: number, height: number, width: number, bits: Words, image: Pixels, deviation: Deviation }} Path */
 /** @typedef {{ type: "compared", aspect: Aspect, ms: number }} Compared */
-/** @typedef {{ type: "finished", seed: number, ms: number }} Finished */
+/** Runs of a reference implementation on the GPU because no kernel fitted. @typedef {{ op: string, reason: string, count: number }} Fallback */
+/** @typedef {{ type: "finished", seed: number, ms: number, fallbacks: Fallback[] }} Finished */
 /** @typedef {{ type: "decoded", aspect: Aspect, ms: number }} Decoded */
 /** @typedef {{ type: "encoded", aspect: Aspect, ms: number, psnr: number[] }} Encoded */
 /**
@@ -110,7 +111,7 @@ export const PROTOCOL = 5;
 /** @typedef {{ type: "studying", step: number, parameters: number, newWords: string[], prompts: string[] }} TrainingReady */
 /**
  * One step is done. Loss in nats per bit and the share of right bits, of this batch, in all and for every scale.
- * @typedef {{ type: "step", step: number, of: number, loss: number, accuracy: number, losses: number[], accuracies: number[], gradNorm: number, ms: number }} Step
+ * @typedef {{ type: "step", step: number, of: number, loss: number, accuracy: number, losses: number[], accuracies: number[], gradNorm: number, ms: number, fallbacks: Fallback[] }} Step
  */
 /** @typedef {{ type: "sampled", step: number, index: number, of: number, prompt: string, image: Pixels }} Sampled */
 /** The browser does not keep checkpoints, so the next `saved` one lasts as long as the engine. @typedef {{ type: "unkept", message: string }} Unkept */

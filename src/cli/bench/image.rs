@@ -3,12 +3,12 @@
 use super::super::CliError;
 use super::super::processor::Processor;
 use super::{median, wait};
-use crate::bench::image::{Decoding, Drawing, Side, Size, filled};
 use crate::engine::EngineError;
-use crate::kernels::use_shaders;
+use crate::kernels::set_kernels_enabled;
 use crate::model::config::T5Config;
 use crate::model::official::flan_t5_xl;
 use crate::model::t5::{self, T5Encoder};
+use crate::profiling::image::{Decoding, Drawing, Side, Size, filled};
 use burn::tensor::Device;
 use clap::Args;
 use std::time::Instant;
@@ -29,9 +29,9 @@ pub struct Image {
     t5: bool,
     #[arg(long, value_enum, default_value_t = Processor::Webgpu)]
     device: Processor,
-    /// Time burn's operations in place of the kernels as well, in turn with them
-    #[arg(long)]
-    twins: bool,
+    /// Time the reference implementations in place of the kernels as well, in turn with them
+    #[arg(long, alias = "twins")]
+    reference: bool,
     /// How many images; medians count
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
@@ -44,28 +44,28 @@ fn text_operations(config: &T5Config, length: usize) -> f64 {
     2.0 * (length * layer * config.num_layers) as f64
 }
 
-/// First and median milliseconds of each of `ways`: with the kernels, or with their twins.
-fn timed(rounds: u32, ways: &[bool], mut run: impl FnMut(bool)) -> Vec<(bool, f64, f64)> {
-    let mut times: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
+/// First and median milliseconds of each of `modes`: with the kernels, or with the reference implementations.
+fn timed(rounds: u32, modes: &[bool], mut run: impl FnMut(bool)) -> Vec<(bool, f64, f64)> {
+    let mut times: Vec<Vec<f64>> = vec![Vec::new(); modes.len()];
     for _ in 0..=rounds {
-        for (&twins, times) in ways.iter().zip(&mut times) {
-            use_shaders(!twins);
+        for (&reference, times) in modes.iter().zip(&mut times) {
+            set_kernels_enabled(!reference);
             let began = Instant::now();
-            run(twins);
+            run(reference);
             times.push(began.elapsed().as_secs_f64() * 1e3);
         }
     }
-    use_shaders(true);
-    let first_and_median = |(&twins, mut times): (&bool, Vec<f64>)| {
+    set_kernels_enabled(true);
+    let first_and_median = |(&reference, mut times): (&bool, Vec<f64>)| {
         let first = times.remove(0);
-        (twins, first, median(times))
+        (reference, first, median(times))
     };
-    ways.iter().zip(times).map(first_and_median).collect()
+    modes.iter().zip(times).map(first_and_median).collect()
 }
 
 fn rows(name: &str, took: Vec<(bool, f64, f64)>, operations: f64, device: &Device) {
-    for (twins, first, median) in took {
-        let name = if twins {
+    for (reference, first, median) in took {
+        let name = if reference {
             format!("{name}, burn's operations")
         } else {
             name.to_string()
@@ -90,14 +90,14 @@ impl Image {
     pub fn run(self) -> Result<(), CliError> {
         let device = self.device.open()?;
         let text = self.text as usize;
-        let ways: &[bool] = if self.twins { &[false, true] } else { &[false] };
+        let modes: &[bool] = if self.reference { &[false, true] } else { &[false] };
         println!("| part | first ms | ms | GFLOP | GFLOP/s | memory held |");
         println!("|---|---:|---:|---:|---:|---:|");
         if self.t5 {
             let t5 = flan_t5_xl();
             let encoder = filled(T5Encoder::new(&t5, &device).map_err(EngineError::from)?);
             let ids: Vec<u32> = (0..self.text).map(|i| i * 977 % t5.vocab_size as u32).collect();
-            let took = timed(self.rounds, ways, |_| {
+            let took = timed(self.rounds, modes, |_| {
                 let (ids, lens) = t5::batch(std::slice::from_ref(&ids), &device);
                 wait(encoder.forward(ids, &lens));
             });
@@ -112,12 +112,12 @@ impl Image {
         }
         let drawing = Drawing::new(self.model, self.size, text, &device).map_err(EngineError::from)?;
         let mut scales: Vec<Vec<f64>> = vec![Vec::new(); self.size.scales()];
-        let mut draw = |twins: bool| -> Result<(), EngineError> {
+        let mut draw = |reference: bool| -> Result<(), EngineError> {
             let mut sampler = drawing.sampler()?;
             let mut began = Instant::now();
             while let Some(scale) = sampler.next_scale() {
                 wait(scale.sum);
-                if !twins {
+                if !reference {
                     scales[scale.k].push(began.elapsed().as_secs_f64() * 1e3);
                 }
                 began = Instant::now();
@@ -125,7 +125,9 @@ impl Image {
             Ok(())
         };
         let mut failed = None;
-        let took = timed(self.rounds, ways, |twins| failed = failed.take().or(draw(twins).err()));
+        let took = timed(self.rounds, modes, |reference| {
+            failed = failed.take().or(draw(reference).err())
+        });
         if let Some(error) = failed {
             return Err(error.into());
         }
@@ -139,7 +141,7 @@ impl Image {
         drop(drawing);
         device.memory_cleanup();
         let decoding = Decoding::new(self.model, self.size, &device).map_err(EngineError::from)?;
-        let took = timed(self.rounds, ways, |_| wait(decoding.run()));
+        let took = timed(self.rounds, modes, |_| wait(decoding.run()));
         let side = decoding.side();
         rows(
             &format!("decoder, {side} x {side}"),

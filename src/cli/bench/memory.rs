@@ -1,13 +1,13 @@
 //! `infinity bench memory`: what an image takes on a graphics device, planned from the sizes alone.
 
 use super::super::CliError;
-use crate::bench::image::{Side, Size};
 use crate::engine::EngineError;
-use crate::kernels::BINDING;
-use crate::kernels::packed::Form;
+use crate::kernels::MAX_BINDING;
+use crate::kernels::matmul::WeightFormat;
 use crate::model::memory::{Networks, Part, memory};
 use crate::model::official::{self, flan_t5_xl};
 use crate::model::schedule::TEMPLATES;
+use crate::profiling::image::{Side, Size};
 use clap::Args;
 
 /// Plan the memory of an image of an official size, part by part
@@ -23,7 +23,7 @@ pub struct Memory {
     text: u32,
     /// How the weights of layers are kept: f32, f16, q8 or q4
     #[arg(long, value_name = "FORM", default_value = "q4", value_parser = super::super::generate::form)]
-    weights: Form,
+    weights: WeightFormat,
 }
 
 impl Memory {
@@ -55,7 +55,7 @@ impl Memory {
             megabytes(planned.peak()),
             megabytes(largest.largest)
         );
-        if largest.largest > BINDING {
+        if largest.largest > MAX_BINDING {
             println!("\n{} is more than WebGPU lets a shader see by default", largest.name);
         }
         Ok(())

@@ -3,14 +3,14 @@
 mod image;
 mod memory;
 mod operations;
-mod ways;
+mod variants;
 
 use super::CliError;
-use crate::bench::one_number;
+use crate::profiling::one_number;
 use burn::tensor::Tensor;
 use clap::{Args, Subcommand};
 
-/// Time the operations of an image, the ways to compute them, or whole images of random weights; plan their memory
+/// Time the operations of an image, their kernel variants, or whole images of random weights; plan their memory
 #[derive(Args, Debug)]
 pub struct Bench {
     #[command(subcommand)]
@@ -22,7 +22,8 @@ enum What {
     Operations(operations::Operations),
     Image(image::Image),
     Memory(memory::Memory),
-    Ways(ways::Ways),
+    #[command(alias = "ways")]
+    Variants(variants::Variants),
 }
 
 impl Bench {
@@ -31,7 +32,7 @@ impl Bench {
             What::Operations(operations) => operations.run(),
             What::Image(image) => image.run(),
             What::Memory(memory) => memory.run(),
-            What::Ways(ways) => ways.run(),
+            What::Variants(variants) => variants.run(),
         }
     }
 }

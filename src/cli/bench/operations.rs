@@ -3,8 +3,8 @@
 use super::super::CliError;
 use super::super::processor::Processor;
 use super::median;
-use crate::bench::operations::{Contest, Sizes};
 use crate::engine::EngineError;
+use crate::profiling::operations::{Contest, Sizes};
 use clap::Args;
 use std::time::Instant;
 

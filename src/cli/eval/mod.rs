@@ -2,8 +2,8 @@
 
 mod bits;
 mod copies;
-mod correction;
 mod prompts;
+mod self_correction;
 mod synonyms;
 mod tables;
 mod tokenizer;
@@ -41,7 +41,7 @@ enum Score {
     Synonyms(synonyms::EvalSynonyms),
     Copies(copies::EvalCopies),
     Tables(tables::EvalTables),
-    SelfCorrection(correction::EvalCorrection),
+    SelfCorrection(self_correction::EvalSelfCorrection),
 }
 
 impl Eval {

@@ -1,12 +1,12 @@
-//! Sets a training up: on the loaded model, on a new one, or where a checkpoint left it.
+//! Sets up a training: of the loaded model, of a new one, or where a checkpoint left it.
 
-use super::plan::Plan;
-use super::{Classroom, Material, Session};
+use super::session_config::SessionConfig;
+use super::{Session, TrainContext, TrainingData};
 use crate::data::Source;
-use crate::engine::load::{codec, tokenizer};
-use crate::engine::protocol::{Event, Fresh, Study};
+use crate::engine::load::{tokenizer, tokenizer_fingerprint};
+use crate::engine::protocol::{Event, Fresh, TrainConfig};
 use crate::engine::{Engine, EngineError, Files, Host};
-use crate::kernels::packed::Form;
+use crate::kernels::matmul::WeightFormat;
 use crate::model::random::{Stream, normal};
 use crate::model::schedule::TEMPLATES;
 use crate::model::t5::T5Encoder;
@@ -42,20 +42,20 @@ const EMA: f64 = 0.98;
 const TABLE: &str = "shared";
 
 impl Engine {
-    /// Sets a training up and tells `Studying`. With a `checkpoint` it goes on exactly where that was taken; the same
-    /// study and data are then required.
+    /// Sets a training up and tells `TrainingReady`. With a `checkpoint` it goes on exactly where that was taken; the same
+    /// train and data are then required.
     pub async fn begin(
         &self,
-        study: Study,
-        material: Material,
+        train: TrainConfig,
+        data: TrainingData,
         checkpoint: Option<&[u8]>,
         files: &impl Files,
         host: &impl Host,
     ) -> Result<Session, EngineError> {
-        check(&study)?;
+        check(&train)?;
         let manifest = &self.manifest;
         let (side, _) = TEMPLATES[0].schedule(manifest.scales)?.image_size();
-        let (source, material) = material.open(side)?;
+        let (source, data) = data.open(side)?;
         let captions = captions(&*source)?;
         let json = tokenizer(manifest, files).await?;
         let vae = Vae {
@@ -63,27 +63,27 @@ impl Engine {
             decoder: self.decoder.clone(),
         };
         let device = self.device.clone().autodiff();
-        let mut plan = self.plan(study, material, &captions, &json)?;
+        let mut config = self.session_config(train, data, &captions, &json)?;
         let learned: BTreeSet<String> = self.prompts.words().into_iter().collect();
         let (model, saved) = match checkpoint {
             Some(bytes) => {
                 let saved = Checkpoint::decode(bytes).map_err(EngineError::Checkpoint)?;
-                let before: Plan = serde_json::from_str(&saved.config)
+                let before: SessionConfig = serde_json::from_str(&saved.config)
                     .map_err(|error| EngineError::Checkpoint(format!("it is of another version: {error}")))?;
-                if let Some(reason) = before.refusal(&plan) {
+                if let Some(reason) = before.refusal(&config) {
                     return Err(EngineError::Checkpoint(reason.to_string()));
                 }
-                plan = before;
-                (plan.module(&device)?, Some(saved))
+                config = before;
+                (config.module(&device)?, Some(saved))
             }
-            None if plan.study.fresh.is_some() => (plan.random(&device)?, None),
-            None if self.weights != Form::F32 => {
+            None if config.train.fresh.is_some() => (config.random(&device)?, None),
+            None if self.weights != WeightFormat::F32 => {
                 let form = self.weights.name();
                 let what =
                     format!("the weights of the loaded model are kept as {form}, not as f32, and cannot be trained");
-                return Err(EngineError::Study(what));
+                return Err(EngineError::TrainConfig(what));
             }
-            None => (self.adopt(&plan, &device).await?, None),
+            None => (self.adopt(&config, &device).await?, None),
         };
         let optimizer = AdamWOptions {
             clip: 1.0,
@@ -94,17 +94,17 @@ impl Engine {
         if let Some(saved) = saved {
             state = state.restore(saved)?;
         }
-        let limit = plan.transformer.text_maxlen;
-        let prompts = match &plan.vocabulary {
-            Some(pieces) => PromptEncoder::with_vocabulary(&json, limit, &plan.words, pieces)?,
+        let limit = config.transformer.text_maxlen;
+        let prompts = match &config.vocabulary {
+            Some(pieces) => PromptEncoder::with_vocabulary(&json, limit, &config.words, pieces)?,
             None => PromptEncoder::new(&json, limit)?,
         };
         for caption in &captions {
             let encoded = prompts.encode(caption);
             encoded.map_err(|error| TrainError::Caption(caption.clone(), error.to_string()))?;
         }
-        let classroom = Classroom {
-            study: plan.study.clone(),
+        let context = TrainContext {
+            train: config.train.clone(),
             scales: manifest.scales,
             show: captions.into_iter().take(SHOWN).collect(),
             sampling: self.defaults.clone(),
@@ -114,25 +114,31 @@ impl Engine {
             device,
         };
         let known = |word: &String| learned.is_empty() || learned.contains(word);
-        host.emit(Event::Studying {
+        host.emit(Event::TrainingReady {
             step: state.step,
             parameters: state.model.num_params() as u64,
-            new_words: plan.words.iter().filter(|word| !known(word)).cloned().collect(),
-            prompts: classroom.show.clone(),
+            new_words: config.words.iter().filter(|word| !known(word)).cloned().collect(),
+            prompts: context.show.clone(),
         });
         Ok(Session {
-            plan,
-            classroom,
+            config,
+            context,
             state,
             base: manifest.clone(),
         })
     }
 
     /// The networks that a new training has, and what it is known by.
-    fn plan(&self, study: Study, material: String, captions: &[String], json: &[u8]) -> Result<Plan, EngineError> {
+    fn session_config(
+        &self,
+        train: TrainConfig,
+        data: String,
+        captions: &[String],
+        json: &[u8],
+    ) -> Result<SessionConfig, EngineError> {
         let manifest = &self.manifest;
         let mut text = captions.to_vec();
-        let (transformer, text_encoder, free) = match study.fresh {
+        let (transformer, text_encoder, free) = match train.fresh {
             Some(Fresh { width, depth }) => {
                 let own = self.transformer.config();
                 let mut transformer = small_transformer(width, depth, own.bits, TEXT_WIDTH);
@@ -151,40 +157,40 @@ impl Engine {
                 )
             }
         };
-        let mut plan = Plan {
-            codec: codec(manifest),
+        let mut config = SessionConfig {
+            tokenizer_fingerprint: tokenizer_fingerprint(manifest),
             scales: manifest.scales,
             vocabulary: None,
             words: Vec::new(),
-            study,
-            material,
+            train,
+            data,
             transformer,
             text_encoder,
         };
         if !free {
             let (words, pieces) = vocabulary(json, text.iter().map(String::as_str))?;
-            plan.text_encoder.vocab_size = pieces.len();
-            (plan.words, plan.vocabulary) = (words, Some(pieces));
+            config.text_encoder.vocab_size = pieces.len();
+            (config.words, config.vocabulary) = (words, Some(pieces));
         }
-        Ok(plan)
+        Ok(config)
     }
 
     /// The loaded networks on `device`; rows of pieces that they never had are random.
-    async fn adopt(&self, plan: &Plan, device: &Device) -> Result<TextToBits, EngineError> {
+    async fn adopt(&self, config: &SessionConfig, device: &Device) -> Result<TextToBits, EngineError> {
         let mut text = parameters(&self.text_encoder).await?;
-        if let (Some(pieces), Some(known)) = (&plan.vocabulary, &self.manifest.vocabulary)
+        if let (Some(pieces), Some(known)) = (&config.vocabulary, &self.manifest.vocabulary)
             && let Some(table) = text.remove(TABLE)
         {
-            let width = plan.text_encoder.d_model;
+            let width = config.text_encoder.d_model;
             let row = |piece: &u32| {
-                let (seed, piece) = (plan.study.seed as u64, u64::from(*piece));
+                let (seed, piece) = (config.train.seed as u64, u64::from(*piece));
                 (0..width as u64).map(move |i| normal(seed, Stream::Init, piece, i) as f32)
             };
             let rows: Vec<f32> = pieces.iter().flat_map(row).collect();
             let own = TensorData::new(rows, [pieces.len(), width]);
             text.insert(TABLE.to_string(), carry_rows(own, pieces, &table, known));
         }
-        let model = plan.module(device)?;
+        let model = config.module(device)?;
         Ok(TextToBits {
             transformer: load_module(
                 model.transformer,
@@ -196,7 +202,7 @@ impl Engine {
     }
 }
 
-impl Plan {
+impl SessionConfig {
     fn module(&self, device: &Device) -> Result<TextToBits, EngineError> {
         Ok(TextToBits {
             transformer: Transformer::new(&self.transformer, device)?,
@@ -209,7 +215,7 @@ impl Plan {
             transformer,
             text_encoder,
         } = self.module(device)?;
-        let seed = self.study.seed as u64;
+        let seed = self.train.seed as u64;
         Ok(TextToBits {
             transformer: init::transformer(transformer, &self.transformer, seed),
             text_encoder: init::t5(text_encoder, &self.text_encoder, seed.wrapping_add(1)),
@@ -236,15 +242,15 @@ fn captions(source: &dyn Source) -> Result<Vec<String>, EngineError> {
     Ok(captions)
 }
 
-fn check(study: &Study) -> Result<(), EngineError> {
-    let refuse = |what: String| Err(EngineError::Study(what));
-    if !(study.seed >= 0.0 && study.seed < 9e15 && study.seed.fract() == 0.0) {
+fn check(train: &TrainConfig) -> Result<(), EngineError> {
+    let refuse = |what: String| Err(EngineError::TrainConfig(what));
+    if !(train.seed >= 0.0 && train.seed < 9e15 && train.seed.fract() == 0.0) {
         return Err(EngineError::Seed);
     }
-    if !(1..=MOST).contains(&study.batch) {
-        return refuse(format!("a batch has 1 to {MOST} pictures, not {}", study.batch));
+    if !(1..=MOST).contains(&train.batch) {
+        return refuse(format!("a batch has 1 to {MOST} pictures, not {}", train.batch));
     }
-    match study.fresh {
+    match train.fresh {
         Some(Fresh { width, depth }) if !(32..=WIDEST).contains(&width) || width % 32 != 0 || depth > DEEPEST => {
             refuse(format!(
                 "a transformer of width {width} and depth {depth} cannot be made: the width is a multiple of 32 up to \

@@ -4,19 +4,20 @@
 //! different is who waits: every value is read back by awaiting it, and between two steps waiting messages are let in.
 
 mod begin;
-mod material;
+mod data;
 mod pack;
-mod plan;
+mod session_config;
 
-pub use material::Material;
+pub use data::TrainingData;
 
-use super::protocol::{Event, Pace, Study};
-use super::{EngineError, Host, Keep, picture};
+use super::protocol::{Event, TrainConfig, TrainSchedule};
+use super::{CheckpointStore, EngineError, Host, picture};
 use crate::data::Source;
+use crate::kernels::runtime::fallbacks;
 use crate::model::bits;
-use crate::model::correction::{Correction, Flips};
 use crate::model::sampling::{Noise, Sampler, SamplingOptions, Step};
 use crate::model::schedule::{Schedule, TEMPLATES};
+use crate::model::self_correction::{Correction, Targets};
 use crate::model::text::PromptEncoder;
 use crate::model::transformer::Loss;
 use crate::model::vae::Vae;
@@ -26,7 +27,7 @@ use crate::train::step::State;
 use crate::train::transformer::TextToBits;
 use crate::weights::Manifest;
 use burn::tensor::Device;
-use plan::Plan;
+use session_config::SessionConfig;
 
 /// Steps of linear warm-up. After them the learning rate stays: a visitor may always ask for more steps.
 const WARMUP: usize = 10;
@@ -35,17 +36,17 @@ const DROPOUT: f64 = 0.1;
 
 /// A training under way.
 pub struct Session {
-    plan: Plan,
-    classroom: Classroom,
+    config: SessionConfig,
+    context: TrainContext,
     state: State<TextToBits>,
     /// Of the model that was loaded when the training was set up; its image tokenizer becomes the result's.
     base: Manifest,
 }
 
 /// What stays the same through all steps.
-struct Classroom {
+struct TrainContext {
     source: Box<dyn Source>,
-    study: Study,
+    train: TrainConfig,
     scales: usize,
     vae: Vae,
     prompts: PromptEncoder,
@@ -56,13 +57,13 @@ struct Classroom {
     device: Device,
 }
 
-impl Classroom {
+impl TrainContext {
     fn stage(&self, flips: f64) -> TransformerStage<'_> {
         TransformerStage {
             batches: Batches {
                 source: &*self.source,
-                size: self.study.batch,
-                seed: self.study.seed as u64,
+                size: self.train.batch,
+                seed: self.train.seed as u64,
                 scales: self.scales,
                 square_share: 1.0,
             },
@@ -70,9 +71,9 @@ impl Classroom {
             prompts: &self.prompts,
             loss: Loss::default(),
             correction: Correction {
-                strength: flips,
-                layers: self.scales,
-                flips: Flips::Requantise,
+                max_flip_rate: flips,
+                num_scales: self.scales,
+                targets: Targets::Requantized,
             },
             condition_dropout: DROPOUT,
             show: &self.show,
@@ -88,41 +89,49 @@ impl Session {
         self.state.step
     }
 
-    /// Trains until all steps of `pace` are done or the host cancels; both end with a checkpoint and `Paused`.
+    /// Trains until all steps of `schedule` are done or the host cancels; both end with a checkpoint and `Paused`.
     ///
     /// After an error the session may be half a step on and is best dropped: the last checkpoint is whole.
-    pub async fn run(&mut self, pace: Pace, keep: &impl Keep, host: &impl Host) -> Result<(), EngineError> {
-        check(&pace)?;
+    pub async fn run(
+        &mut self,
+        schedule: TrainSchedule,
+        store: &impl CheckpointStore,
+        host: &impl Host,
+    ) -> Result<(), EngineError> {
+        check(&schedule)?;
         let mut saved = None;
         loop {
-            host.breathe().await;
-            let finished = self.state.step >= pace.steps;
+            host.yield_now().await;
+            let finished = self.state.step >= schedule.steps;
             if finished || host.cancelled() {
                 if saved != Some(self.state.step) {
-                    self.save(keep, host).await?;
+                    self.save(store, host).await?;
                 }
                 let step = self.state.step;
                 host.emit(Event::Paused { step, finished });
                 return Ok(());
             }
-            self.advance(&pace, host).await?;
+            self.advance(&schedule, host).await?;
             let step = self.state.step;
-            if step.is_multiple_of(pace.sample_every) || step == pace.steps {
+            if step.is_multiple_of(schedule.sample_every) || step == schedule.steps {
                 self.sample(host).await?;
             }
-            if step.is_multiple_of(pace.save_every) {
-                self.save(keep, host).await?;
+            if step.is_multiple_of(schedule.save_every) {
+                self.save(store, host).await?;
                 saved = Some(step);
             }
         }
     }
 
-    async fn advance(&mut self, pace: &Pace, host: &impl Host) -> Result<(), EngineError> {
+    async fn advance(&mut self, schedule: &TrainSchedule, host: &impl Host) -> Result<(), EngineError> {
         let began = host.now();
+        fallbacks::take();
         let rise = (self.state.step + 1) as f64 / WARMUP as f64;
-        let stage = self.classroom.stage(pace.flips);
+        let stage = self.context.stage(schedule.flips);
         let batch = stage.batches.get(self.state.step)?;
-        let taken = self.state.advance(&stage, &batch, pace.learning_rate * rise.min(1.0))?;
+        let taken = self
+            .state
+            .advance(&stage, &batch, schedule.learning_rate * rise.min(1.0))?;
         let numbers = taken.numbers(self.state.step).await?;
         let number = |name: &str| {
             numbers
@@ -131,28 +140,29 @@ impl Session {
                 .map_or(0.0, |(_, value)| *value)
         };
         let scales = |name: &str| -> Vec<f32> {
-            (1..=self.classroom.scales)
+            (1..=self.context.scales)
                 .map(|k| number(&format!("{name}_{k}")))
                 .collect()
         };
         host.emit(Event::Step {
             step: self.state.step,
-            of: pace.steps,
+            of: schedule.steps,
             loss: number("loss"),
             accuracy: number("accuracy"),
             losses: scales("loss"),
             accuracies: scales("accuracy"),
             grad_norm: number("grad_norm"),
             ms: host.now() - began,
+            fallbacks: fallbacks::take(),
         });
         Ok(())
     }
 
-    async fn save(&self, keep: &impl Keep, host: &impl Host) -> Result<(), EngineError> {
-        let checkpoint = self.state.checkpoint(self.plan.to_json()).await?;
+    async fn save(&self, store: &impl CheckpointStore, host: &impl Host) -> Result<(), EngineError> {
+        let checkpoint = self.state.checkpoint(self.config.to_json()).await?;
         let file = checkpoint.encode().map_err(EngineError::Checkpoint)?;
         let (step, bytes) = (self.state.step, file.len());
-        keep.save(step, file).await?;
+        store.save(step, file).await?;
         host.emit(Event::Saved { step, bytes });
         Ok(())
     }
@@ -160,18 +170,18 @@ impl Session {
     /// Draws the prompts to show with averaged weights, the first with seed 0, the next with seed 1 and so on. A cancel
     /// ends it early.
     async fn sample(&self, host: &impl Host) -> Result<(), EngineError> {
-        let Classroom {
+        let TrainContext {
             show,
             scales,
             vae,
             sampling,
             ..
-        } = &self.classroom;
+        } = &self.context;
         let model = self.state.average();
         let schedule: Schedule = TEMPLATES[0].schedule(*scales)?;
-        let stage = self.classroom.stage(0.0);
+        let stage = self.context.stage(0.0);
         for (index, prompt) in show.iter().enumerate() {
-            let plain = self.classroom.device.clone().inner();
+            let plain = self.context.device.clone().inner();
             let (ids, lens) = stage.ids(&[prompt], &plain)?;
             let text = model.encode_text(ids, &lens);
             let options = SamplingOptions {
@@ -181,7 +191,7 @@ impl Session {
             let mut sampler = Sampler::new(&model.transformer, &text, None, &schedule, options, Noise::Seeded)?;
             let mut last = None;
             loop {
-                host.breathe().await;
+                host.yield_now().await;
                 if host.cancelled() {
                     return Ok(());
                 }
@@ -206,15 +216,15 @@ impl Session {
     }
 }
 
-fn check(pace: &Pace) -> Result<(), EngineError> {
-    let refuse = |what: &str| Err(EngineError::Study(what.to_string()));
-    if !(pace.learning_rate > 0.0 && pace.learning_rate <= 1.0) {
+fn check(schedule: &TrainSchedule) -> Result<(), EngineError> {
+    let refuse = |what: &str| Err(EngineError::TrainConfig(what.to_string()));
+    if !(schedule.learning_rate > 0.0 && schedule.learning_rate <= 1.0) {
         return refuse("the learning rate is not above 0 and at most 1");
     }
-    if !(0.0..=1.0).contains(&pace.flips) {
+    if !(0.0..=1.0).contains(&schedule.flips) {
         return refuse("the self-correction rate is not between 0 and 1");
     }
-    if pace.steps == 0 || pace.sample_every == 0 || pace.save_every == 0 {
+    if schedule.steps == 0 || schedule.sample_every == 0 || schedule.save_every == 0 {
         return refuse("steps and the intervals between samples must be at least 1");
     }
     Ok(())

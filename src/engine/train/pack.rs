@@ -49,15 +49,15 @@ impl Session {
         }
         let manifest = Manifest {
             name: name.to_string(),
-            transformer: Some(self.plan.transformer.clone()),
-            text_encoder: Some(self.plan.text_encoder.clone()),
-            vocabulary: self.plan.vocabulary.clone(),
-            words: self.plan.words.clone(),
-            examples: self.classroom.show.iter().take(EXAMPLES).cloned().collect(),
+            transformer: Some(self.config.transformer.clone()),
+            text_encoder: Some(self.config.text_encoder.clone()),
+            vocabulary: self.config.vocabulary.clone(),
+            words: self.config.words.clone(),
+            examples: self.context.show.iter().take(EXAMPLES).cloned().collect(),
             tokenizer: Some(tokenizer),
             shards,
-            // The base model's twin was trained on other pictures.
-            twin: None,
+            // The base model's baseline was trained on other pictures.
+            baseline: None,
             // Nor is the record of its training that of what came after.
             training: None,
             ..self.base.clone()

@@ -1,13 +1,13 @@
-//! From projections to queries, keys and values, in one pass over each.
+//! From the projections of a self attention to its queries, keys and values, in one pass over each.
 
 use super::{dot, each_piece, numbers, on_cpu, tensor, values};
 use burn::tensor::Tensor;
 
 /// Queries, keys and values `[B, H, L, hd]` of projections `qkv [B, L, 3 H hd]` of the CPU engine that are not differentiated, as
-/// cosine self attention has them: biases on queries and values, queries and keys of unit length, queries times their head's temperature, both
-/// turned by `rope`, cosines and sines `[L, hd/2]`. `biases` are those of queries `[H hd]` and values `[H hd]`, then temperatures `[H]`.
-/// None of any other device.
-pub fn heads(
+/// cosine self attention has them: biases on queries and values, queries and keys of unit length, queries times their head's
+/// temperature, both rotated by `rope`, cosines and sines `[L, hd/2]`. `biases` are those of queries `[H hd]` and values `[H hd]`,
+/// then temperatures `[H]`. None of any other device.
+pub fn qkv_to_heads(
     qkv: &Tensor<3>,
     biases: impl FnOnce() -> Tensor<1>,
     heads: usize,
@@ -39,8 +39,8 @@ pub fn heads(
         });
         tensor(all, [b, heads, l, hd])
     };
-    let turned = |factor: f32, token: usize, row: &mut [f32]| {
-        // The floor is that of the twin.
+    let rotate = |factor: f32, token: usize, row: &mut [f32]| {
+        // The floor is that of the reference.
         let factor = factor / dot(row, row).max(1e-24).sqrt();
         let Some((cosines, sines)) = &rope else {
             return row.iter_mut().for_each(|x| *x *= factor);
@@ -53,9 +53,9 @@ pub fn heads(
     };
     Some([
         part(0, Some(query_bias), &|head, token, row| {
-            turned(temperatures[head], token, row)
+            rotate(temperatures[head], token, row)
         }),
-        part(1, None, &|_, token, row| turned(1.0, token, row)),
+        part(1, None, &|_, token, row| rotate(1.0, token, row)),
         part(2, Some(value_bias), &|_, _, _| {}),
     ])
 }

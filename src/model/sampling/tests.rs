@@ -1,17 +1,19 @@
 use super::*;
 use crate::golden::{self, Case};
 use crate::model::config::{LevelEmbedding, Positions, TransformerConfig};
+use crate::model::random::Stream;
 use crate::model::transformer::tests::{config, load, schedule, text};
+use burn::tensor::{Device, TensorData};
 use serde_json::Value;
 
 fn options(case: &Case) -> SamplingOptions {
-    let places: Vec<i64> = case.get("cfg_insertion_layer");
+    let insertion: Vec<i64> = case.get("cfg_insertion_layer");
     SamplingOptions {
         cfg: PerScale::Each(case.get("cfg_list")),
         tau: PerScale::Each(case.get("tau_list")),
-        guidance: Guidance {
-            logits: places.contains(&0),
-            layers_from_end: places.iter().filter(|&&i| i < 0).map(|i| -i as usize).collect(),
+        cfg_insertion: CfgInsertion {
+            logits: insertion.contains(&0),
+            layers_from_end: insertion.iter().filter(|&&i| i < 0).map(|i| -i as usize).collect(),
         },
         top_p: case.get("top_p"),
         greedy: case.get::<usize>("top_k") == 1,
@@ -29,57 +31,59 @@ fn thresholds(case: &Case, scales: usize, device: &Device) -> Noise {
     Noise::Given((0..scales).map(scale).collect())
 }
 
-fn check(case: &Case, force: bool) {
+fn check(case: &Case, force: bool, name: &str, device: &Device) {
     let model: Value = case.get("model");
     let config = config(&model, case.get::<usize>("apply_spatial_patchify") == 1);
     let schedule = schedule(case.config());
-    for (name, device) in golden::devices() {
-        let model = load(&config, &case.path("weights"), &device);
-        let prompts = text(case, "kv_compact", "cu_seqlens_k", &device);
-        let negative = (!case.config()["negative_text_lens"].is_null())
-            .then(|| text(case, "neg_kv_compact", "neg_cu_seqlens_k", &device));
-        let noise = thresholds(case, schedule.len(), &device);
-        let mut sampler = Sampler::new(&model, &prompts, negative.as_ref(), &schedule, options(case), noise).unwrap();
-        if force {
-            let bits = |k| Forced::whole(case.int::<3>(&format!("bits.{k}"), &device));
-            sampler.force((0..schedule.len()).map(bits).collect());
+    let model = load(&config, &case.path("weights"), device);
+    let prompts = text(case, "kv_compact", "cu_seqlens_k", device);
+    let negative = (!case.config()["negative_text_lens"].is_null())
+        .then(|| text(case, "neg_kv_compact", "neg_cu_seqlens_k", device));
+    let noise = thresholds(case, schedule.len(), device);
+    let mut sampler = Sampler::new(&model, &prompts, negative.as_ref(), &schedule, options(case), noise).unwrap();
+    if force {
+        let bits = |k| Forced::whole(case.int::<3>(&format!("bits.{k}"), device));
+        sampler.force((0..schedule.len()).map(bits).collect());
+    }
+    let mut last = None;
+    while let Some(scale) = sampler.next_scale() {
+        let k = scale.k;
+        let [b, l, channels] = scale.logits.dims();
+        case.check(
+            name,
+            &format!("logits.{k}"),
+            scale.logits.clone().reshape([b, l, channels / 2, 2]),
+        );
+        if !force {
+            case.check_int(name, &format!("bits.{k}"), scale.bits.clone());
         }
-        let mut last = None;
-        while let Some(scale) = sampler.next_scale() {
-            let k = scale.k;
-            let [b, l, channels] = scale.logits.dims();
-            case.check(
-                name,
-                &format!("logits.{k}"),
-                scale.logits.clone().reshape([b, l, channels / 2, 2]),
-            );
-            if !force {
-                case.check_int(name, &format!("bits.{k}"), scale.bits.clone());
-            }
-            if let Some(next) = scale.next_input.clone() {
-                case.check(name, &format!("next_input.{k}"), next);
-            }
-            last = Some(scale);
+        if let Some(next) = scale.next_input.clone() {
+            case.check(name, &format!("next_input.{k}"), next);
         }
-        // The shipped selection leaves it out of one case.
-        if case.has("summed_codes") {
-            case.check(name, "summed_codes", last.unwrap().sum);
-        }
+        last = Some(scale);
+    }
+    // The shipped selection leaves it out of one case.
+    if case.has("summed_codes") {
+        case.check(name, "summed_codes", last.unwrap().sum);
     }
 }
 
-#[test]
-fn golden_sampling_from_noise() {
+golden::test_per_device!(golden_sampling_from_noise: golden_sampling_from_noise_flex, golden_sampling_from_noise_wgpu);
+
+fn golden_sampling_from_noise(name: &str, device: &Device) {
     golden::cases("transformer_ar_inference")
         .iter()
-        .for_each(|case| check(case, false));
+        .for_each(|case| check(case, false, name, device));
 }
 
-#[test]
-fn golden_sampling_with_forced_bits() {
+golden::test_per_device!(
+    golden_sampling_with_forced_bits: golden_sampling_with_forced_bits_flex, golden_sampling_with_forced_bits_wgpu
+);
+
+fn golden_sampling_with_forced_bits(name: &str, device: &Device) {
     golden::cases("transformer_ar_inference")
         .iter()
-        .for_each(|case| check(case, true));
+        .for_each(|case| check(case, true, name, device));
 }
 
 /// A small model with seeded random weights, where every input matters.
@@ -177,7 +181,7 @@ fn the_unconditional_half_goes_as_soon_as_it_is_useless_and_nothing_changes() {
     let mut sampler = Sampler::new(&model, &text, None, &schedule, options, Noise::Seeded).unwrap();
     let mut halves = Vec::new();
     while sampler.next_scale().is_some() {
-        halves.push(sampler.doubled);
+        halves.push(sampler.guidance.halves() == 2);
     }
     assert_eq!(halves, [true, false, false, false]);
     // 1 + 1e-12 keeps the half to the end and guides by nothing.
@@ -201,7 +205,7 @@ fn a_batch_in_parts_draws_the_same_bits() {
             let noise = Noise::Seeded;
             let sampler = Sampler::limited(&model, &text, None, &schedule, options.clone(), noise, 0);
             let mut sampler = sampler.unwrap();
-            assert_eq!(sampler.caches.len(), 4);
+            assert_eq!(sampler.caches.parts.len(), 4);
             let parts: Vec<Vec<i32>> = std::iter::from_fn(|| sampler.next_scale())
                 .map(|scale| scale.bits.into_data().iter::<i32>().collect())
                 .collect();
@@ -269,7 +273,7 @@ fn impossible_options_are_refused_in_a_sentence() {
             ..good.clone()
         },
         SamplingOptions {
-            guidance: Guidance {
+            cfg_insertion: CfgInsertion {
                 logits: true,
                 layers_from_end: vec![3],
             },

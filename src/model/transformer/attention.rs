@@ -1,9 +1,8 @@
-//! Attention of the blocks: cosine self attention with rotary positions and a cache, cross attention to the text.
+//! Attention of the blocks: cosine self attention with rotary positions and a KV cache, and cross attention to the text.
 
-use crate::kernels::attention::{Added, Cached, attend, attention, attention_into_cache, halves};
+use crate::kernels::attention::{AttentionBias, LayerCache, attend, attention, attention_into_cache, f16_cache_width};
 use crate::kernels::cpu;
-use crate::kernels::linear::{After, linear};
-use crate::kernels::product::spread;
+use crate::kernels::matmul::{Epilogue, broadcast, linear};
 use crate::model::nn::{Linear, parameter};
 use crate::model::rope::RopeTables;
 use burn::module::{Module, Param};
@@ -27,37 +26,41 @@ pub struct KvCache {
     /// `[B, H, L, hd]`; taken out while it is written, so that the write happens in place.
     tensors: Option<(Tensor<4>, Tensor<4>)>,
     filled: usize,
-    /// What a device reads of the layer beside its projections, made once an image.
+    /// [`SelfAttention::biases`] of the layer, computed once per image.
     biases: Option<Tensor<1>>,
 }
 
 impl KvCache {
-    /// Room for `capacity` tokens; `halved` in f16 where the device can.
-    pub fn new(shape: [usize; 4], halved: bool, device: &Device) -> Self {
+    /// Allocates `[B, H, capacity, hd]`, in f16 if `in_f16` is set and the device can.
+    pub fn new(shape: [usize; 4], in_f16: bool, device: &Device) -> Self {
         let [batch, heads, capacity, head_dim] = shape;
-        let kept = if halved { halves(head_dim, device) } else { None };
-        let kept = kept.unwrap_or(head_dim);
-        // What is not filled is never read.
-        let room = || Tensor::empty([batch, heads, capacity, kept], device);
+        let packed = if in_f16 {
+            f16_cache_width(head_dim, device)
+        } else {
+            None
+        };
+        let width = packed.unwrap_or(head_dim);
+        // Elements that were not written are never read.
+        let allocate = || Tensor::empty([batch, heads, capacity, width], device);
         Self {
-            tensors: Some((room(), room())),
+            tensors: Some((allocate(), allocate())),
             filled: 0,
             biases: None,
         }
     }
 
-    /// Self attention of the projections `qkv [B, L, 3C]` of the next tokens, in two dispatches. None where no shader fits.
+    /// Self attention of the projections `qkv [B, L, 3C]` of the next tokens, in two dispatches. `None` where no shader fits.
     fn attend(&mut self, layer: &SelfAttention, qkv: &Tensor<3>, rope: Option<&RopeTables>) -> Option<Tensor<3>> {
         let (keys, values) = self.tensors.as_ref()?;
         let biases = self.biases.get_or_insert_with(|| layer.biases());
-        let cached = Cached {
+        let cache = LayerCache {
             keys,
             values,
             filled: self.filled,
             biases,
             rope: rope.map(|rope| (&rope.cos, &rope.sin)),
         };
-        let result = attention_into_cache(qkv, &cached)?;
+        let result = attention_into_cache(qkv, &cache)?;
         self.filled += qkv.dims()[1];
         Some(result)
     }
@@ -71,27 +74,27 @@ impl KvCache {
         let (start, end) = (self.filled, self.filled + length);
         let keys = keys.slice_assign([0..b, 0..h, start..end, 0..hd], k);
         let values = values.slice_assign([0..b, 0..h, start..end, 0..hd], v);
-        let seen = (keys.clone().narrow(2, 0, end), values.clone().narrow(2, 0, end));
+        let filled = (keys.clone().narrow(2, 0, end), values.clone().narrow(2, 0, end));
         self.filled = end;
         self.tensors = Some((keys, values));
-        seen
+        filled
     }
 
-    /// Moves what is cached into `room`, or new room, for `capacity` tokens, and frees its own.
-    pub fn move_into(&mut self, room: Option<(Tensor<4>, Tensor<4>)>, capacity: usize) {
+    /// Moves the cached tokens into larger tensors, `into` or new ones of `capacity` tokens, and frees the old ones.
+    pub fn move_into(&mut self, into: Option<(Tensor<4>, Tensor<4>)>, capacity: usize) {
         let Some((own_keys, own_values)) = self.tensors.take() else {
             return;
         };
-        let [b, h, _, kept] = own_keys.dims();
-        let made = || Tensor::empty([b, h, capacity, kept], &own_keys.device());
-        let (keys, values) = room.unwrap_or_else(|| (made(), made()));
-        let filled = [0..b, 0..h, 0..self.filled, 0..kept];
-        let moved = |room: Tensor<4>, own: Tensor<4>| room.slice_assign(filled.clone(), own.slice(filled.clone()));
+        let [b, h, _, width] = own_keys.dims();
+        let allocate = || Tensor::empty([b, h, capacity, width], &own_keys.device());
+        let (keys, values) = into.unwrap_or_else(|| (allocate(), allocate()));
+        let filled = [0..b, 0..h, 0..self.filled, 0..width];
+        let moved = |into: Tensor<4>, own: Tensor<4>| into.slice_assign(filled.clone(), own.slice(filled.clone()));
         self.tensors = Some((moved(keys, own_keys), moved(values, own_values)));
     }
 
-    /// Gives its room to another layer; nothing is cached any more.
-    pub fn give_room(&mut self) -> Option<(Tensor<4>, Tensor<4>)> {
+    /// Takes the tensors out, for another layer; the cache is empty afterwards.
+    pub fn take_tensors(&mut self) -> Option<(Tensor<4>, Tensor<4>)> {
         self.tensors.take()
     }
 
@@ -102,11 +105,11 @@ impl KvCache {
     }
 }
 
-/// What a self attention sees besides its own tokens.
+/// The keys and values that self attention reads besides those of its own tokens.
 pub enum Past<'a> {
-    /// Nothing: the whole sequence is here, under a mask `[1, 1, L, L]`.
+    /// None: the tokens are the whole sequence, under a mask `[1, 1, L, L]`.
     Masked(&'a Tensor<4>),
-    /// The scales before, in the cache; no mask, since a scale sees all of itself.
+    /// Those of the earlier scales, in the cache. There is no mask: every token attends to all tokens of its scale.
     Cached(&'a mut KvCache),
 }
 
@@ -152,8 +155,8 @@ impl SelfAttention {
         self.scale_mul.val().clamp_max(100f64.ln()).exp()
     }
 
-    /// `[B, L, C] -> [B, L, C]`; `rope` holds the rows of these L tokens, `after` what follows the last projection.
-    pub fn forward(&self, x: Tensor<3>, rope: Option<&RopeTables>, past: Past, after: After) -> Tensor<3> {
+    /// `[B, L, C] -> [B, L, C]`; `rope` holds the rows of these L tokens, `epilogue` follows the last projection.
+    pub fn forward(&self, x: Tensor<3>, rope: Option<&RopeTables>, past: Past, epilogue: Epilogue) -> Tensor<3> {
         let qkv = self.mat_qkv.forward(x);
         let out = match past {
             Past::Masked(mask) => {
@@ -169,10 +172,10 @@ impl SelfAttention {
                 }
             },
         };
-        self.proj.then(out, after)
+        self.proj.then(out, epilogue)
     }
 
-    /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`; `biases` are [`Self::biases`] where they are at hand.
+    /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`; `biases` are [`Self::biases`], if they were computed already.
     fn split(
         &self,
         qkv: Tensor<3>,
@@ -181,18 +184,18 @@ impl SelfAttention {
     ) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
         let tables = rope.map(|rope| (&rope.cos, &rope.sin));
         let biases = || biases.unwrap_or_else(|| self.biases());
-        match cpu::heads(&qkv, biases, self.heads, tables) {
+        match cpu::qkv_to_heads(&qkv, biases, self.heads, tables) {
             Some([q, k, v]) => (q, k, v),
-            None => self.split_twin(qkv, rope),
+            None => self.split_reference(qkv, rope),
         }
     }
 
-    /// The same in plain tensor operations.
-    fn split_twin(&self, qkv: Tensor<3>, rope: Option<&RopeTables>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
+    /// The reference implementation of [`split`](Self::split), in plain tensor operations.
+    fn split_reference(&self, qkv: Tensor<3>, rope: Option<&RopeTables>) -> (Tensor<4>, Tensor<4>, Tensor<4>) {
         let [b, l, tripled] = qkv.dims();
         let (c, h) = (tripled / 3, self.heads);
         let part = |i: usize| qkv.clone().narrow(2, i * c, c);
-        let row = |values: Tensor<1>| spread(values, [b, l, c]);
+        let row = |values: Tensor<1>| broadcast(values, [b, l, c]);
         let v = split_heads(part(2) + row(self.v_bias.val()), h);
         // A head's temperature for each of its channels.
         let temperatures = self.temperature().reshape([h, 1]).expand([h, c / h]).reshape([c]);
@@ -211,14 +214,14 @@ fn unit(x: Tensor<4>) -> Tensor<4> {
     x / norm
 }
 
-/// Text keys and values of one layer `[B, H, L_text, hd]`, projected once for all scales.
+/// Cross-attention keys and values of one layer, `[B, H, L_text, hd]`: the projected text, computed once for all scales.
 #[derive(Clone, Debug)]
-pub struct TextMemory {
+pub struct CrossKv {
     k: Tensor<4>,
     v: Tensor<4>,
 }
 
-impl TextMemory {
+impl CrossKv {
     /// `count` rows from `start` on.
     pub fn rows(&self, start: usize, count: usize) -> Self {
         Self {
@@ -249,28 +252,28 @@ impl CrossAttention {
         }
     }
 
-    /// Projects the text memory `m [B, L_text, C]`.
-    pub fn memory(&self, m: Tensor<3>) -> TextMemory {
-        // Two products, so that neither is cut out of what the other is cut out of.
+    /// Keys and values of the text `m [B, L_text, C]`.
+    pub fn keys_and_values(&self, m: Tensor<3>) -> CrossKv {
+        // Two matmuls, so that both results are contiguous.
         let (weight, c) = (self.mat_kv.weight.val(), self.v_bias.dims()[0]);
         let part = |i: usize, bias: Option<Tensor<1>>| {
             let rows = weight.clone().narrow(0, i * c, c);
-            split_heads(linear(m.clone(), rows, bias, After::Nothing), self.heads)
+            split_heads(linear(m.clone(), rows, bias, Epilogue::None), self.heads)
         };
-        TextMemory {
+        CrossKv {
             k: part(0, None),
             v: part(1, Some(self.v_bias.val())),
         }
     }
 
-    /// `[B, L, C] -> [B, L, C]`; `mask [B, 1, 1, L_text]` hides padding, `after` is what follows the last projection.
-    pub fn forward(&self, x: Tensor<3>, memory: &TextMemory, mask: Option<&Tensor<4>>, after: After) -> Tensor<3> {
+    /// `[B, L, C] -> [B, L, C]`; `mask [B, 1, 1, L_text]` hides padding, `epilogue` follows the last projection.
+    pub fn forward(&self, x: Tensor<3>, text: &CrossKv, mask: Option<&Tensor<4>>, epilogue: Epilogue) -> Tensor<3> {
         let q = self.mat_q.forward(x);
         let [_, _, c] = q.dims();
         let factor = 1.0 / ((c / self.heads) as f64).sqrt();
-        let added = Added { mask, bias: None };
-        let out = attention(q, memory.k.clone(), memory.v.clone(), added, factor);
-        self.proj.then(out, after)
+        let bias = AttentionBias { mask, bias: None };
+        let out = attention(q, text.k.clone(), text.v.clone(), bias, factor);
+        self.proj.then(out, epilogue)
     }
 }
 
@@ -309,13 +312,13 @@ impl TextPool {
         let kv = self.mat_kv.forward(t);
         let k = split_heads(kv.clone().narrow(2, 0, c), heads);
         let v = kv.narrow(2, c, c);
-        let v = split_heads(v.clone() + spread(self.v_bias.val(), v.dims()), heads);
+        let v = split_heads(v.clone() + broadcast(self.v_bias.val(), v.dims()), heads);
         let query = query.reshape([1, 1, c]).expand([b, 1, c]);
-        let added = Added {
+        let bias = AttentionBias {
             mask: mask.as_ref(),
             bias: None,
         };
-        let out = attention(query, k, v, added, 1.0 / (hd as f64).sqrt());
+        let out = attention(query, k, v, bias, 1.0 / (hd as f64).sqrt());
         self.proj.forward(out.reshape([b, c]))
     }
 }
@@ -327,9 +330,9 @@ mod tests {
     use crate::model::schedule::TEMPLATES;
     use burn::tensor::{Distribution, Tolerance};
 
-    /// With kernels of the device and in plain tensor operations.
+    /// The CPU kernel against the plain tensor operations.
     #[test]
-    fn heads_are_their_twin() {
+    fn heads_match_their_reference() {
         let device = Device::flex();
         let (heads, hd, b) = (3, 8, 2);
         let c = heads * hd;
@@ -345,9 +348,9 @@ mod tests {
         for length in [1, 5] {
             let qkv = random([b, length, 3 * c]);
             for rope in [None, Some(tables.rows(2, length))] {
-                let (q, k, v) = layer.split_twin(qkv.clone(), rope.as_ref());
+                let (q, k, v) = layer.split_reference(qkv.clone(), rope.as_ref());
                 let rope = rope.as_ref().map(|rope| (&rope.cos, &rope.sin));
-                let found = cpu::heads(&qkv, || layer.biases(), heads, rope).expect("the CPU engine's");
+                let found = cpu::qkv_to_heads(&qkv, || layer.biases(), heads, rope).expect("the CPU engine's");
                 for (found, expected) in found.into_iter().zip([q, k, v]) {
                     let tolerance = Tolerance::absolute(1e-5).set_relative(1e-5);
                     found

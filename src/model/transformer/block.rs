@@ -1,7 +1,7 @@
 //! One transformer block: self attention, cross attention, feed-forward, with shared adaptive layer norm.
 
-use super::attention::{CrossAttention, Past, SelfAttention, TextMemory};
-use crate::kernels::linear::{After, Gate};
+use super::attention::{CrossAttention, CrossKv, Past, SelfAttention};
+use crate::kernels::matmul::{Epilogue, Gate};
 use crate::kernels::norm::{Modulation, layer_norm};
 use crate::model::config::TransformerConfig;
 use crate::model::nn::{Linear, parameter};
@@ -24,9 +24,9 @@ impl FeedForward {
         }
     }
 
-    /// `after` is what follows `fc2`.
-    pub fn forward(&self, x: Tensor<3>, after: After) -> Tensor<3> {
-        self.fc2.then(self.fc1.then(x, After::Gelu), after)
+    /// `epilogue` follows `fc2`.
+    pub fn forward(&self, x: Tensor<3>, epilogue: Epilogue) -> Tensor<3> {
+        self.fc2.then(self.fc1.then(x, Epilogue::Gelu), epilogue)
     }
 }
 
@@ -49,8 +49,8 @@ pub struct Block {
     eps: f64,
 }
 
-/// What all blocks share in one pass.
-pub struct Surroundings<'a> {
+/// The inputs that all blocks share in one pass.
+pub struct BlockContext<'a> {
     /// The prompt's modulation `g [B, 1, 6, C]`.
     pub modulation: &'a Tensor<4>,
     /// Hides padded text keys, `[B, 1, 1, L_text]`.
@@ -78,8 +78,8 @@ impl Block {
     /// `x [B, L, C] -> [B, L, C]`:
     ///
     /// `x += gamma1 SA(LN(x)(1 + scale1) + shift1)`, `x += CA(LN(x) w + b, text)`, `x += gamma2 FFN(LN(x)(1 + scale2) + shift2)`.
-    pub fn forward(&self, x: Tensor<3>, memory: &TextMemory, around: &Surroundings, past: Past) -> Tensor<3> {
-        let (table, prompt) = (self.ada_gss.val(), around.modulation.clone());
+    pub fn forward(&self, x: Tensor<3>, text: &CrossKv, context: &BlockContext, past: Past) -> Tensor<3> {
+        let (table, prompt) = (self.ada_gss.val(), context.modulation.clone());
         // The parts are gamma1, gamma2, scale1, scale2, shift1, shift2.
         let norm = |x: &Tensor<3>, i: usize| {
             let modulation = Modulation::Adaptive {
@@ -96,9 +96,9 @@ impl Block {
                 prompt: prompt.clone(),
                 part,
             };
-            After::Residual(x.clone(), Some(gate))
+            Epilogue::Residual(x.clone(), Some(gate))
         };
-        let x = self.sa.forward(norm(&x, 0), around.rope, past, gated(&x, 0));
+        let x = self.sa.forward(norm(&x, 0), context.rope, past, gated(&x, 0));
         let affine = Modulation::Affine {
             weight: self.ca_norm.weight.val(),
             bias: self.ca_norm.bias.val(),
@@ -106,7 +106,7 @@ impl Block {
         let normed = layer_norm(x.clone(), self.eps, affine);
         let x = self
             .ca
-            .forward(normed, memory, around.text_mask, After::Residual(x, None));
+            .forward(normed, text, context.text_mask, Epilogue::Residual(x, None));
         self.ffn.forward(norm(&x, 1), gated(&x, 1))
     }
 }

@@ -1,5 +1,6 @@
 //! Cross entropy over bits (Sec. 3.3) with optional weighting of scales.
 
+pub use crate::kernels::reference::bits::differences;
 use crate::model::config::Classifier;
 use crate::model::schedule::Schedule;
 use burn::tensor::activation::log_softmax;
@@ -59,14 +60,6 @@ pub fn scale_weights(schedule: &Schedule) -> Vec<f32> {
         .collect();
     let sum: f64 = raw.iter().sum();
     raw.into_iter().map(|w| (w / sum) as f32).collect()
-}
-
-/// Difference of the two classes of every bit: `[B, L, 2d] -> [B, L, d]`, positive where 1 is likelier.
-pub fn differences(logits: Tensor<3>) -> Tensor<3> {
-    let [b, l, channels] = logits.dims();
-    let pairs = logits.reshape([b, l, channels / 2, 2]);
-    let class = |c: usize| pairs.clone().narrow(3, c, 1).squeeze_dim::<3>(3);
-    class(1) - class(0)
 }
 
 /// Two-class cross entropy of every bit, `[B, L, 2d]` and `[B, L, d]` -> `[B, L, d]`: `ln(1 + exp(-s D))`, s = +-1.

@@ -1,7 +1,7 @@
 //! The bitwise autoregressive transformer with the infinite-vocabulary classifier (Sec. 3.1 - 3.3).
 //!
-//! Sequence: the pooled prompt as start token for scale 1, then for every scale k >= 2 the tokens of `F~_{k-1}`. A token sees
-//! all tokens of its own and earlier scales and the prompt; it predicts the `d` bits of its position.
+//! Sequence: the pooled prompt as start token for scale 1, then for every scale k >= 2 the tokens of `F~_{k-1}`. A token
+//! attends to all tokens of its own and earlier scales and to the prompt; it predicts the `d` bits of its position.
 
 pub mod attention;
 pub mod block;
@@ -15,14 +15,14 @@ use super::nn::{Linear, parameter};
 use super::rope::RopeTables;
 use super::schedule::{LEVELS, Schedule};
 use super::text_features::TextFeatures;
-use crate::kernels::linear::After;
+use crate::kernels::matmul::Epilogue;
 use crate::kernels::norm::{Modulation, layer_norm, rms_norm};
-use attention::{Past, TextMemory, TextPool};
-use block::{Block, FeedForward, Surroundings};
+use attention::{CrossKv, Past, TextPool};
+use block::{Block, BlockContext, FeedForward};
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-/// A scale vector without bias.
+/// A weight without bias.
 #[derive(Module, Debug)]
 pub struct Weight<const D: usize> {
     pub weight: Param<Tensor<D>>,
@@ -37,7 +37,7 @@ pub struct HeadNorm {
 /// The transformer. Field paths are official names up to [`official_name`].
 #[derive(Module, Debug)]
 pub struct Transformer {
-    /// Text rows of "no prompt" `[T, Ct5]`.
+    /// Text features of "no prompt" `[T, Ct5]`.
     pub cfg_uncond: Param<Tensor<2>>,
     pub pos_start: Param<Tensor<3>>,
     pub text_norm: Weight<1>,
@@ -74,7 +74,7 @@ pub fn official_name(path: &str) -> String {
     })
 }
 
-/// What the prompt contributes, computed once per image.
+/// Everything the transformer is conditioned on, computed from the prompt once per image.
 #[derive(Clone, Debug)]
 pub struct Condition {
     /// `c [B, C]`: start token and source of all modulation.
@@ -83,8 +83,8 @@ pub struct Condition {
     pub modulation: Tensor<4>,
     /// Scale and shift before the head `[B, 1, 2, C]`.
     pub head: Tensor<4>,
-    /// Cross-attention memory `m [B, L_text, C]`.
-    pub memory: Tensor<3>,
+    /// Projected text that cross-attention reads, `m [B, L_text, C]`.
+    pub text: Tensor<3>,
     pub mask: Option<Tensor<4>>,
 }
 
@@ -95,7 +95,7 @@ impl Condition {
             pooled: self.pooled.clone().narrow(0, 0, batch),
             modulation: self.modulation.clone().narrow(0, 0, batch),
             head: self.head.clone().narrow(0, 0, batch),
-            memory: self.memory.clone().narrow(0, 0, batch),
+            text: self.text.clone().narrow(0, 0, batch),
             mask: self.mask.clone().map(|mask| mask.narrow(0, 0, batch)),
         }
     }
@@ -141,8 +141,8 @@ impl Transformer {
         &self.config
     }
 
-    /// Whether the weights of its layers are packed.
-    pub fn packed(&self) -> bool {
+    /// Whether the weights of its layers are stored in less than f32: in f16 or quantized.
+    pub fn quantized(&self) -> bool {
         let mut layers = self.blocks.iter().map(|block| block.sa.mat_qkv.weight.dims()[1]);
         layers.any(|words| words != self.config.embed_dim)
     }
@@ -164,7 +164,7 @@ impl Transformer {
         })
     }
 
-    /// Condition dropout: the samples marked `true` hear the unconditional rows instead.
+    /// Condition dropout: the samples marked `true` are conditioned on the unconditional rows instead.
     pub fn drop_condition(&self, text: TextFeatures, dropped: &[bool]) -> Result<TextFeatures, ModelError> {
         if !dropped.contains(&true) {
             return Ok(text);
@@ -185,7 +185,7 @@ impl Transformer {
         rms_norm(text.features.clone(), self.text_norm.weight.val(), self.config.norm_eps)
     }
 
-    /// Everything the prompt contributes (Sec. 3.1, "Transformer"; `forward` of the official `infinity.py`).
+    /// The condition of a batch of prompts (Sec. 3.1, "Transformer"; `forward` of the official `infinity.py`).
     pub fn condition(&self, text: &TextFeatures) -> Condition {
         let t = self.normalise_text(text);
         let mask = text.key_padding_mask();
@@ -195,16 +195,16 @@ impl Transformer {
         Condition {
             modulation: self.shared_ada_lin.forward(active.clone()).reshape([b, 1, 6, c]),
             head: self.head_nm.ada_lin.forward(active).reshape([b, 1, 2, c]),
-            memory: self.text_proj_for_ca.forward(t, After::Nothing),
+            text: self.text_proj_for_ca.forward(t, Epilogue::None),
             pooled,
             mask,
         }
     }
 
-    /// Text keys and values of every block.
-    pub fn memories(&self, condition: &Condition) -> Vec<TextMemory> {
-        let memory = |block: &Block| block.ca.memory(condition.memory.clone());
-        self.blocks.iter().map(memory).collect()
+    /// Cross-attention keys and values of every block.
+    pub fn cross_kv(&self, condition: &Condition) -> Vec<CrossKv> {
+        let project = |block: &Block| block.ca.keys_and_values(condition.text.clone());
+        self.blocks.iter().map(project).collect()
     }
 
     /// The start token `c + pos_start`, `[B, 1, C]`.
@@ -284,7 +284,7 @@ impl Transformer {
         if let Some(positions) = self.learned_positions(0, schedule.total()) {
             x = x + positions;
         }
-        let around = Surroundings {
+        let context = BlockContext {
             modulation: &condition.modulation,
             text_mask: condition.mask.as_ref(),
             rope: rope.as_ref(),
@@ -293,14 +293,14 @@ impl Transformer {
             if self.adds_levels_before(i) {
                 x = x + levels.clone();
             }
-            let memory = block.ca.memory(condition.memory.clone());
-            x = block.forward(x, &memory, &around, Past::Masked(&mask));
+            let text = block.ca.keys_and_values(condition.text.clone());
+            x = block.forward(x, &text, &context, Past::Masked(&mask));
         }
         Ok(self.logits(x, &condition))
     }
 }
 
-/// Additive block-wise causal mask `[1, 1, L, L]`: a token sees the tokens of its own and earlier scales.
+/// Additive block-wise causal mask `[1, 1, L, L]`: a token attends to the tokens of its own and earlier scales.
 fn causal_mask(schedule: &Schedule, device: &Device) -> Tensor<4> {
     const HIDDEN: f32 = -1e9;
     let levels = schedule.levels();

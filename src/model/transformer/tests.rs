@@ -62,58 +62,57 @@ pub fn text(case: &Case, rows: &str, offsets: &str, device: &Device) -> TextFeat
     TextFeatures::from_compact(case.float(rows, device), &offsets).unwrap()
 }
 
-#[test]
-fn golden_teacher_forcing() {
+golden::test_per_device!(golden_teacher_forcing: golden_teacher_forcing_flex, golden_teacher_forcing_wgpu);
+
+fn golden_teacher_forcing(name: &str, device: &Device) {
     for case in golden::cases("transformer_teacher_forcing") {
         let patchify = case.get::<usize>("apply_spatial_patchify") == 1;
         let config = config(case.config(), patchify);
         let schedule = schedule(case.config());
         let dropped: Vec<usize> = case.get("dropped_samples");
-        for (name, device) in golden::devices() {
-            let device = device.autodiff();
-            let model = load(&config, &case.path("weights"), &device);
-            let text = text(&case, "kv_compact", "cu_seqlens_k", &device);
-            let drops: Vec<bool> = (0..text.lens.len()).map(|b| dropped.contains(&b)).collect();
-            let text = model.drop_condition(text, &drops).unwrap();
-            let inputs = case.float::<3>("x_BLC_wo_prefix", &device).require_grad();
-            let labels = case.int::<3>("labels", &device);
-            let logits = model.forward(&text, inputs.clone(), &schedule).unwrap();
-            case.check(name, "logits", logits.clone().inner());
+        let device = &device.clone().autodiff();
+        let model = load(&config, &case.path("weights"), device);
+        let text = text(&case, "kv_compact", "cu_seqlens_k", device);
+        let drops: Vec<bool> = (0..text.lens.len()).map(|b| dropped.contains(&b)).collect();
+        let text = model.drop_condition(text, &drops).unwrap();
+        let inputs = case.float::<3>("x_BLC_wo_prefix", device).require_grad();
+        let labels = case.int::<3>("labels", device);
+        let logits = model.forward(&text, inputs.clone(), &schedule).unwrap();
+        case.check(name, "logits", logits.clone().inner());
 
-            let mean = Loss::default();
-            let per_token = mean.per_token(logits.clone(), labels.clone(), config.classifier);
-            case.check(name, "ce_per_token", per_token.clone().inner());
-            let expect = |found: Tensor<1>, scalar: &str| {
-                let (found, expected) = (found.inner().into_scalar::<f32>(), case.scalar(scalar) as f32);
-                assert!(
-                    (found - expected).abs() <= 2e-4 * expected.abs(),
-                    "{}: {scalar}: {found} {expected}",
-                    case.name
-                );
-            };
-            expect(mean.total(per_token.clone(), &schedule), "loss_mean");
-            let accuracy = bit_accuracy(logits.clone(), labels.clone(), Classifier::Bits);
-            expect(accuracy.mean(), "bit_accuracy");
-            let sum = Loss {
-                bits: BitReduction::Sum,
-                reweight_by_scale: true,
-            };
-            expect(
-                sum.total(sum.per_token(logits, labels, config.classifier), &schedule),
-                "loss_reweighted_bit_sum",
+        let mean = Loss::default();
+        let per_token = mean.per_token(logits.clone(), labels.clone(), config.classifier);
+        case.check(name, "ce_per_token", per_token.clone().inner());
+        let expect = |found: Tensor<1>, scalar: &str| {
+            let (found, expected) = (found.inner().into_scalar::<f32>(), case.scalar(scalar) as f32);
+            assert!(
+                (found - expected).abs() <= 2e-4 * expected.abs(),
+                "{}: {scalar}: {found} {expected}",
+                case.name
             );
-            let reweighted = Loss {
-                reweight_by_scale: true,
-                ..Loss::default()
-            };
-            if case.has("loss_weight_by_scale") {
-                let weights = scale_weights(&schedule);
-                case.check_values(name, "loss_weight_by_scale", &[1, weights.len()], &weights);
-            }
-            let loss = reweighted.total(per_token, &schedule);
-            expect(loss.clone(), "loss_reweighted");
-            check_gradients(&case, name, &model, &config, inputs, loss);
+        };
+        expect(mean.total(per_token.clone(), &schedule), "loss_mean");
+        let accuracy = bit_accuracy(logits.clone(), labels.clone(), Classifier::Bits);
+        expect(accuracy.mean(), "bit_accuracy");
+        let sum = Loss {
+            bits: BitReduction::Sum,
+            reweight_by_scale: true,
+        };
+        expect(
+            sum.total(sum.per_token(logits, labels, config.classifier), &schedule),
+            "loss_reweighted_bit_sum",
+        );
+        let reweighted = Loss {
+            reweight_by_scale: true,
+            ..Loss::default()
+        };
+        if case.has("loss_weight_by_scale") {
+            let weights = scale_weights(&schedule);
+            case.check_values(name, "loss_weight_by_scale", &[1, weights.len()], &weights);
         }
+        let loss = reweighted.total(per_token, &schedule);
+        expect(loss.clone(), "loss_reweighted");
+        check_gradients(&case, name, &model, &config, inputs, loss);
     }
 }
 
@@ -200,47 +199,46 @@ pub fn chunked_name(path: &str, config: &TransformerConfig) -> String {
     }
 }
 
-#[test]
-fn golden_intermediate_activations() {
+golden::test_per_device!(golden_intermediate_activations: golden_intermediate_activations_flex, golden_intermediate_activations_wgpu);
+
+fn golden_intermediate_activations(name: &str, device: &Device) {
     for case in golden::cases("transformer_teacher_forcing") {
         if case.names("dbg.").is_empty() {
             continue;
         }
         let config = config(case.config(), false);
         let schedule = schedule(case.config());
-        for (name, device) in golden::devices() {
-            let model = load(&config, &case.path("weights"), &device);
-            let text = text(&case, "kv_compact", "cu_seqlens_k", &device);
-            let packed = |rows: Tensor<3>| {
-                let lens = text.lens.clone();
-                TextFeatures { features: rows, lens }.to_compact().0
-            };
-            let check = |stored: &str, found: Tensor<3>| {
-                let stored = format!("dbg.{stored}");
-                if case.has(&stored) {
-                    case.check(name, &stored, found.narrow(0, 0, 1));
-                }
-            };
-            case.check(name, "dbg.text_norm", packed(model.normalise_text(&text)));
-            let condition = model.condition(&text);
-            case.check(name, "dbg.cond_BD", condition.pooled.clone());
-            case.check(name, "dbg.ca_kv", packed(condition.memory.clone()));
-            case.check(name, "dbg.cond_shared", condition.modulation.clone());
-            let rope = model.rope(&schedule, &device).unwrap();
-            let around = Surroundings {
-                modulation: &condition.modulation,
-                text_mask: condition.mask.as_ref(),
-                rope: rope.as_ref(),
-            };
-            let inputs = model.embed(case.float("x_BLC_wo_prefix", &device));
-            let mut x = Tensor::cat(vec![model.start(&condition), inputs], 1) + model.levels(&schedule.levels());
-            let mask = causal_mask(&schedule, &device);
-            for (i, block) in model.blocks.iter().enumerate() {
-                check(&format!("block_in.{i}"), x.clone());
-                let memory = block.ca.memory(condition.memory.clone());
-                x = block.forward(x, &memory, &around, Past::Masked(&mask));
-                check(&format!("block_out.{i}"), x.clone());
+        let model = load(&config, &case.path("weights"), device);
+        let text = text(&case, "kv_compact", "cu_seqlens_k", device);
+        let packed = |rows: Tensor<3>| {
+            let lens = text.lens.clone();
+            TextFeatures { features: rows, lens }.to_compact().0
+        };
+        let check = |stored: &str, found: Tensor<3>| {
+            let stored = format!("dbg.{stored}");
+            if case.has(&stored) {
+                case.check(name, &stored, found.narrow(0, 0, 1));
             }
+        };
+        case.check(name, "dbg.text_norm", packed(model.normalise_text(&text)));
+        let condition = model.condition(&text);
+        case.check(name, "dbg.cond_BD", condition.pooled.clone());
+        case.check(name, "dbg.ca_kv", packed(condition.text.clone()));
+        case.check(name, "dbg.cond_shared", condition.modulation.clone());
+        let rope = model.rope(&schedule, device).unwrap();
+        let context = BlockContext {
+            modulation: &condition.modulation,
+            text_mask: condition.mask.as_ref(),
+            rope: rope.as_ref(),
+        };
+        let inputs = model.embed(case.float("x_BLC_wo_prefix", device));
+        let mut x = Tensor::cat(vec![model.start(&condition), inputs], 1) + model.levels(&schedule.levels());
+        let mask = causal_mask(&schedule, device);
+        for (i, block) in model.blocks.iter().enumerate() {
+            check(&format!("block_in.{i}"), x.clone());
+            let text = block.ca.keys_and_values(condition.text.clone());
+            x = block.forward(x, &text, &context, Past::Masked(&mask));
+            check(&format!("block_out.{i}"), x.clone());
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Layers of the convolutional tokenizer (feature maps are `[B, C, H, W]`).
 
-use crate::kernels::convolution::{self as kernel, Around};
-use crate::kernels::norm::{group_norm_silu, group_statistics, normalised_silu};
-use crate::kernels::product::spread;
+use crate::kernels::convolution::{Fused, convolution, convolution_with_autodiff};
+use crate::kernels::matmul::broadcast;
+use crate::kernels::norm::{group_norm_silu, group_statistics, normalized_silu};
+use crate::model::config::OFFICIAL_GROUPS;
 use crate::model::nn::parameter;
 use crate::model::resize::nearest2x;
 use burn::module::{Module, Param};
@@ -16,13 +17,11 @@ const NORM_EPS: f64 = 1e-6;
 const CHANNELS_PER_GROUP: usize = 4;
 /// Most numbers in the shifted copies of a [`product`]: 64 MiB, half of what WebGPU lets a shader see of a buffer.
 const COPIES: usize = 16 << 20;
-/// Groups of the official models.
-pub const OFFICIAL_GROUPS: usize = 32;
 
 /// Convolution with bias and a square kernel.
 ///
 /// burn's own on the CPU: for `[16, 64, 32, 32]` one core does 27 GFLOP/s forward and backward alike, where slices and a matrix
-/// product do 18 and 22. On graphics devices the [`kernel`] where one fits, else the [`product`], as long as its
+/// product do 18 and 22. On graphics devices the kernel of [`convolution`] where one fits, else the [`product`], as long as its
 /// copies are small.
 #[derive(Module, Debug)]
 pub struct Conv {
@@ -56,20 +55,20 @@ impl Conv {
 
     fn around(&self, x: Tensor<4>, residual: Option<Tensor<4>>, upsampled: bool) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        let around = Around {
+        let fused = Fused {
             bias: Some(bias.clone()),
             residual,
             upsampled,
         };
-        if let Some(y) = kernel::convolution(&x, &weight, &around) {
+        if let Some(y) = convolution(&x, &weight, &fused) {
             return y;
         }
         let x = if upsampled { nearest2x(x) } else { x };
-        let y = match kernel::trained(&x, &weight) {
+        let y = match convolution_with_autodiff(&x, &weight) {
             Some(y) => shifted(y, bias),
             None => self.apply(x, 1, weight.dims()[2] / 2),
         };
-        match around.residual {
+        match fused.residual {
             Some(residual) => y + residual,
             None => y,
         }
@@ -97,7 +96,7 @@ impl Conv {
 fn shifted(x: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
     let [b, c, _, _] = x.dims();
     // For each image apart, so that no gradient is summed up over all of them at once.
-    let rows = spread(bias, [b, c]);
+    let rows = broadcast(bias, [b, c]);
     let [images, _] = rows.dims();
     x + rows.reshape([images, c, 1, 1])
 }
@@ -187,7 +186,7 @@ impl GroupNorm {
 
     /// As [`silu`](Self::silu) with statistics of more than this part of a map.
     pub fn silu_by(&self, x: Tensor<4>, statistics: &Tensor<3>) -> Tensor<4> {
-        normalised_silu(x, statistics.clone(), self.weight.val(), self.bias.val())
+        normalized_silu(x, statistics.clone(), self.weight.val(), self.bias.val())
     }
 }
 

@@ -10,15 +10,14 @@ mod strips;
 use super::ModelError;
 use super::config::{EncoderConfig, VaeConfig};
 use super::resize::{depth_to_space, space_to_depth};
-use crate::kernels::BINDING;
-pub use blocks::OFFICIAL_GROUPS;
+use crate::kernels::MAX_BINDING;
 use blocks::{Conv, Downsample, GroupNorm, Middle, ResBlock, Upsample};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 pub use strips::{Plan, plan};
 
 /// Bytes of the largest map that is not cut into strips, where some are.
-pub const LARGEST_WHOLE: usize = BINDING / 4;
+pub const LARGEST_WHOLE: usize = MAX_BINDING / 4;
 /// Channels of an image.
 const RGB: usize = 3;
 
@@ -172,7 +171,7 @@ impl Decoder {
     /// Summed codes `F_K [B, d, h, w]` -> images `[B, 3, f h, f w]`, about [-1, 1] but not clamped; in strips where a map would be more
     /// than a shader may see.
     pub fn forward(&self, sum: Tensor<4>) -> Tensor<4> {
-        match self.largest_map(&sum) > BINDING {
+        match self.largest_map(&sum) > MAX_BINDING {
             true => self.forward_in_strips(sum, LARGEST_WHOLE),
             false => self.forward_observed(sum, &mut |_, _| {}),
         }

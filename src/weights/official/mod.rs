@@ -9,7 +9,7 @@ pub mod transformer;
 pub mod vae;
 
 use super::WeightsError;
-use super::source::{Entry, Source};
+use super::reader::{TensorInfo, TensorReader};
 use burn::tensor::{DType, TensorData};
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl Component {
     }
 
     /// Whose tensors these are, by names that only one network has.
-    pub fn recognise(entries: &[Entry]) -> Option<Self> {
+    pub fn recognise(entries: &[TensorInfo]) -> Option<Self> {
         let has = |name: &str| entries.iter().any(|entry| entry.name == name);
         if has("pos_start") || has("cfg_uncond") {
             Some(Self::Transformer)
@@ -59,29 +59,29 @@ impl Component {
 
 /// How to make one of our tensors.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Planned {
+pub struct PlannedTensor {
     /// Our name, without the component's prefix.
     pub name: String,
     /// Index of the source's entry.
     pub index: usize,
-    /// Shape after [`Plan::read`]; only the rows may differ from the entry's.
+    /// Shape after [`ImportPlan::read`]; only the rows may differ from the entry's.
     pub shape: Vec<usize>,
     pub dtype: DType,
 }
 
 /// A network's sizes and how to read it from a source.
 #[derive(Debug)]
-pub struct Plan<C> {
+pub struct ImportPlan<C> {
     pub config: C,
     /// In the order of the network.
-    pub tensors: Vec<Planned>,
+    pub tensors: Vec<PlannedTensor>,
     /// Entries that must be zero and are then dropped.
     zeros: Vec<usize>,
 }
 
-impl<C> Plan<C> {
+impl<C> ImportPlan<C> {
     /// Checks the buffers that this model does not have, which is only right if they are zero.
-    pub fn check_zeros(&self, source: &mut dyn Source) -> Result<(), WeightsError> {
+    pub fn check_zeros(&self, source: &mut dyn TensorReader) -> Result<(), WeightsError> {
         for &index in &self.zeros {
             let is_zero = source.read(index)?.iter::<f32>().all(|value| value == 0.0);
             if !is_zero {
@@ -92,9 +92,9 @@ impl<C> Plan<C> {
     }
 }
 
-impl Planned {
+impl PlannedTensor {
     /// The values, with rows dropped or repeated (row `i` is row `i mod n`) where the plan says so.
-    pub fn read(&self, source: &mut dyn Source) -> Result<TensorData, WeightsError> {
+    pub fn read(&self, source: &mut dyn TensorReader) -> Result<TensorData, WeightsError> {
         let data = source.read(self.index)?;
         if data.shape().to_vec() == self.shape {
             return Ok(data);
@@ -102,7 +102,7 @@ impl Planned {
         let wanted = self.shape.iter().product::<usize>() * data.dtype().size();
         let bytes = data.as_bytes().iter().copied().cycle().take(wanted).collect();
         super::safetensors::decode(
-            &Entry {
+            &TensorInfo {
                 name: self.name.clone(),
                 dtype: self.dtype,
                 shape: self.shape.clone(),
@@ -114,13 +114,13 @@ impl Planned {
 
 /// Entries by our names.
 struct Named<'a> {
-    entries: &'a [Entry],
+    entries: &'a [TensorInfo],
     indices: BTreeMap<String, usize>,
 }
 
 impl<'a> Named<'a> {
     /// `rename` gives our name, or none for what is to be left out.
-    fn new(entries: &'a [Entry], rename: impl Fn(&str) -> Option<String>) -> Result<Self, WeightsError> {
+    fn new(entries: &'a [TensorInfo], rename: impl Fn(&str) -> Option<String>) -> Result<Self, WeightsError> {
         let mut indices = BTreeMap::new();
         for (index, entry) in entries.iter().enumerate() {
             let Some(name) = rename(&entry.name) else {
@@ -158,7 +158,7 @@ impl<'a> Named<'a> {
     }
 
     /// Matches what there is with what the network needs.
-    fn plan(mut self, expected: Vec<(String, Vec<usize>)>) -> Result<Vec<Planned>, WeightsError> {
+    fn plan(mut self, expected: Vec<(String, Vec<usize>)>) -> Result<Vec<PlannedTensor>, WeightsError> {
         let absent = expected.iter().filter(|(name, _)| !self.has(name));
         let missing: Vec<String> = absent.map(|(name, _)| name.clone()).collect();
         if !missing.is_empty() {
@@ -180,7 +180,7 @@ impl<'a> Named<'a> {
                 let dtype = format!("{dtype:?}");
                 return Err(WeightsError::DType { name, dtype });
             }
-            planned.push(Planned {
+            planned.push(PlannedTensor {
                 name,
                 index,
                 shape,
@@ -211,7 +211,7 @@ pub(super) mod tests {
 
     /// Entries in memory, all f32.
     pub struct Memory {
-        entries: Vec<Entry>,
+        entries: Vec<TensorInfo>,
         values: Vec<TensorData>,
     }
 
@@ -231,7 +231,7 @@ pub(super) mod tests {
         pub fn add(&mut self, name: &str, shape: &[usize], value: impl Fn(usize) -> f32) {
             let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
             self.values.push(TensorData::new(values, shape.to_vec()));
-            self.entries.push(Entry {
+            self.entries.push(TensorInfo {
                 name: name.to_string(),
                 dtype: DType::F32,
                 shape: shape.to_vec(),
@@ -253,8 +253,8 @@ pub(super) mod tests {
         }
     }
 
-    impl Source for Memory {
-        fn entries(&self) -> &[Entry] {
+    impl TensorReader for Memory {
+        fn entries(&self) -> &[TensorInfo] {
             &self.entries
         }
 

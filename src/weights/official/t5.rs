@@ -1,15 +1,15 @@
 //! The T5 encoder of Hugging Face checkpoints (gated layout of Flan-T5); the decoder half is left out.
 
-use super::{Named, Plan, underivable};
+use super::{ImportPlan, Named, underivable};
 use crate::model::config::T5Config;
 use crate::weights::WeightsError;
-use crate::weights::source::Entry;
+use crate::weights::reader::TensorInfo;
 
 /// Another name of the embedding table.
 const ALIAS: &str = "encoder.embed_tokens.weight";
 
 /// Works out the sizes and where every tensor comes from.
-pub fn plan(entries: &[Entry]) -> Result<Plan<T5Config>, WeightsError> {
+pub fn plan(entries: &[TensorInfo]) -> Result<ImportPlan<T5Config>, WeightsError> {
     let shared = entries.iter().any(|entry| entry.name == "shared.weight");
     let named = Named::new(entries, |name| match name {
         ALIAS => (!shared).then(|| "shared.weight".to_string()),
@@ -19,7 +19,7 @@ pub fn plan(entries: &[Entry]) -> Result<Plan<T5Config>, WeightsError> {
     })?;
     let config = config(&named)?;
     let tensors = named.plan(expected(&config))?;
-    Ok(Plan {
+    Ok(ImportPlan {
         config,
         tensors,
         zeros: Vec::new(),
@@ -85,7 +85,7 @@ fn config(named: &Named) -> Result<T5Config, WeightsError> {
 mod tests {
     use super::super::tests::Memory;
     use super::*;
-    use crate::weights::source::Source;
+    use crate::weights::reader::TensorReader;
 
     fn tiny() -> T5Config {
         T5Config {

@@ -1,9 +1,9 @@
 //! The bitwise transformer of official checkpoints: block spellings, buffers, sizes.
 
-use super::{Named, Plan, underivable};
+use super::{ImportPlan, Named, underivable};
 use crate::model::config::{Classifier, LevelEmbedding, Positions, TransformerConfig};
 use crate::weights::WeightsError;
-use crate::weights::source::Entry;
+use crate::weights::reader::TensorInfo;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Buffers of old checkpoints that the model computes itself.
@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 /// Works out the sizes and where every tensor comes from.
-pub fn plan(entries: &[Entry], options: &Options) -> Result<Plan<TransformerConfig>, WeightsError> {
+pub fn plan(entries: &[TensorInfo], options: &Options) -> Result<ImportPlan<TransformerConfig>, WeightsError> {
     let blocks = Blocks::of(entries)?;
     let is_zero = |name: &str| name.ends_with("zero_k_bias");
     let named = Named::new(entries, |name| {
@@ -61,7 +61,7 @@ pub fn plan(entries: &[Entry], options: &Options) -> Result<Plan<TransformerConf
         }
     }
     let zeros = (0..entries.len()).filter(|&i| is_zero(&entries[i].name));
-    Ok(Plan {
+    Ok(ImportPlan {
         config,
         tensors,
         zeros: zeros.collect(),
@@ -181,7 +181,7 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn of(entries: &[Entry]) -> Result<Self, WeightsError> {
+    fn of(entries: &[TensorInfo]) -> Result<Self, WeightsError> {
         let mut plain = BTreeSet::new();
         let mut chunked: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for entry in entries {
@@ -248,7 +248,7 @@ pub fn official_name(name: &str, config: &TransformerConfig) -> String {
 mod tests {
     use super::super::tests::Memory;
     use super::*;
-    use crate::weights::source::Source;
+    use crate::weights::reader::TensorReader;
 
     fn tiny() -> TransformerConfig {
         TransformerConfig {

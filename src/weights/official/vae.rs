@@ -1,10 +1,9 @@
 //! The convolutional tokenizer of official checkpoints: two spellings of every name, sizes.
 
-use super::{Named, Plan, underivable};
-use crate::model::config::VaeConfig;
-use crate::model::vae::OFFICIAL_GROUPS;
+use super::{ImportPlan, Named, underivable};
+use crate::model::config::{OFFICIAL_GROUPS, VaeConfig};
 use crate::weights::WeightsError;
-use crate::weights::source::Entry;
+use crate::weights::reader::TensorInfo;
 
 /// Buffers of the quantiser: powers of two that the model does not need.
 const BUFFERS: [&str; 2] = ["quantizer.lfq.mask", "quantize.lfq.mask"];
@@ -19,14 +18,14 @@ const TRAINING_PARTS: [&str; 5] = [
 ];
 
 /// Works out the sizes and where every tensor comes from.
-pub fn plan(entries: &[Entry]) -> Result<Plan<VaeConfig>, WeightsError> {
+pub fn plan(entries: &[TensorInfo]) -> Result<ImportPlan<VaeConfig>, WeightsError> {
     let named = Named::new(entries, |name| {
         let ignored = BUFFERS.contains(&name) || TRAINING_PARTS.iter().any(|p| name.starts_with(p));
         (!ignored).then(|| our_name(name))
     })?;
     let config = config(&named)?;
     let tensors = named.plan(expected(&config))?;
-    Ok(Plan {
+    Ok(ImportPlan {
         config,
         tensors,
         zeros: Vec::new(),
@@ -150,7 +149,7 @@ fn config(named: &Named) -> Result<VaeConfig, WeightsError> {
 mod tests {
     use super::super::tests::Memory;
     use super::*;
-    use crate::weights::source::Source;
+    use crate::weights::reader::TensorReader;
 
     fn tiny() -> VaeConfig {
         VaeConfig {
