@@ -47,10 +47,10 @@ class TransformerStage(nn.Module):
         for i, template in enumerate(plan.templates):
             self.register_buffer(f"weights_{i}", scale_weights(template.tokens, reweight), persistent=False)
 
-    def compile(self, **options) -> None:
-        # A block at a time: all share one graph, so that a new aspect ratio costs seconds and not minutes.
+    def compile(self) -> None:
+        # A block at a time: all blocks share one graph, for any number of tokens.
         for block in self.model.transformer.blocks:
-            block.compile(**options)
+            block.compile(dynamic=True)
 
     def forward(
         self, ids: Tensor, lens: Tensor, dropped: Tensor, inputs: Tensor, targets: Tensor, index: int

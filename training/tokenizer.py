@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from . import quantizer
 from .plan import Plan, Template
-from .vae import Vae
+from .vae import GroupNorm, Vae
 
 AUXILIARY_WEIGHT = 4.0
 EDGE_LEVELS = 3
@@ -60,19 +60,19 @@ class TokenizerStage(nn.Module):
         self.model = Vae(plan.settings["vae"])
         if self.options["decoder_only"]:
             self.model.encoder.requires_grad_(False)
-        self.encode = self.model.encoder
-        self.decode = self.model.decoder
 
-    def compile(self, **options) -> None:
-        self.encode = torch.compile(self.model.encoder, **options)
-        self.decode = torch.compile(self.model.decoder, **options)
+    def compile(self) -> None:
+        # The norms alone: convolutions are the library's either way, and the whole network takes minutes to compile.
+        for module in self.model.modules():
+            if isinstance(module, GroupNorm):
+                module.compile(dynamic=True)
 
     def forward(self, images: Tensor, template: Template, step: int, cuts: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of `images [B, 3, H, W]` in [-1, 1], and the numbers of a step."""
         kind, grids, options = images.device.type, template.grids, self.options
         with torch.set_grad_enabled(torch.is_grad_enabled() and not options["decoder_only"]):
             with torch.autocast(kind, torch.bfloat16, enabled=self.autocast):
-                features = self.encode(images)
+                features = self.model.encoder(images)
             features = features.float().contiguous()
         if options["decoder_only"]:
             sums = quantizer.encode(features, grids).sums
@@ -89,7 +89,7 @@ class TokenizerStage(nn.Module):
             quantized = min((step + 1) / max(options["quantizer_warmup"], 1), 1.0)
             seen = features * (1.0 - quantized) + total * quantized if quantized < 1.0 else total
         with torch.autocast(kind, torch.bfloat16, enabled=self.autocast):
-            rebuilt = self.decode(cut(seen, sums, cuts))
+            rebuilt = self.model.decoder(cut(seen, sums, cuts))
         error = rebuilt.float() - images
         l1, edges = error.abs().mean(), edge_loss(error)
         with torch.no_grad():

@@ -17,6 +17,8 @@ from .t5 import rms_norm
 LEVELS = 15
 
 
+# Not compiled: its calls depend on the aspect ratio, and a graph that holds them would be compiled anew for each of the fifteen.
+@torch.compiler.disable
 def attend(q: Tensor, k: Tensor, v: Tensor, spans: list[tuple[int, int]], mask: Tensor) -> Tensor:
     """Block-wise causal attention on `[B, H, L, hd]` with scale 1.
 
