@@ -19,7 +19,7 @@ use super::colour::Colour;
 use super::concepts::{CONCEPTS, Concept};
 use super::error::DataError;
 use super::recolour::{self, Region};
-use super::sprites::{Entry, Letter, SPRITE_SIZE, Sprite, SpriteBank, Subject, Synonym};
+use super::sprites::{Drawing, Entry, Letter, SPRITE_SIZE, Sprite, SpriteBank, Subject, Synonym};
 use super::style::{FONT_PACKAGE, Style};
 use crate::weights::shards::sha256;
 
@@ -198,7 +198,7 @@ fn letters(woff: &[u8]) -> Result<Vec<Letter>, DataError> {
                 centre: [left + half[0], top + half[1]],
                 half,
                 side: 2.0 * half[0].max(half[1]) * SPRITE_SIZE as f32 / (SPRITE_SIZE as f32 - 2.0 * MARGIN),
-                image: rasterise(&svg).map_err(bad)?,
+                drawing: Drawing::new(&rasterise(&svg).map_err(bad)?),
             })
         })
         .collect()
@@ -292,14 +292,16 @@ fn sprite(icons: &Icons, name: &str, style: Style, fixed: bool) -> Result<Sprite
         h = icons.height,
         body = icon.body
     );
-    let image = rasterise(&svg).map_err(|reason| DataError::BadIcon {
+    let drawn = rasterise(&svg).map_err(|reason| DataError::BadIcon {
         icon: name.to_owned(),
         reason,
     })?;
+    let drawing = Drawing::new(&drawn);
+    let image = drawing.image();
     // Three digits are far below what an eye sees, and far above where machines differ.
-    let region = Region::of(&image).map(Region::rounded);
+    let region = Region::of(image).map(Region::rounded);
     let paintable = region.filter(|region| region.cover >= LEAST_COVER);
-    let (main, share) = recolour::main_colour(&image);
+    let (main, share) = recolour::main_colour(image);
     Ok(Sprite {
         style,
         icon: name.to_owned(),
@@ -310,7 +312,7 @@ fn sprite(icons: &Icons, name: &str, style: Style, fixed: bool) -> Result<Sprite
             _ => Vec::new(),
         },
         region,
-        image,
+        drawing,
     })
 }
 

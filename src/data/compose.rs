@@ -511,7 +511,7 @@ impl EmojiWorld {
         let ink = text.colour.shade().to_rgb();
         let mut bounds = Bounds::EMPTY;
         for (placement, &letter) in lettering.letters.iter().zip(&letters) {
-            let pyramid = self.inked[letter].get_or_init(|| Pyramid::new(&self.bank.letters[letter].image));
+            let pyramid = self.inked[letter].get_or_init(|| Pyramid::new(self.bank.letters[letter].drawing.image()));
             bounds.join(paste(canvas, pyramid, placement, Some(ink)));
         }
         Ok(bounds.0)
