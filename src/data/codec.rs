@@ -132,7 +132,8 @@ fn code(coder: &mut impl Coder, side: usize, pixel: impl Fn(usize, usize) -> [i3
             let at = (y + 1) * wide + x + 1;
             let (left, above) = (pixels[at - 1], pixels[at - wide]);
             let (corner, after) = (pixels[at - wide - 1], pixels[at - wide + 1]);
-            let predicted: [i32; 4] = std::array::from_fn(|c| median(left[c], above[c], left[c] + above[c] - corner[c]));
+            let predicted: [i32; 4] =
+                std::array::from_fn(|c| median(left[c], above[c], left[c] + above[c] - corner[c]));
             let wanted = pixel(x, y);
             let [kl, ka, kc, kr] = [1, wide, wide + 1, wide - 1].map(|back| usize::from(kinds[at - back]));
             let around = kl * 27 + ka * 9 + kc * 3 + kr;
@@ -156,7 +157,9 @@ fn code(coder: &mut impl Coder, side: usize, pixel: impl Fn(usize, usize) -> [i3
                 } else {
                     kinds[at] = 2;
                     let busy = (0..4)
-                        .map(|c| (left[c] - corner[c]).abs() + (above[c] - corner[c]).abs() + (above[c] - after[c]).abs())
+                        .map(|c| {
+                            (left[c] - corner[c]).abs() + (above[c] - corner[c]).abs() + (above[c] - after[c]).abs()
+                        })
                         .sum::<i32>();
                     let busy = [24, 90, 240].iter().filter(|&&least| busy > least).count();
                     let alpha = numbers[0][busy][cover].code(coder, wanted[0] - predicted[0]);
@@ -178,7 +181,12 @@ fn code(coder: &mut impl Coder, side: usize, pixel: impl Fn(usize, usize) -> [i3
             } else {
                 predicted.map(|value| value)
             };
-            pixels[at] = [new[0].clamp(0, ALPHA), new[1].clamp(0, 255), new[2].clamp(0, 255), new[3].clamp(0, 255)];
+            pixels[at] = [
+                new[0].clamp(0, ALPHA),
+                new[1].clamp(0, 255),
+                new[2].clamp(0, 255),
+                new[3].clamp(0, 255),
+            ];
         }
     }
     (0..side * side)
@@ -234,7 +242,8 @@ impl Encoder {
                 self.bytes.push(self.held.wrapping_add(carry));
             }
             self.started = true;
-            self.bytes.extend(std::iter::repeat_n(0xffu8.wrapping_add(carry), self.full));
+            self.bytes
+                .extend(std::iter::repeat_n(0xffu8.wrapping_add(carry), self.full));
             self.full = 0;
             self.held = (self.low >> 24) as u8;
         } else {
@@ -333,7 +342,10 @@ mod tests {
         for (a, b) in image.pixels().zip(back.pixels()) {
             assert!(a.0[3].abs_diff(b.0[3]) <= 5, "{a:?} {b:?}");
             if a.0[3] == 255 {
-                assert!((0..3).all(|c| i32::from(a.0[c].abs_diff(b.0[c])) <= STEP / 2 + 1), "{a:?} {b:?}");
+                assert!(
+                    (0..3).all(|c| i32::from(a.0[c].abs_diff(b.0[c])) <= STEP / 2 + 1),
+                    "{a:?} {b:?}"
+                );
             }
         }
         assert_eq!(encode(&image), bytes);

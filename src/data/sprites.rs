@@ -18,6 +18,7 @@ use super::concepts::CLASSIC;
 use super::error::DataError;
 use super::recolour::Region;
 use super::style::Style;
+use crate::weights::shards::sha256;
 
 /// Side of every sprite in pixels; the drawing touches the border on its longer axis.
 pub const SPRITE_SIZE: u32 = 192;
@@ -105,8 +106,9 @@ impl Drawing {
 
     /// A damaged one is empty.
     pub fn image(&self) -> &RgbaImage {
-        self.image
-            .get_or_init(|| codec::decode(&self.coded, SPRITE_SIZE).unwrap_or_else(|| RgbaImage::new(SPRITE_SIZE, SPRITE_SIZE)))
+        self.image.get_or_init(|| {
+            codec::decode(&self.coded, SPRITE_SIZE).unwrap_or_else(|| RgbaImage::new(SPRITE_SIZE, SPRITE_SIZE))
+        })
     }
 }
 
@@ -168,8 +170,9 @@ struct Index {
     /// Packages the drawings come from, `name@version`.
     sources: Vec<String>,
     subjects: Vec<IndexedSubject>,
-    #[serde(default)]
     letters: Vec<IndexedLetter>,
+    /// SHA-256 of all drawings as they are kept, since each is decoded only when it is looked at.
+    drawings: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -235,6 +238,7 @@ impl SpriteBank {
         unpacked.map_err(|e| DataError::BadBank(format!("its index: {e}")))?;
         let index = index.as_slice();
         let index: Index = serde_json::from_slice(index).map_err(|e| DataError::BadBank(format!("index: {e}")))?;
+        let kept = drawings;
         let mut subjects = Vec::with_capacity(index.subjects.len());
         for IndexedSubject { entry, sprites } in index.subjects {
             let mut subject = Subject {
@@ -268,6 +272,9 @@ impl SpriteBank {
         if !drawings.is_empty() {
             return Err(bad("bytes are left behind the last drawing"));
         }
+        if sha256(kept) != index.drawings {
+            return Err(bad("its drawings are not those that were written"));
+        }
         Ok(Self {
             sources: index.sources,
             subjects,
@@ -282,6 +289,7 @@ impl SpriteBank {
             sources: self.sources.clone(),
             subjects: Vec::with_capacity(self.subjects.len()),
             letters: Vec::with_capacity(self.letters.len()),
+            drawings: String::new(),
         };
         for subject in &self.subjects {
             let mut sprites = Vec::with_capacity(subject.sprites.len());
@@ -315,6 +323,7 @@ impl SpriteBank {
             });
             drawings.extend(coded);
         }
+        index.drawings = sha256(&drawings);
         let index = serde_json::to_vec(&index).map_err(|e| DataError::BadBank(e.to_string()))?;
         // Not flate2, which compresses by whichever zlib the features of other crates select: the bytes would differ.
         let index = miniz_oxide::deflate::compress_to_vec_zlib(&index, 9);
@@ -446,7 +455,7 @@ mod tests {
         // What `infinity data build` prints for the packages whose hashes `Style::package` tells.
         assert_eq!(
             crate::weights::shards::sha256(include_bytes!("../../data/sprites.bin")),
-            "26b62e71c48f975fa0f16e60837f6120f74ad76fcdab4e596eb5254a0ec0629c"
+            "3a6d392f00a258521c63d933742444ff3b565ede9f5bab80fdd1c516421ae6cc"
         );
     }
 
@@ -459,13 +468,16 @@ mod tests {
             let index = miniz_oxide::deflate::compress_to_vec_zlib(index, 1);
             [MAGIC, &(index.len() as u32).to_le_bytes(), index.as_slice(), drawings].concat()
         };
-        let index = br#"{"sources":[],"subjects":[]}"#;
-        let empty = packed(index, b"");
+        let index = format!(
+            r#"{{"sources":[],"subjects":[],"letters":[],"drawings":"{}"}}"#,
+            sha256(b"")
+        );
+        let empty = packed(index.as_bytes(), b"");
         assert!(SpriteBank::from_bytes(&empty).is_ok(), "an empty bank is sound");
         let mut flipped = empty.clone();
         let last = flipped.len() - 10;
         flipped[last] ^= 0xff;
-        let picture = String::from_utf8_lossy(index).replace(
+        let picture = index.replace(
             r#""subjects":[]"#,
             r#""subjects":[{"noun":"dot","article":"a","plural":"dots","synonyms":[],"sprites":[{"style":"flat",
             "icon":"dot","main":"red","plain":true,"colours":[],"region":null,"bytes":3}]}]"#,
@@ -483,7 +495,7 @@ mod tests {
             (&empty[..11], "before the index"),
             (&empty[..13], "inside the index"),
             (&packed(picture, b"pn"), "inside the last drawing"),
-            (&packed(picture, b"png"), "drawing of `dot`"),
+            (&packed(picture, b"png"), "not those that were written"),
         ] {
             assert!(bad(bytes).contains(reason), "{reason}: {}", bad(bytes));
         }
