@@ -713,8 +713,9 @@ mod tests {
     fn captions_fit_the_text_length() {
         let tokenizer: tokenizers::Tokenizer = include_str!("../../models/t5_tokenizer.json").parse().unwrap();
         for split in [Split::Train, Split::HeldOut] {
-            let world = EmojiWorld::bundled(split).unwrap();
-            for index in 0..5000 {
+            let worlds = ["emoji", "world"].map(|name| EmojiWorld::composed(name, split).unwrap());
+            for index in 0..10_000 {
+                let world = &worlds[index as usize % 2];
                 let rng = &mut Rng::new(2, index);
                 let scene = world.scene(rng).unwrap();
                 for text in [caption(&scene, world.bank(), rng), full_prompt(&scene, world.bank())] {

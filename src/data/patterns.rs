@@ -8,7 +8,7 @@ use super::scene::Pattern;
 /// Length of one repeat in shares of the picture's shorter side.
 const REPEAT: (f32, f32) = (0.14, 0.36);
 /// Radius of a dot in shares of the distance between dots.
-const DOT: (f32, f32) = (0.20, 0.30);
+const DOT: (f32, f32) = (0.24, 0.32);
 /// Directions of stripes, as whole numbers of repeats along x and y.
 const DIRECTIONS: [(i64, i64); 4] = [(0, 1), (1, 0), (1, 1), (1, -1)];
 /// One pixel in fixed point.
