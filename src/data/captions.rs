@@ -27,7 +27,13 @@ pub fn caption(scene: &Scene, bank: &SpriteBank, rng: &mut Rng) -> String {
     // A second colour, a long noun and the longest template together would pass the text encoder's 32 tokens.
     for _ in 0..ATTEMPTS {
         let caption = attempt(scene, bank, rng);
-        if caption.split([' ', '-']).count() <= LONGEST {
+        // Commas are tokens too; only lists have many.
+        let commas = if scene.kind == Kind::Several {
+            caption.matches(',').count()
+        } else {
+            0
+        };
+        if caption.split([' ', '-']).count() + commas <= LONGEST {
             return caption;
         }
     }
