@@ -25,15 +25,14 @@ const ONE: f32 = 0.08;
 /// A caption of the scene, one of many.
 pub fn caption(scene: &Scene, bank: &SpriteBank, rng: &mut Rng) -> String {
     // A second colour, a long noun and the longest template together would pass the text encoder's 32 tokens.
+    let patterned = matches!(scene.backdrop, Backdrop::Pattern(..));
+    let listed = scene.kind == Kind::Several;
+    let longest = if patterned || listed { LONGEST - 3 } else { LONGEST };
     for _ in 0..ATTEMPTS {
         let caption = attempt(scene, bank, rng);
         // Commas are tokens too; only lists have many.
-        let commas = if scene.kind == Kind::Several {
-            caption.matches(',').count()
-        } else {
-            0
-        };
-        if caption.split([' ', '-']).count() + commas <= LONGEST {
+        let commas = if listed { caption.matches(',').count() } else { 0 };
+        if caption.split([' ', '-']).count() + commas <= longest {
             return caption;
         }
     }
