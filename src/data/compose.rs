@@ -347,7 +347,9 @@ impl EmojiWorld {
         while objects.len() < count.min(self.concepts.len()) {
             let new = |concept| objects.iter().all(|object| object.concept != concept);
             let concept = self.concept(style, new, rng);
-            objects.push(self.object(concept, style, NATURAL_AMONG, rng));
+            // Four colours would make a caption too long for the text encoder.
+            let natural = if count > 3 { 1.0 } else { NATURAL_AMONG };
+            objects.push(self.object(concept, style, natural, rng));
         }
         objects
     }
@@ -412,6 +414,8 @@ impl EmojiWorld {
             (false, _) => (PLAIN, GRADIENTS, 0),
             // Letters before a landscape or dots are a riddle.
             (true, Kind::Text) if scene.text.is_some_and(|text| text.sign.is_none()) => (80, 20, 0),
+            // A list and a backdrop of two colours would make a caption too long.
+            (true, Kind::Several) if scene.objects.len() > 2 => (WORLD_PLAIN + WORLD_GRADIENTS + PATTERNS, 0, 0),
             (true, _) => (WORLD_PLAIN, WORLD_GRADIENTS, PATTERNS),
         };
         // At most four colours of ten are taken, and at most four places of seven.
