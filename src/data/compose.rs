@@ -277,7 +277,7 @@ impl EmojiWorld {
             _ => None,
         };
         // Effects hide the hand that drew.
-        let style = if effect.is_some() {
+        let mut style = if effect.is_some() {
             Style::Flat
         } else {
             weighted(&self.styles, rng)
@@ -319,7 +319,14 @@ impl EmojiWorld {
                 }
                 Scene::coloured(first, second)
             }
-            Kind::Several => Scene::several(self.different(weighted(&SEVERAL, rng), style, rng)),
+            Kind::Several => {
+                let count = weighted(&SEVERAL, rng);
+                // Lists are long enough without a word for the style.
+                if count > 2 {
+                    style = Style::Flat;
+                }
+                Scene::several(self.different(count, style, rng))
+            }
             Kind::Sizes => {
                 let objects = self.different(2, style, rng);
                 Scene::sized(objects[0], Size::ALL[rng.below(2)], objects[1])
