@@ -46,9 +46,9 @@ pub(super) fn pixelate(image: &mut RgbImage) {
 pub(super) fn sticker_back(canvas: &mut RgbImage, pyramid: &Pyramid, placement: &Placement) {
     let (width, height) = canvas.dimensions();
     let mut mask = vec![0.0f32; (width * height) as usize];
-    cover([height, width], pyramid, placement, |x, y, _, alpha| {
+    cover([height, width], pyramid, placement, |x, y, [.., alpha]| {
         // A pixel half covered is a rim already: the border is as white there as elsewhere.
-        mask[(y * width + x) as usize] = (2.0 * alpha).min(1.0);
+        mask[(y * width + x) as usize] = (2.0 * f32::from(alpha) / 255.0).min(1.0);
     });
     let border = dilated(&mask, [height, width], (BORDER * placement.side).max(1.0));
     let shift = (0.02 * placement.side).round().max(1.0) as u32;

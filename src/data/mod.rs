@@ -8,6 +8,7 @@
 #[cfg(not(target_family = "wasm"))]
 pub mod build;
 pub mod captions;
+mod codec;
 pub mod colour;
 pub mod compose;
 pub mod concepts;

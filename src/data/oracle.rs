@@ -88,9 +88,9 @@ impl Oracle {
         }
     }
 
-    /// The oracle of the bundled bank.
+    /// The oracle of the bundled bank's objects in `emoji`.
     pub fn bundled() -> Result<Self, DataError> {
-        Ok(Self::new(&SpriteBank::bundled()?))
+        Ok(Self::new(&SpriteBank::bundled()?.classic()))
     }
 
     /// Names what is on `image`, of any size.
@@ -133,7 +133,7 @@ impl Pattern {
     fn new(noun: usize, sprite: &Sprite, mirror: bool, tilt: f32) -> Option<Self> {
         let (sin, cos) = (tilt * PI / 180.0).sin_cos();
         let mirror = if mirror { -1.0 } else { 1.0 };
-        let size = sprite.image.width() as f32;
+        let size = sprite.image().width() as f32;
         // The tilted square's diagonal fits the canvas.
         let zoom = size * 1.2 / CANVAS as f32;
         let (mut object, mut region) = (vec![0.0; CANVAS * CANVAS], vec![0.0; CANVAS * CANVAS]);
@@ -145,7 +145,7 @@ impl Pattern {
                 size / 2.0 + cos * y - sin * x,
             );
             if (0.0..size).contains(&u) && (0.0..size).contains(&v) {
-                let [r, g, b, alpha] = sprite.image.get_pixel(u as u32, v as u32).0;
+                let [r, g, b, alpha] = sprite.image().get_pixel(u as u32, v as u32).0;
                 object[place] = f32::from(alpha) / 255.0;
                 // A gray drawing is all body.
                 let within = |region: &Region| region.contains(OkLab::from_rgb([r, g, b]));

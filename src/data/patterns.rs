@@ -8,7 +8,7 @@ use super::scene::Pattern;
 /// Length of one repeat in shares of the picture's shorter side.
 const REPEAT: (f32, f32) = (0.14, 0.36);
 /// Radius of a dot in shares of the distance between dots.
-const DOT: (f32, f32) = (0.20, 0.30);
+const DOT: (f32, f32) = (0.24, 0.32);
 /// Directions of stripes, as whole numbers of repeats along x and y.
 const DIRECTIONS: [(i64, i64); 4] = [(0, 1), (1, 0), (1, 1), (1, -1)];
 /// One pixel in fixed point.
@@ -26,36 +26,42 @@ pub(super) fn draw(pattern: Pattern, canvas: &mut RgbImage, [ground, figure]: [[
             ((from * ONE + (to - from) * share as i64 + ONE / 2) / ONE) as u8
         })
     });
-    let mut paint = |share: &dyn Fn(i64, i64) -> i64| {
-        for (x, y, pixel) in canvas.enumerate_pixels_mut() {
-            let (x, y) = (i64::from(x) * ONE + ONE / 2, i64::from(y) * ONE + ONE / 2);
-            *pixel = Rgb(blends[share(x, y).clamp(0, ONE) as usize]);
-        }
-    };
     match pattern {
         Pattern::Stripes => {
             let (dx, dy) = DIRECTIONS[rng.below(DIRECTIONS.len())];
             // A slanted band of the same breadth is longer along the axes.
             let slanted = dx != 0 && dy != 0;
             let repeat = if slanted { repeat * 181 / 128 } else { repeat };
-            paint(&|x, y| band(dx * x + dy * y + start[0], repeat));
+            paint(canvas, &blends, |x, y| band(dx * x + dy * y + start[0], repeat));
         }
-        Pattern::Checks => paint(&|x, y| {
+        Pattern::Checks => paint(canvas, &blends, |x, y| {
             let (a, b) = (band(x + start[0], repeat), band(y + start[1], repeat));
             // The figure's share is that of either band without the other.
             a + b - 2 * a * b / ONE
         }),
         Pattern::Dots => {
             let radius = (repeat as f32 * rng.range(DOT.0, DOT.1)) as i64;
-            paint(&|x, y| {
+            paint(canvas, &blends, |x, y| {
                 let row = (y + start[1]).div_euclid(repeat);
                 // Every other row is half a repeat aside.
                 let aside = if row % 2 == 0 { 0 } else { repeat / 2 };
                 let dx = (x + start[0] + aside).rem_euclid(repeat) - repeat / 2;
                 let dy = (y + start[1]).rem_euclid(repeat) - repeat / 2;
-                radius - (dx * dx + dy * dy).isqrt() + ONE / 2
+                // Only the rim needs a root.
+                match dx * dx + dy * dy {
+                    near if near <= (radius - ONE).pow(2) => ONE,
+                    far if far >= (radius + ONE).pow(2) => 0,
+                    rim => radius - rim.isqrt() + ONE / 2,
+                }
             });
         }
+    }
+}
+
+fn paint(canvas: &mut RgbImage, blends: &[[u8; 3]], share: impl Fn(i64, i64) -> i64) {
+    for (x, y, pixel) in canvas.enumerate_pixels_mut() {
+        let (x, y) = (i64::from(x) * ONE + ONE / 2, i64::from(y) * ONE + ONE / 2);
+        *pixel = Rgb(blends[share(x, y).clamp(0, ONE) as usize]);
     }
 }
 
@@ -83,7 +89,10 @@ mod tests {
                 let least = if pattern == Pattern::Dots { 0.08 } else { 0.25 };
                 assert!(share(colours[0]) > 0.25, "{pattern:?} {index}: {}", share(colours[0]));
                 assert!(share(colours[1]) > least, "{pattern:?} {index}: {}", share(colours[1]));
-                assert!(share(colours[0]) + share(colours[1]) > 0.55, "rims only between the two");
+                assert!(
+                    share(colours[0]) + share(colours[1]) > 0.55,
+                    "rims only between the two"
+                );
             }
         }
     }

@@ -210,21 +210,37 @@ impl<'a> Brush<'a> {
                     break;
                 }
             }
-            for x in 0..self.canvas.width() {
-                self.canvas.put_pixel(x, y, Rgb(colour));
+            for pixel in self.canvas.rows_mut().nth(y as usize).into_iter().flatten() {
+                *pixel = Rgb(colour);
             }
         }
     }
 
     /// Fills what lies below the curve `y(x)`, `x` in shares of the shorter side, with a gradient down to the rim.
     fn below(&mut self, curve: impl Fn(f32) -> f32, high: Paint, low: Paint) {
-        for x in 0..self.canvas.width() {
-            let start = curve((x as f32 + 0.5) / self.short) * self.height;
-            let depth = (self.height - start).max(1.0);
-            for y in start.floor().max(0.0) as u32..self.canvas.height() {
-                let into = y as f32 + 1.0 - start;
-                let colour = mixed(high, low, (into / depth).clamp(0.0, 1.0));
-                blend(&mut self.canvas.get_pixel_mut(x, y).0, colour, into.min(1.0));
+        let columns: Vec<(f32, f32)> = (0..self.canvas.width())
+            .map(|x| {
+                let start = curve((x as f32 + 0.5) / self.short) * self.height;
+                (start, 255.0 / (self.height - start).max(1.0))
+            })
+            .collect();
+        let highest = columns.iter().map(|(start, _)| *start).fold(f32::INFINITY, f32::min);
+        // The gradient in as many shades as a byte tells apart.
+        let shades: [Paint; 256] = std::array::from_fn(|share| mixed(high, low, share as f32 / 255.0));
+        for y in highest.floor().max(0.0) as u32..self.canvas.height() {
+            let line = y as f32 + 1.0;
+            for (pixel, &(start, scale)) in self
+                .canvas
+                .rows_mut()
+                .nth(y as usize)
+                .into_iter()
+                .flatten()
+                .zip(&columns)
+            {
+                let into = line - start;
+                if into > 0.0 {
+                    blend(&mut pixel.0, shades[((into * scale) as usize).min(255)], into);
+                }
             }
         }
     }

@@ -164,7 +164,7 @@ pub enum Pattern {
 impl Pattern {
     pub const ALL: [Self; 3] = [Self::Stripes, Self::Dots, Self::Checks];
 
-    /// What the hash of a held-out combination calls it.
+    /// "on red and white *stripes*".
     pub fn word(self) -> &'static str {
         match self {
             Self::Stripes => "stripes",
@@ -197,19 +197,8 @@ impl Backdrop {
                 bottom.name()
             ),
             Self::Place(place) => place.words().to_owned(),
-            Self::Pattern(Pattern::Dots, ground, dots) => format!(
-                "on {} {} background with {} dots",
-                ground.article(),
-                ground.name(),
-                dots.name()
-            ),
-            Self::Pattern(pattern, one, other) => format!(
-                "on {} {} and {} {} background",
-                one.article(),
-                one.name(),
-                other.name(),
-                if pattern == Pattern::Stripes { "striped" } else { "checkered" }
-            ),
+            Self::Pattern(Pattern::Dots, ground, dots) => format!("on {} with {} dots", ground.name(), dots.name()),
+            Self::Pattern(pattern, one, other) => format!("on {} and {} {}", one.name(), other.name(), pattern.word()),
         }
     }
 

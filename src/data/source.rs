@@ -20,13 +20,16 @@ pub struct Sample {
 impl Sample {
     /// Values in -1..1, channel by channel: `[3, height, width]`.
     pub fn to_chw(&self) -> Vec<f32> {
-        let pixels = (self.image.width() * self.image.height()) as usize;
-        let mut values = vec![0.0; 3 * pixels];
-        for (place, pixel) in self.image.pixels().enumerate() {
-            for (channel, &value) in pixel.0.iter().enumerate() {
-                values[channel * pixels + place] = f32::from(value) / 127.5 - 1.0;
-            }
-        }
+        let bytes: &[u8] = &self.image;
+        let plane = |channel: usize| {
+            bytes
+                .iter()
+                .skip(channel)
+                .step_by(3)
+                .map(|&value| f32::from(value) / 127.5 - 1.0)
+        };
+        let mut values = Vec::with_capacity(bytes.len());
+        (0..3).for_each(|channel| values.extend(plane(channel)));
         values
     }
 }

@@ -1,25 +1,29 @@
 //! The sprite bank: one file with every drawing the generator pastes.
 //!
-//! Layout: the eight bytes `SPRITES2` and one zlib stream. In that, the length of the index as little-endian `u32`, the
-//! index as JSON, then the drawings as PNG files one behind the other. The same icons always give the same bytes.
+//! Layout: the eight bytes `SPRITES3`, the length of the packed index as little-endian `u32`, the index as JSON in a zlib
+//! stream, then the drawings one behind the other, as [`codec`](super::codec) writes them. The same icons always give the
+//! same bytes. A drawing is decoded when it is first looked at.
 
 use std::io::Read;
+use std::sync::OnceLock;
 
 use flate2::bufread::ZlibDecoder;
-use image::{ImageFormat, RgbaImage};
+use image::RgbaImage;
 use serde::{Deserialize, Serialize};
 
 use super::captions::article;
+use super::codec;
 use super::colour::Colour;
 use super::concepts::CLASSIC;
 use super::error::DataError;
 use super::recolour::Region;
 use super::style::Style;
+use crate::weights::shards::sha256;
 
 /// Side of every sprite in pixels; the drawing touches the border on its longer axis.
-pub const SPRITE_SIZE: u32 = 128;
+pub const SPRITE_SIZE: u32 = 192;
 
-const MAGIC: &[u8; 8] = b"SPRITES2";
+const MAGIC: &[u8; 8] = b"SPRITES3";
 
 /// The words for an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,16 +77,51 @@ pub struct Sprite {
     pub colours: Vec<Colour>,
     /// Where the colour is; `None` for a gray drawing.
     pub region: Option<Region>,
-    /// [`SPRITE_SIZE`] square, straight (not premultiplied) alpha.
-    pub image: RgbaImage,
+    pub drawing: Drawing,
+}
+
+/// A picture as the bank keeps it: [`SPRITE_SIZE`] square, straight (not premultiplied) alpha.
+#[derive(Clone, Debug)]
+pub struct Drawing {
+    coded: Vec<u8>,
+    image: OnceLock<RgbaImage>,
+}
+
+impl Drawing {
+    /// As it will be read from the bank: coding changes its colours a little.
+    pub fn new(image: &RgbaImage) -> Self {
+        Self {
+            coded: codec::encode(image),
+            image: OnceLock::new(),
+        }
+    }
+
+    /// From the bank.
+    fn kept(coded: &[u8]) -> Self {
+        Self {
+            coded: coded.to_vec(),
+            image: OnceLock::new(),
+        }
+    }
+
+    /// A damaged one is empty.
+    pub fn image(&self) -> &RgbaImage {
+        self.image.get_or_init(|| {
+            codec::decode(&self.coded, SPRITE_SIZE).unwrap_or_else(|| RgbaImage::new(SPRITE_SIZE, SPRITE_SIZE))
+        })
+    }
 }
 
 impl Sprite {
+    pub fn image(&self) -> &RgbaImage {
+        self.drawing.image()
+    }
+
     /// The drawing in a colour; `None`, or a colour it cannot have, leaves it as it comes.
     pub fn painted(&self, colour: Option<Colour>) -> RgbaImage {
         match (colour, &self.region) {
-            (Some(colour), Some(region)) => region.paint(&self.image, colour),
-            _ => self.image.clone(),
+            (Some(colour), Some(region)) => region.paint(self.image(), colour),
+            _ => self.image().clone(),
         }
     }
 
@@ -103,8 +142,7 @@ pub struct Letter {
     pub half: [f32; 2],
     /// Side of the whole square, which the ink fills on its longer axis but for a margin.
     pub side: f32,
-    /// [`SPRITE_SIZE`] square.
-    pub image: RgbaImage,
+    pub drawing: Drawing,
 }
 
 /// An object with its drawings, at most one of each style.
@@ -132,8 +170,9 @@ struct Index {
     /// Packages the drawings come from, `name@version`.
     sources: Vec<String>,
     subjects: Vec<IndexedSubject>,
-    #[serde(default)]
     letters: Vec<IndexedLetter>,
+    /// SHA-256 of all drawings as they are kept, since each is decoded only when it is looked at.
+    drawings: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -152,7 +191,7 @@ struct IndexedSprite {
     plain: bool,
     colours: Vec<Colour>,
     region: Option<Region>,
-    /// Length of the PNG file.
+    /// Length of the coded drawing.
     bytes: usize,
 }
 
@@ -187,21 +226,19 @@ impl SpriteBank {
         let bad = |reason: &str| DataError::BadBank(reason.to_owned());
         let rest = bytes
             .strip_prefix(MAGIC)
-            .ok_or_else(|| bad("it does not begin with `SPRITES2`"))?;
-        let mut stream = ZlibDecoder::new(rest);
-        let mut content = Vec::new();
-        (stream.read_to_end(&mut content)).map_err(|e| DataError::BadBank(format!("its compressed part: {e}")))?;
-        if !stream.into_inner().is_empty() {
-            return Err(bad("bytes are left behind its end"));
-        }
-        let (length, rest) = content
+            .ok_or_else(|| bad("it does not begin with `SPRITES3`"))?;
+        let (length, rest) = rest
             .split_first_chunk::<4>()
             .ok_or_else(|| bad("it ends before the index"))?;
-        let length = u32::from_le_bytes(*length) as usize;
-        let (index, mut drawings) = rest
-            .split_at_checked(length)
+        let (packed, mut drawings) = rest
+            .split_at_checked(u32::from_le_bytes(*length) as usize)
             .ok_or_else(|| bad("it ends inside the index"))?;
+        let mut index = Vec::new();
+        let unpacked = ZlibDecoder::new(packed).read_to_end(&mut index);
+        unpacked.map_err(|e| DataError::BadBank(format!("its index: {e}")))?;
+        let index = index.as_slice();
         let index: Index = serde_json::from_slice(index).map_err(|e| DataError::BadBank(format!("index: {e}")))?;
+        let kept = drawings;
         let mut subjects = Vec::with_capacity(index.subjects.len());
         for IndexedSubject { entry, sprites } in index.subjects {
             let mut subject = Subject {
@@ -209,17 +246,17 @@ impl SpriteBank {
                 sprites: Vec::with_capacity(sprites.len()),
             };
             for sprite in sprites {
-                let (png, rest) = drawings
+                let (coded, rest) = drawings
                     .split_at_checked(sprite.bytes)
                     .ok_or_else(|| bad("it ends inside the last drawing"))?;
                 drawings = rest;
-                subject.sprites.push(sprite.with(png)?);
+                subject.sprites.push(sprite.with(coded));
             }
             subjects.push(subject);
         }
         let mut letters = Vec::with_capacity(index.letters.len());
         for letter in index.letters {
-            let (png, rest) = drawings
+            let (coded, rest) = drawings
                 .split_at_checked(letter.bytes)
                 .ok_or_else(|| bad("it ends inside the last drawing"))?;
             drawings = rest;
@@ -229,11 +266,14 @@ impl SpriteBank {
                 centre: letter.centre,
                 half: letter.half,
                 side: letter.side,
-                image: drawing(png, &letter.sign.to_string())?,
+                drawing: Drawing::kept(coded),
             });
         }
         if !drawings.is_empty() {
             return Err(bad("bytes are left behind the last drawing"));
+        }
+        if sha256(kept) != index.drawings {
+            return Err(bad("its drawings are not those that were written"));
         }
         Ok(Self {
             sources: index.sources,
@@ -244,19 +284,17 @@ impl SpriteBank {
 
     /// The bytes of a bank file.
     pub fn to_bytes(&self) -> Result<Vec<u8>, DataError> {
-        let mut drawings = Vec::new();
+        let mut drawings = Vec::<u8>::new();
         let mut index = Index {
             sources: self.sources.clone(),
             subjects: Vec::with_capacity(self.subjects.len()),
             letters: Vec::with_capacity(self.letters.len()),
+            drawings: String::new(),
         };
         for subject in &self.subjects {
             let mut sprites = Vec::with_capacity(subject.sprites.len());
             for sprite in &subject.sprites {
-                let png = png(&sprite.image).map_err(|e| DataError::BadIcon {
-                    icon: sprite.icon.clone(),
-                    reason: e.to_string(),
-                })?;
+                let coded = &sprite.drawing.coded;
                 sprites.push(IndexedSprite {
                     style: sprite.style,
                     icon: sprite.icon.clone(),
@@ -264,9 +302,9 @@ impl SpriteBank {
                     plain: sprite.plain,
                     colours: sprite.colours.clone(),
                     region: sprite.region,
-                    bytes: png.len(),
+                    bytes: coded.len(),
                 });
-                drawings.extend(png);
+                drawings.extend(coded);
             }
             index.subjects.push(IndexedSubject {
                 entry: subject.entry.clone(),
@@ -274,27 +312,25 @@ impl SpriteBank {
             });
         }
         for letter in &self.letters {
-            let png = png(&letter.image).map_err(|e| DataError::BadIcon {
-                icon: letter.sign.to_string(),
-                reason: e.to_string(),
-            })?;
+            let coded = &letter.drawing.coded;
             index.letters.push(IndexedLetter {
                 sign: letter.sign,
                 advance: letter.advance,
                 centre: letter.centre,
                 half: letter.half,
                 side: letter.side,
-                bytes: png.len(),
+                bytes: coded.len(),
             });
-            drawings.extend(png);
+            drawings.extend(coded);
         }
+        index.drawings = sha256(&drawings);
         let index = serde_json::to_vec(&index).map_err(|e| DataError::BadBank(e.to_string()))?;
-        let mut content = (index.len() as u32).to_le_bytes().to_vec();
-        content.extend(index);
-        content.extend(drawings);
-        let mut bytes = MAGIC.to_vec();
         // Not flate2, which compresses by whichever zlib the features of other crates select: the bytes would differ.
-        bytes.extend(miniz_oxide::deflate::compress_to_vec_zlib(&content, 9));
+        let index = miniz_oxide::deflate::compress_to_vec_zlib(&index, 9);
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend((index.len() as u32).to_le_bytes());
+        bytes.extend(index);
+        bytes.extend(drawings);
         Ok(bytes)
     }
 
@@ -318,38 +354,17 @@ impl SpriteBank {
 
 impl IndexedSprite {
     /// Joins the description with its drawing.
-    fn with(self, png: &[u8]) -> Result<Sprite, DataError> {
-        let image = drawing(png, &self.icon)?;
-        Ok(Sprite {
+    fn with(self, coded: &[u8]) -> Sprite {
+        Sprite {
             style: self.style,
             icon: self.icon,
             main: self.main,
             plain: self.plain,
             colours: self.colours,
             region: self.region,
-            image,
-        })
+            drawing: Drawing::kept(coded),
+        }
     }
-}
-
-/// Reads the drawing called `name`.
-fn drawing(png: &[u8], name: &str) -> Result<RgbaImage, DataError> {
-    let image = image::load_from_memory_with_format(png, ImageFormat::Png)
-        .map_err(|e| DataError::BadBank(format!("drawing of `{name}`: {e}")))?
-        .into_rgba8();
-    if image.dimensions() != (SPRITE_SIZE, SPRITE_SIZE) {
-        return Err(DataError::BadBank(format!("drawing of `{name}` has the wrong size")));
-    }
-    Ok(image)
-}
-
-/// Filtered but not compressed, which the bank does as a whole.
-fn png(image: &RgbaImage) -> image::ImageResult<Vec<u8>> {
-    use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-    let mut bytes = Vec::new();
-    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Uncompressed, FilterType::Adaptive);
-    image.write_with_encoder(encoder)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -357,11 +372,16 @@ mod tests {
     use super::*;
     use crate::data::build::LEAST_COVER;
     use crate::data::concepts::CONCEPTS;
+    use crate::data::style::FONT_PACKAGE;
 
     #[test]
     fn the_bundled_bank_holds_the_concept_table() {
         let bank = SpriteBank::bundled().unwrap();
-        assert_eq!(bank.sources, Style::ALL.map(|style| style.package().name));
+        let packages = Style::ALL.map(|style| style.package().name);
+        assert_eq!(bank.sources[..4], packages);
+        assert_eq!(bank.sources[4..], [FONT_PACKAGE.name]);
+        let signs: String = bank.letters.iter().map(|letter| letter.sign).collect();
+        assert_eq!(signs, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
         assert_eq!(bank.subjects.len(), CONCEPTS.len());
         for (subject, concept) in bank.subjects.iter().zip(CONCEPTS) {
             let entry = &subject.entry;
@@ -391,7 +411,7 @@ mod tests {
                     sprite.style
                 );
                 assert_eq!(
-                    Region::of(&sprite.image).map(Region::rounded),
+                    Region::of(sprite.image()).map(Region::rounded),
                     sprite.region,
                     "{}",
                     entry.noun
@@ -408,7 +428,7 @@ mod tests {
             bank.to_bytes().unwrap() == file,
             "run `infinity data build` and commit data/sprites.bin"
         );
-        assert!(file.len() <= 4_000_000);
+        assert!(file.len() <= 9_000_000);
     }
 
     #[test]
@@ -435,7 +455,7 @@ mod tests {
         // What `infinity data build` prints for the packages whose hashes `Style::package` tells.
         assert_eq!(
             crate::weights::shards::sha256(include_bytes!("../../data/sprites.bin")),
-            "7e8977efb64dd26093d215f3a9644d990ad50f39d262c7156c02c5604a0d9fdd"
+            "0f53dc08c10a2e58ef089c8b4ee25e5da73a5bd22c250a37423acdea24bf3286"
         );
     }
 
@@ -444,40 +464,39 @@ mod tests {
         let file: &[u8] = include_bytes!("../../data/sprites.bin");
         let mut longer = file.to_vec();
         longer.push(0);
-        let mut flipped = file.to_vec();
-        let last = flipped.len() - 40;
-        flipped[last] ^= 0xff;
-        let packed =
-            |content: &[u8]| [MAGIC, miniz_oxide::deflate::compress_to_vec_zlib(content, 1).as_slice()].concat();
-        let index = br#"{"sources":[],"subjects":[]}"#;
-        let content = [&(index.len() as u32).to_le_bytes(), index.as_slice()].concat();
-        assert!(
-            SpriteBank::from_bytes(&packed(&content)).is_ok(),
-            "an empty bank is sound"
+        let packed = |index: &[u8], drawings: &[u8]| {
+            let index = miniz_oxide::deflate::compress_to_vec_zlib(index, 1);
+            let length = (index.len() as u32).to_le_bytes();
+            [MAGIC.as_slice(), &length, &index, drawings].concat()
+        };
+        let index = format!(
+            r#"{{"sources":[],"subjects":[],"letters":[],"drawings":"{}"}}"#,
+            sha256(b"")
         );
-        let picture = String::from_utf8_lossy(index).replace(
+        let empty = packed(index.as_bytes(), b"");
+        assert!(SpriteBank::from_bytes(&empty).is_ok(), "an empty bank is sound");
+        let mut flipped = empty.clone();
+        let last = flipped.len() - 10;
+        flipped[last] ^= 0xff;
+        let picture = index.replace(
             r#""subjects":[]"#,
             r#""subjects":[{"noun":"dot","article":"a","plural":"dots","synonyms":[],"sprites":[{"style":"flat",
             "icon":"dot","main":"red","plain":true,"colours":[],"region":null,"bytes":3}]}]"#,
         );
-        let no_png = [&(picture.len() as u32).to_le_bytes(), picture.as_bytes(), b"png"].concat();
+        let picture = picture.as_bytes();
         let bad = |bytes: &[u8]| match SpriteBank::from_bytes(bytes) {
             Err(DataError::BadBank(reason)) => reason,
             other => panic!("{other:?}"),
         };
         for (bytes, reason) in [
             (&file[1..], "begin"),
-            (&file[..file.len() - 1], "compressed"),
-            (&flipped, "compressed"),
-            (&longer, "behind"),
-            (&packed(&content[..3]), "before the index"),
-            (&packed(&content[..9]), "inside the index"),
-            (
-                &packed(&[&content, b"x".as_slice()].concat()),
-                "behind the last drawing",
-            ),
-            (&packed(&no_png[..no_png.len() - 1]), "inside the last drawing"),
-            (&packed(&no_png), "drawing of `dot`"),
+            (&file[..file.len() - 1], "inside the last drawing"),
+            (&flipped, "its index"),
+            (&longer, "behind the last drawing"),
+            (&empty[..11], "before the index"),
+            (&empty[..13], "inside the index"),
+            (&packed(picture, b"pn"), "inside the last drawing"),
+            (&packed(picture, b"png"), "not those that were written"),
         ] {
             assert!(bad(bytes).contains(reason), "{reason}: {}", bad(bytes));
         }
@@ -494,7 +513,7 @@ mod tests {
             };
             let painted = sprite.painted(Some(colour));
             let (mut changed, mut opaque) = (0, 0);
-            for (a, b) in sprite.image.pixels().zip(painted.pixels()) {
+            for (a, b) in sprite.image().pixels().zip(painted.pixels()) {
                 let area = u32::from(a.0[3]);
                 opaque += area;
                 changed += if a == b { 0 } else { area };

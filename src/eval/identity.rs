@@ -182,7 +182,7 @@ mod tests {
         let first = make(&bank);
         for subject in &bank.subjects {
             for sprite in &subject.sprites {
-                let row = extractor.features(&[on_ground(&sprite.image)]).unwrap().remove(0);
+                let row = extractor.features(&[on_ground(sprite.image())]).unwrap().remove(0);
                 assert_eq!(first.nearest(&row), Some(subject.entry.noun.as_str()));
             }
         }
