@@ -5,6 +5,7 @@
 # make npm            the npm packages into target/npm, from a release build of the page; PAGE=dist packs one that is there already
 # make npm-docs       pages about the package's API into target/npm-docs
 # make parity         how far every golden case is from the official code, into docs/parity.md
+# make training-test  training/ (PyTorch) against the golden vectors and against `infinity train`; fetches PyTorch, 5 GB
 # make eval-weights   the image classifier that `infinity eval` scores with, into target/eval/
 # Parts of `make test` on their own:
 # make lint unit scripts e2e npm-test    e2e and npm-test need a page: `make page`, or `make test-page` and PAGE=target/test-page
@@ -30,7 +31,7 @@ MODEL_PACKAGE := infinity-web-emoji
 LINTED := env RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 
 .PHONY: serve check test build npm npm-test npm-docs parity eval-weights tools page-tools node-tools browser-tools \
-	everything page-lane rust-lane format types lint linted unit quick eval-test scripts tiny-model test-page page size e2e
+	everything page-lane rust-lane training-test training-tools format types lint linted unit quick eval-test scripts tiny-model test-page page size e2e
 
 # Quicker to build than what ships (Cargo.toml, profile serve), and as quick to use.
 serve: page-tools
@@ -52,7 +53,7 @@ everything: tools
 
 page-lane: page size
 
-rust-lane: format types browser-tools linted unit eval-test scripts tiny-model
+rust-lane: training-tools format types browser-tools linted unit eval-test scripts tiny-model training-test
 
 npm: page-tools node-tools $(if $(PAGE),,page)
 	@scripts/size.sh $(PAGE_FOLDER)
@@ -80,6 +81,9 @@ node-tools:
 browser-tools:
 	@scripts/setup.sh browser
 
+training-tools:
+	@scripts/setup.sh training
+
 format: tools
 	$(STEP) "Format" cargo fmt --all --check
 
@@ -106,6 +110,10 @@ eval-test: tools
 
 scripts: node-tools
 	$(STEP) "Tests of the page's scripts" node --test tests/*.test.js
+
+# The command beside it is the one of the Rust tests.
+training-test: tools training-tools
+	$(STEP) "The trainer in training/" $(LINTED) scripts/training_test.sh
 
 tiny-model: tools
 	$(STEP) "Tiny random model" $(LINTED) cargo run --locked --quiet --example tiny_model -- target/tiny-model

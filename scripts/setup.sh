@@ -4,6 +4,7 @@
 #   page      trunk and wasm-bindgen, which build the page, by cargo install
 #   node      Node.js and npm (apt), then the packages of package.json
 #   browser   Chromium and Mesa's software Vulkan (apt), which the tests run on
+#   training  PyTorch and the rest of training/requirements.txt, into target/training (pip; 5 GB)
 # apt runs through sudo unless you are root. On another system, or without sudo, install those packages yourself first:
 # CONTRIBUTING.md names them.
 set -euo pipefail
@@ -70,6 +71,19 @@ setup_node() {
 setup_browser() {
   has_vulkan || step "Mesa's software Vulkan" apt_install mesa-vulkan-drivers
   [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || step "Chromium" apt_install chromium
+}
+
+has_venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+training_fresh() { [ target/training/requirements.txt -nt training/requirements.txt ]; }
+training_packages() {
+  python3 -m venv target/training
+  target/training/bin/python -m pip install --quiet --disable-pip-version-check -r training/requirements.txt
+  cp training/requirements.txt target/training/
+}
+
+setup_training() {
+  has_venv || step "Python with venv" apt_install python3-venv
+  training_fresh || step "PyTorch, for training/" training_packages
 }
 
 for group; do "setup_$group"; done
