@@ -1,6 +1,6 @@
 # make serve          the page on http://localhost:8080
-# make check          before a commit: format, types, lints and the quick tests; two minutes once dependencies are compiled
-# make test           every check and test, and a table of seconds per step; about half an hour on two cores from nothing
+# make check          before a commit: format, types, lints and quick tests
+# make test           every check and test, with a table of seconds per step at the end
 # make build          the page into dist/, and what a visitor downloads of it
 # make npm            the npm packages into target/npm, from a release build of the page; PAGE=dist packs one that is there already
 # make npm-docs       pages about the package's API into target/npm-docs
@@ -35,7 +35,7 @@ LINTED := env RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKE
 
 # Quicker to build than what ships (Cargo.toml, profile serve), and as quick to use.
 serve: page-tools
-	$(STEP) "Building the page (the first time takes ten minutes on two cores), then serving it on http://localhost:8080" \
+	$(STEP) "Building the page (the first time takes minutes), then serving it on http://localhost:8080" \
 		trunk serve --cargo-profile serve
 
 check: format types lint quick scripts
@@ -101,7 +101,8 @@ linted: tools
 unit: tools browser-tools
 	$(STEP) "Rust tests" $(LINTED) cargo test --locked --workspace --no-fail-fast
 
-# The library's tests that take less than a few seconds each. The others compare with golden vectors, train, or run whole models.
+# The library's tests but for those that compare with golden vectors, train, score, or run shaders.
+SLOW := golden kernels:: eval:: train::
 quick: tools
 	$(STEP) "Quick Rust tests" cargo test --locked --quiet --workspace --lib -- $(addprefix --skip ,$(SLOW))
 
