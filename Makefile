@@ -31,7 +31,7 @@ MODEL_PACKAGE := infinity-web-emoji
 LINTED := env RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 
 .PHONY: serve check test build npm npm-test npm-docs parity eval-weights tools page-tools node-tools browser-tools \
-	everything page-lane rust-lane training-test training-tools format types lint linted unit quick eval-test scripts tiny-model test-page page size e2e
+	everything page-lane rust-lane training-test training-tools format types lint unit quick eval-test scripts tiny-model test-page page size e2e
 
 # Quicker to build than what ships (Cargo.toml, profile serve), and as quick to use.
 serve: page-tools
@@ -53,7 +53,7 @@ everything: tools
 
 page-lane: page size
 
-rust-lane: training-tools format types browser-tools linted unit eval-test scripts tiny-model training-test
+rust-lane: training-tools format types browser-tools lint unit eval-test scripts tiny-model training-test
 
 npm: page-tools node-tools $(if $(PAGE),,page)
 	@scripts/size.sh $(PAGE_FOLDER)
@@ -90,12 +90,9 @@ format: tools
 types: node-tools
 	$(STEP) "Types of the page's scripts" npx tsc
 
-# The code of the worker is linted for this machine, which saves checking every dependency for wasm32. The page's build shows that it
+# The code of the worker is linted for this machine, which saves compiling every dependency for wasm32. The page's build shows that it
 # compiles there.
 lint: tools
-	$(STEP) "Lints" cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
-
-linted: tools
 	$(STEP) "Lints, and the build of the Rust tests" $(LINTED) cargo build --locked --quiet --workspace --all-targets
 
 unit: tools browser-tools
@@ -104,7 +101,7 @@ unit: tools browser-tools
 # The library's tests but for those that compare with golden vectors, train, score, or run shaders.
 SLOW := golden kernels:: eval:: train::
 quick: tools
-	$(STEP) "Quick Rust tests" cargo test --locked --quiet --workspace --lib -- $(addprefix --skip ,$(SLOW))
+	$(STEP) "Quick Rust tests" $(LINTED) cargo test --locked --quiet --workspace --lib -- $(addprefix --skip ,$(SLOW))
 
 eval-test: tools
 	$(STEP) "Rust tests with the published EfficientNet-Lite0" $(LINTED) scripts/eval_test.sh
