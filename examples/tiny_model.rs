@@ -128,6 +128,7 @@ fn manifest(tokenizer: &[u8]) -> Result<Manifest, Box<dyn Error>> {
             patch_size: 16,
             stem_patch: 8,
             norm_groups: 32,
+            encoder: None,
         }),
         text_encoder: Some(T5Config {
             vocab_size: vocabulary.len(),

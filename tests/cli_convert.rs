@@ -464,6 +464,7 @@ fn a_vae_of_another_width_is_refused() {
         patch_size: 2,
         stem_patch: 1,
         norm_groups: 32,
+        encoder: None,
     };
     let vae = Vae::new(&config, &Device::flex()).unwrap();
     let tensors = export_module(&vae, str::to_string);

@@ -1,6 +1,7 @@
 //! `infinity data`: the sprite bank and a look at training samples.
 
 use crate::cli::CliError;
+use crate::cli::stream::Stream;
 use crate::data::build;
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
@@ -26,6 +27,7 @@ pub struct Data {
 enum Command {
     Build(Build),
     Preview(Preview),
+    Stream(Stream),
 }
 
 #[derive(Args, Debug)]
@@ -85,6 +87,7 @@ impl Data {
         match self.command {
             Command::Build(build) => build.run(),
             Command::Preview(preview) => preview.run(),
+            Command::Stream(stream) => stream.run(),
         }
     }
 }

@@ -36,6 +36,8 @@ pub enum CliError {
     Picture { path: PathBuf, source: image::ImageError },
     #[error("cannot write {}: {source}; check the folder", path.display())]
     Write { path: PathBuf, source: std::io::Error },
+    #[error("no threads to compose pictures on: {0}; give a smaller --threads")]
+    Threads(String),
     #[error(transparent)]
     Generate(#[from] super::GenerateError),
     #[error(transparent)]

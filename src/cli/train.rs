@@ -7,7 +7,7 @@ use crate::data::Source;
 use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
-use crate::model::config::{Classifier, Positions, TransformerConfig, VaeConfig};
+use crate::model::config::{Classifier, EncoderConfig, Positions, TransformerConfig, VaeConfig};
 use crate::model::schedule::TEMPLATES;
 use crate::model::self_correction::{Correction, Targets};
 use crate::model::text::{PromptEncoder, vocabulary};
@@ -18,7 +18,8 @@ use crate::train::batch::Batches;
 use crate::train::finished::{fingerprint, start_from, start_from_packed};
 use crate::train::init;
 use crate::train::optimizer::AdamWOptions;
-use crate::train::run::{CHECKPOINT, RunOptions, run};
+use crate::train::plan::{self, Plan};
+use crate::train::run::{CHECKPOINT, RunOptions, prepare, run};
 use crate::train::settings::{
     DataSettings, TokenizerSettings, TransformerSettings, small_text_encoder, small_transformer,
 };
@@ -105,14 +106,22 @@ struct Common {
     /// Where to compute
     #[arg(long, value_enum, default_value_t = Processor::Cpu)]
     device: Processor,
+    /// Write the first checkpoint and plan.json into --out and stop; the PyTorch trainer in training/ goes on from them
+    #[arg(long)]
+    prepare: bool,
+}
+
+/// What `--data` names: composed pictures, or a folder of one's own, which has no held-out side.
+pub(super) fn source(data: &str, split: Split) -> Result<Box<dyn Source>, CliError> {
+    if let Some(world) = EmojiWorld::named(data, split)? {
+        return Ok(Box::new(world));
+    }
+    Ok(Box::new(Folder::open(Path::new(data))?))
 }
 
 impl Common {
     fn source(&self) -> Result<Box<dyn Source>, CliError> {
-        if let Some(world) = EmojiWorld::named(&self.data, Split::Train)? {
-            return Ok(Box::new(world));
-        }
-        Ok(Box::new(Folder::open(Path::new(&self.data))?))
+        source(&self.data, Split::Train)
     }
 
     fn settings(&self) -> DataSettings {
@@ -183,6 +192,12 @@ struct TrainTokenizer {
     /// Most groups of a group norm; 32 is the official architecture
     #[arg(long, default_value_t = 4)]
     norm_groups: usize,
+    /// Channels of the encoder's first level, where the encoder is to be wider than the decoder
+    #[arg(long, value_name = "BASE_CH")]
+    encoder_base_ch: Option<usize>,
+    /// Residual blocks of each level of the encoder
+    #[arg(long, value_name = "RES_BLOCKS")]
+    encoder_res_blocks: Option<usize>,
     /// Weight of the edge loss beside L1
     #[arg(long, default_value_t = 1.0)]
     edge_weight: f64,
@@ -201,6 +216,15 @@ struct TrainTokenizer {
 }
 
 impl TrainTokenizer {
+    /// The encoder's own sizes, where any was asked for.
+    fn encoder(&self) -> Option<EncoderConfig> {
+        (self.encoder_base_ch.is_some() || self.encoder_res_blocks.is_some()).then(|| EncoderConfig {
+            base_ch: self.encoder_base_ch.unwrap_or(self.base_ch),
+            ch_mult: self.ch_mult.clone(),
+            num_res_blocks: self.encoder_res_blocks.unwrap_or(self.res_blocks),
+        })
+    }
+
     fn run(self) -> Result<(), CliError> {
         let common = &self.common;
         let settings = TokenizerSettings {
@@ -212,6 +236,7 @@ impl TrainTokenizer {
                 patch_size: self.patch_size,
                 stem_patch: self.stem_patch,
                 norm_groups: self.norm_groups,
+                encoder: self.encoder(),
             },
             options: TokenizerOptions {
                 edge_weight: self.edge_weight,
@@ -243,6 +268,10 @@ impl TrainTokenizer {
             device: device.clone(),
         };
         println!("tokenizer of {} parameters", model.num_params());
+        if common.prepare {
+            let plan = Plan::new(plan::Network::Tokenizer, &options, common.scales)?;
+            return Ok(prepare(model, &options, &plan)?);
+        }
         run(&stage, model, &options)?;
         Ok(())
     }
@@ -407,6 +436,14 @@ impl TrainTransformer {
         stage.check_shown()?;
         let (transformer, text) = (model.transformer.num_params(), model.text_encoder.num_params());
         println!("transformer of {transformer} parameters, text encoder of {text}");
+        if common.prepare {
+            let plan = Plan {
+                tokenizer: Some(self.tokenizer.clone()),
+                text_tokenizer: Some(self.text_tokenizer.clone()),
+                ..Plan::new(plan::Network::Transformer, &options, common.scales)?
+            };
+            return Ok(prepare(model, &options, &plan)?);
+        }
         run(&stage, model, &options)?;
         Ok(())
     }

@@ -160,6 +160,7 @@ pub(super) mod tests {
             patch_size: 16,
             stem_patch: 16,
             norm_groups: 4,
+            encoder: None,
         };
         let transformer = TransformerConfig {
             embed_dim: 32,

@@ -123,6 +123,21 @@ pub struct VaeConfig {
     /// wipe out the level of a plain surface; fewer groups keep it.
     #[serde(default = "default_norm_groups")]
     pub norm_groups: usize,
+    /// Sizes of the encoder where they differ from the decoder's. Generating an image never runs the encoder, so it may be wide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<EncoderConfig>,
+}
+
+/// Sizes of an encoder of its own; the levels are as many as the decoder's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderConfig {
+    /// Channels of the first level.
+    pub base_ch: usize,
+    /// Channel multiplier of every level.
+    pub ch_mult: Vec<usize>,
+    /// Residual blocks per level.
+    pub num_res_blocks: usize,
 }
 
 fn default_norm_groups() -> usize {

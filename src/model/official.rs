@@ -31,6 +31,7 @@ pub fn vae(bits: usize) -> VaeConfig {
         patch_size: 16,
         stem_patch: 1,
         norm_groups: OFFICIAL_GROUPS,
+        encoder: None,
     }
 }
 

@@ -30,19 +30,28 @@ pub struct Batch {
 }
 
 impl Batches<'_> {
-    /// The batch of a step; the same arguments always give the same batch.
-    pub fn get(&self, step: usize) -> Result<Batch, TrainError> {
+    /// The aspect ratio of a step's images, as an index into [`TEMPLATES`].
+    pub fn template(&self, step: usize) -> usize {
         let square = uniform(self.seed, Stream::Batch, step as u64, 0) < self.square_share;
         let other = 1 + bits(self.seed, Stream::Batch, step as u64, 1) as usize % (TEMPLATES.len() - 1);
-        let template = TEMPLATES[if square { 0 } else { other }];
-        let schedule = template.schedule(self.scales)?;
+        if square { 0 } else { other }
+    }
+
+    /// The captioned images of a step and their schedule; the same arguments always give the same ones.
+    pub fn samples(&self, step: usize) -> Result<(Schedule, Vec<Sample>), TrainError> {
+        let schedule = TEMPLATES[self.template(step)].schedule(self.scales)?;
         let (height, width) = schedule.image_size();
         let first = (step * self.size) as u64;
         let sample = |i: u64| self.source.sample(self.seed, first + i, height, width);
         let numbers = 0..self.size as u64;
         #[cfg(not(target_family = "wasm"))]
         let numbers = numbers.into_par_iter();
-        let samples: Vec<Sample> = numbers.map(sample).collect::<Result<_, _>>()?;
+        Ok((schedule, numbers.map(sample).collect::<Result<_, _>>()?))
+    }
+
+    /// The batch of a step.
+    pub fn get(&self, step: usize) -> Result<Batch, TrainError> {
+        let (schedule, samples) = self.samples(step)?;
         #[cfg(target_family = "wasm")]
         let each = samples.iter();
         #[cfg(not(target_family = "wasm"))]

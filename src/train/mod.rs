@@ -15,10 +15,14 @@ pub mod perceptual;
 #[cfg(not(target_family = "wasm"))]
 pub mod picture;
 #[cfg(not(target_family = "wasm"))]
+pub mod plan;
+#[cfg(not(target_family = "wasm"))]
 pub mod run;
 pub mod settings;
 pub mod stages;
 pub mod step;
+#[cfg(not(target_family = "wasm"))]
+pub mod stream;
 pub mod tokenizer;
 pub mod transformer;
 pub mod words;

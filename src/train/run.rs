@@ -3,6 +3,7 @@
 use super::TrainError;
 use super::checkpoint::{Checkpoint, io_error};
 use super::optimizer::AdamWOptions;
+use super::plan::Plan;
 use super::step::{Stage, State, Taken, without_autodiff};
 use burn::module::Module;
 use image::RgbImage;
@@ -144,6 +145,19 @@ pub fn run<S: Pictures>(stage: &S, model: S::Model, options: &RunOptions) -> Res
     })
 }
 
+/// Writes the folder of a run for a trainer in another process: a checkpoint before the first step and the plan. Where a run is
+/// under way, only the plan is written anew, for instance with more steps.
+pub fn prepare<M: Module>(model: M, options: &RunOptions, plan: &Plan) -> Result<(), TrainError> {
+    options.validate()?;
+    std::fs::create_dir_all(&options.out).map_err(|e| io_error(&options.out, e))?;
+    let state = resume(model, options)?;
+    if state.step == 0 {
+        let checkpoint = block_on(state.checkpoint(options.config.clone()))?;
+        checkpoint.save(&options.out.join(CHECKPOINT))?;
+    }
+    plan.save(&options.out)
+}
+
 /// The state of the run in `options.out`, or a new one where there is none.
 fn resume<M: Module>(model: M, options: &RunOptions) -> Result<State<M>, TrainError> {
     let state = State::new(model, options.optimizer, options.ema);
@@ -255,6 +269,7 @@ mod tests {
             patch_size: 16,
             stem_patch: 16,
             norm_groups: 32,
+            encoder: None,
         }
     }
 

@@ -25,6 +25,19 @@ use burn::tensor::{Device, Int, Tensor};
 #[cfg(not(target_family = "wasm"))]
 use image::RgbImage;
 
+impl PromptEncoder {
+    /// Token ids of a training caption, of which every word must be known: what the text encoder does not read cannot be learned
+    /// from the image.
+    pub fn training_ids(&self, caption: &str) -> Result<Vec<u32>, TrainError> {
+        let encoded = self.encode(caption);
+        let encoded = encoded.map_err(|error| TrainError::Caption(caption.to_string(), error.to_string()))?;
+        match encoded.unknown.as_slice() {
+            [] => Ok(encoded.ids),
+            unknown => Err(TrainError::Words(caption.to_string(), unknown.join(", "))),
+        }
+    }
+}
+
 /// Stage 1: the tokenizer.
 pub struct TokenizerStage<'a> {
     pub batches: Batches<'a>,
@@ -129,16 +142,10 @@ impl TransformerStage<'_> {
 
     /// Padded rows of the embedding table `[B, L]` and how many of each count.
     pub fn ids(&self, captions: &[&str], device: &Device) -> Result<(Tensor<2, Int>, Vec<usize>), TrainError> {
-        let encode = |caption: &&str| {
-            let encoded = self.prompts.encode(caption);
-            let encoded = encoded.map_err(|error| TrainError::Caption(caption.to_string(), error.to_string()))?;
-            match encoded.unknown.as_slice() {
-                [] => Ok(encoded.ids),
-                // What the text encoder never hears cannot be learned from the image.
-                unknown => Err(TrainError::Words(caption.to_string(), unknown.join(", "))),
-            }
-        };
-        let rows: Vec<Vec<u32>> = captions.iter().map(encode).collect::<Result<_, TrainError>>()?;
+        let rows: Vec<Vec<u32>> = captions
+            .iter()
+            .map(|caption| self.prompts.training_ids(caption))
+            .collect::<Result<_, TrainError>>()?;
         Ok(t5::batch(&rows, device))
     }
 }

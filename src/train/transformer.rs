@@ -138,6 +138,7 @@ mod tests {
                 patch_size: number("patch_size"),
                 stem_patch: 1,
                 norm_groups: 32,
+                encoder: None,
             };
             let options: Value = case.get("optimizer");
             let float = |key: &str| options[key].as_f64().unwrap();

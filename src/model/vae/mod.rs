@@ -8,7 +8,7 @@ mod coarse;
 mod strips;
 
 use super::ModelError;
-use super::config::VaeConfig;
+use super::config::{EncoderConfig, VaeConfig};
 use super::resize::{depth_to_space, space_to_depth};
 use crate::kernels::MAX_BINDING;
 use blocks::{Conv, Downsample, GroupNorm, Middle, ResBlock, Upsample};
@@ -81,19 +81,20 @@ pub struct DownLevel {
 
 impl Encoder {
     pub fn new(config: &VaeConfig, device: &Device) -> Result<Self, ModelError> {
-        let widths = config.widths()?;
         let halvings = config.halvings()?;
-        let mut inputs = config.base_ch;
+        let sizes = config.encoder_sizes();
+        let widths: Vec<usize> = sizes.ch_mult.iter().map(|times| times * sizes.base_ch).collect();
+        let mut inputs = sizes.base_ch;
         let mut down = Vec::with_capacity(widths.len());
         for (level, &width) in widths.iter().enumerate() {
             down.push(DownLevel {
-                block: ResBlock::row(config.num_res_blocks, inputs, width, config.norm_groups, device),
+                block: ResBlock::row(sizes.num_res_blocks, inputs, width, config.norm_groups, device),
                 downsample: (level < halvings).then(|| Downsample::new(width, device)),
             });
             inputs = width;
         }
         Ok(Self {
-            conv_in: Conv::new(config.stem_channels(), config.base_ch, 3, device),
+            conv_in: Conv::new(config.stem_channels(), sizes.base_ch, 3, device),
             down,
             mid: Middle::new(inputs, config.norm_groups, device),
             norm_out: GroupNorm::new(inputs, config.norm_groups, device),
@@ -230,6 +231,23 @@ impl VaeConfig {
                 self.ch_mult
             ));
         }
+        let encoder = self.encoder_sizes();
+        let sizes = [encoder.base_ch, encoder.num_res_blocks];
+        if sizes
+            .iter()
+            .chain(&encoder.ch_mult)
+            .any(|&size| size == 0 || size > 1 << 12)
+            || encoder.ch_mult.len() != self.ch_mult.len()
+        {
+            return wrong(format!(
+                "an encoder of {} channels with multipliers {:?} and {} blocks a level: every size must be positive, and the \
+                 levels as many as the decoder's {}",
+                encoder.base_ch,
+                encoder.ch_mult,
+                encoder.num_res_blocks,
+                self.ch_mult.len()
+            ));
+        }
         let (stride, stem) = (self.patch_size, self.stem_patch);
         if !stride.is_power_of_two() || !stem.is_power_of_two() || stem > stride {
             return wrong(format!(
@@ -260,6 +278,15 @@ impl VaeConfig {
             .iter()
             .map(|multiplier| multiplier * self.base_ch)
             .collect())
+    }
+
+    /// Sizes of the encoder: its own, or the decoder's.
+    fn encoder_sizes(&self) -> EncoderConfig {
+        self.encoder.clone().unwrap_or_else(|| EncoderConfig {
+            base_ch: self.base_ch,
+            ch_mult: self.ch_mult.clone(),
+            num_res_blocks: self.num_res_blocks,
+        })
     }
 
     /// Channels of the image as the first convolution sees it.

@@ -17,6 +17,7 @@ fn config(case: &Case) -> VaeConfig {
         patch_size: case.get("patch_size"),
         stem_patch: 1,
         norm_groups: 32,
+        encoder: None,
     }
 }
 
@@ -74,6 +75,7 @@ fn small() -> VaeConfig {
         patch_size: 4,
         stem_patch: 2,
         norm_groups: 32,
+        encoder: None,
     }
 }
 
@@ -233,6 +235,7 @@ fn a_picture_in_strips_is_the_whole_picture() {
         patch_size: 4,
         stem_patch: 1,
         norm_groups: 4,
+        encoder: None,
     };
     for (name, device) in golden::devices() {
         let decoder = filled(Decoder::new(&config, &device).unwrap());

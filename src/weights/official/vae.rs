@@ -141,6 +141,7 @@ fn config(named: &Named) -> Result<VaeConfig, WeightsError> {
         patch_size: stem_patch << halvings,
         stem_patch,
         norm_groups: OFFICIAL_GROUPS,
+        encoder: None,
     })
 }
 
@@ -159,6 +160,7 @@ mod tests {
             patch_size: 4,
             stem_patch: 1,
             norm_groups: OFFICIAL_GROUPS,
+            encoder: None,
         }
     }
 
