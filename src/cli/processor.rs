@@ -9,7 +9,7 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Processor {
     Cpu,
-    /// The graphics card, through Vulkan, Metal or Direct3D
+    /// The GPU, through Vulkan, Metal or Direct3D
     Webgpu,
 }
 

@@ -37,7 +37,7 @@ pub enum EngineError {
     Picture { found: usize, height: usize, width: usize },
     #[error("the {engine} engine could not start ({reason}); choose the other engine")]
     Device { engine: &'static str, reason: String },
-    #[error("the graphics device failed ({0}); try again, or choose the CPU engine")]
+    #[error("the GPU failed ({0}); try again, or choose the CPU engine")]
     DeviceLost(String),
     #[error(transparent)]
     Training(#[from] TrainError),
@@ -96,7 +96,7 @@ impl EngineError {
         }
     }
 
-    /// The event that tells the page.
+    /// The event that reports it.
     pub fn event(&self) -> Event {
         Event::Error {
             code: self.code(),

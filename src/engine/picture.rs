@@ -6,8 +6,8 @@ use crate::kernels::to_rgba;
 use crate::model::vae::images;
 use burn::tensor::{DType, Device, Int, Tensor};
 
-/// Reads one decoded image `[1, 3, H, W]` in [-1, 1] and the packed bits of its last scale back, together: on the web this
-/// is the only wait of a scale.
+/// Reads one decoded image `[1, 3, H, W]` in [-1, 1] and the packed bits of its last scale back, together: on the web
+/// this is the only wait of a scale.
 pub async fn read(image: Tensor<4>, words: Tensor<3, Int>) -> Result<(Pixels, Vec<u32>), EngineError> {
     let [_, _, height, width] = image.dims();
     let words = words.flatten(0, 2);

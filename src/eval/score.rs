@@ -24,8 +24,8 @@ impl Rate {
 
     /// The 95 % interval of Wilson (1927), which stays inside 0..1 and is not empty at either end.
     ///
-    /// Its trials are the prompts, not the pictures: pictures of one prompt are alike, so that four seeds may tell no more
-    /// than one. Where they differ, the interval is wider than it had to be.
+    /// Its trials are the prompts, not the pictures: pictures of one prompt are alike, so that four seeds may tell no
+    /// more than one. Where they differ, the interval is wider than it had to be.
     pub fn interval(self) -> [f64; 2] {
         if self.of == 0 {
             return [0.0, 1.0];

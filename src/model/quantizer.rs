@@ -1,8 +1,8 @@
 //! The bitwise multi-scale residual quantiser (Alg. 1) and its losses.
 //!
 //! Features `F [B, d, H, W]` become bits at every scale: the residual `F - F_{k-1}` shrinks to the grid of scale k, its
-//! signs are the bits, the codes grow back and add to the running sum `F_k`. The transformer's input for the next scale is
-//! `F~_k`, the running sum resized to the next grid.
+//! signs are the bits, the codes grow back and add to the running sum `F_k`. The transformer's input for the next scale
+//! is `F~_k`, the running sum resized to the next grid.
 
 use super::bits;
 use super::resize::Resize;

@@ -1,7 +1,7 @@
 //! AdamW over the named parameters of a module, with global-norm clipping.
 //!
-//! The update rule is burn's, over all parameters in one vector; a checkpoint keeps the state by parameter name, so that it
-//! resumes exactly whatever the process.
+//! The update rule is burn's, over all parameters in one vector; a checkpoint keeps the state by parameter name, so
+//! that it resumes exactly whatever the process.
 
 use super::TrainError;
 use super::flat::{Flat, Part, replace};

@@ -12,8 +12,8 @@ use image::RgbImage;
 
 /// Captioned pictures, given or composed.
 pub enum TrainingData {
-    /// A caption and a picture each; `rgba` holds the pictures one behind the other, square and of the size that the model
-    /// draws, four bytes a pixel.
+    /// A caption and a picture each; `rgba` holds the pictures one behind the other, square and of the size that the
+    /// model draws, four bytes a pixel.
     Pictures { captions: Vec<String>, rgba: Vec<u8> },
     /// The composer's drawings (data/sprites.bin), and the part of its data set, such as `emoji:flat,single,apple,car`.
     Emoji { bank: Vec<u8>, part: String },

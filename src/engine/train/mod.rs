@@ -1,7 +1,9 @@
-//! Training in the engine: a session that steps, draws samples and keeps itself, on whatever device the model is loaded.
+//! Training in the engine: a session that runs steps, generates samples and stores checkpoints, on the device of the
+//! model.
 //!
-//! The step is that of the command line ([`crate::train::step`]), so the same data and seed give the same losses. What is
-//! different is who waits: every value is read back by awaiting it, and between two steps waiting messages are let in.
+//! The step is that of the command line ([`crate::train::step`]), so the same data and seed give the same losses. What
+//! is different is who waits: every value is read back by awaiting it, and between two steps waiting messages are let
+//! in.
 
 mod begin;
 mod data;
@@ -31,7 +33,7 @@ use session_config::SessionConfig;
 
 /// Steps of linear warm-up. After them the learning rate stays: a visitor may always ask for more steps.
 const WARMUP: usize = 10;
-/// Share of samples that hear no prompt, for guidance.
+/// Share of samples whose prompt is dropped, for guidance.
 const DROPOUT: f64 = 0.1;
 
 /// A training under way.

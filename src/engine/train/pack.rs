@@ -19,8 +19,9 @@ const MANIFEST: &str = "manifest.json";
 const TOKENIZER: &str = "tokenizer.json";
 
 impl Session {
-    /// The averaged weights under `name`, in half precision; the manifest comes last. The image tokenizer's shards are those
-    /// of the model that the training was set up with, byte for byte, so that images and links of both are one another's.
+    /// The averaged weights under `name`, in half precision; the manifest comes last. The image tokenizer's shards are
+    /// those of the model that the training was set up with, byte for byte, so that images and links of both are one
+    /// another's.
     pub async fn pack(&self, name: &str, files: &impl Files) -> Result<Vec<ModelFile>, EngineError> {
         let mut packed = Vec::new();
         let mut put = |name: &str, bytes: Vec<u8>| {

@@ -23,8 +23,8 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// Cross entropy per token `[B, L]` from `logits [B, L, 2d]`, or `[B, L, 2^d]` of a conventional classifier, and target
-    /// bits `[B, L, d]`.
+    /// Cross entropy per token `[B, L]` from `logits [B, L, 2d]`, or `[B, L, 2^d]` of a conventional classifier, and
+    /// target bits `[B, L, d]`.
     pub fn per_token(&self, logits: Tensor<3>, targets: Tensor<3, Int>, classifier: Classifier) -> Tensor<2> {
         if classifier == Classifier::Conventional {
             let indices = crate::model::bits::labels(targets);

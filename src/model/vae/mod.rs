@@ -21,7 +21,8 @@ pub const LARGEST_WHOLE: usize = MAX_BINDING / 4;
 /// Channels of an image.
 const RGB: usize = 3;
 
-/// Levels of pixels, row by row and the three colours of each together, as the encoder sees them: `[B, 3, H, W]` in [-1, 1].
+/// Levels of pixels, row by row and the three colours of each together, as the encoder sees them: `[B, 3, H, W]` in
+/// [-1, 1].
 pub fn images<'a>(levels: impl Iterator<Item = &'a u8>, [b, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
     let values: Vec<f32> = levels.map(|&level| f32::from(level) / 127.5 - 1.0).collect();
     let data = TensorData::new(values, [b, h, w, RGB]);
@@ -168,8 +169,8 @@ impl Decoder {
         })
     }
 
-    /// Summed codes `F_K [B, d, h, w]` -> images `[B, 3, f h, f w]`, about [-1, 1] but not clamped; in strips where a map would be more
-    /// than a shader may see.
+    /// Summed codes `F_K [B, d, h, w]` -> images `[B, 3, f h, f w]`, about [-1, 1] but not clamped; in strips where a
+    /// map would be more than a shader may see.
     pub fn forward(&self, sum: Tensor<4>) -> Tensor<4> {
         match self.largest_map(&sum) > MAX_BINDING {
             true => self.forward_in_strips(sum, LARGEST_WHOLE),
