@@ -21,7 +21,7 @@ const COPIES: usize = 16 << 20;
 /// Convolution with bias and a square kernel.
 ///
 /// burn's own on the CPU: for `[16, 64, 32, 32]` one core does 27 GFLOP/s forward and backward alike, where slices and
-/// a matrix product do 18 and 22. On graphics devices the kernel of [`convolution`] where one fits, else the
+/// a matrix product do 18 and 22. On a GPU the kernel of [`convolution`] where one fits, else the
 /// [`product`], as long as its copies are small.
 #[derive(Module, Debug)]
 pub struct Conv {
