@@ -90,7 +90,8 @@ class Pool:
 
     def __init__(self, capacity: int, text_length: int, device: torch.device, prepare: Callable[[Tensor], Tensor]):
         self.capacity, self.text_length, self.device, self.prepare = capacity, text_length, device, prepare
-        self.order: list[Batch] = []
+        # By the record's number modulo the capacity, so that a resumed run finds each in its old place.
+        self.places: dict[int, Batch] = {}
         self.taken = 0
 
     def add(self, record: Record) -> None:
@@ -99,21 +100,21 @@ class Pool:
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
         data = self.prepare(pixels)
         ids = torch.zeros(len(record.pixels), self.text_length, dtype=torch.long)
-        ids[:, : record.ids.shape[1]] = torch.from_numpy(record.ids.astype(np.int64))[:, : self.text_length]
-        lens = torch.from_numpy(record.lens.astype(np.int64))
+        lens = torch.zeros(len(record.pixels), dtype=torch.long)
+        if self.text_length:
+            ids[:, : record.ids.shape[1]] = torch.from_numpy(record.ids.astype(np.int64))
+            lens[:] = torch.from_numpy(record.lens.astype(np.int64))
         batch = Batch(record.template, data, ids.to(self.device), lens.to(self.device))
-        if len(self.order) < self.capacity:
-            self.order.append(batch)
-        else:
-            self.order[self.taken % self.capacity] = batch
+        self.places[self.taken % self.capacity] = batch
         self.taken += 1
 
     def draw(self, generator: torch.Generator) -> Batch:
         """A batch of the size of a record; `generator` is on the host."""
+        batches = [self.places[place] for place in sorted(self.places)]
         if self.capacity == 1:
-            return self.order[0]
-        chosen = self.order[int(torch.randint(len(self.order), (), generator=generator))]
-        alike = [batch for batch in self.order if batch.template == chosen.template]
+            return batches[0]
+        chosen = batches[int(torch.randint(len(batches), (), generator=generator))]
+        alike = [batch for batch in batches if batch.template == chosen.template]
         size = len(chosen.data)
         # Runs of one eighth of a batch: as mixed as it needs to be, and few copies.
         run = max(size // 8, 1)

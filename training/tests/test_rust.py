@@ -63,8 +63,8 @@ class BesideRust(unittest.TestCase):
         self.assertGreaterEqual(len(found), 3)
         for a, b in zip(found, expected):
             for name in a.keys() - {"seconds"}:
-                # A bit whose logit is near zero may fall to either side.
-                bar = 0.02 if "accuracy" in name else 1e-4 * max(abs(b[name]), 1.0)
+                # A bit whose logit is near zero may fall to either side; gradients are held to the golden cases' 1e-3.
+                bar = 0.02 if "accuracy" in name else (1e-3 if name == "grad_norm" else 1e-4) * max(abs(b[name]), 1.0)
                 self.assertLess(abs(a[name] - b[name]), bar, f"step {b['step']}, {name}: {a[name]} {b[name]}")
 
     def test_a_tokenizer_learns_the_same(self) -> None:
