@@ -18,7 +18,7 @@ const page = await browser.newPage({ serviceWorkers: "block" });
 await page.route("**/worker.js", async (route) => {
   const response = await route.fetch();
   const counting = `
-    import { useShaders } from "./infinity-web.js";
+    import { WebEngine, useShaders } from "./infinity-web.js";
     const { load: build } = WebEngine;
     let burns = false;
     self.addEventListener("message", ({ data }) => (burns ||= data.source?.burns ?? false));
@@ -50,7 +50,7 @@ page.on("pageerror", (error) => console.error(error.message));
 await page.goto(site.url);
 const drawn = await page.evaluate(async (rounds) => {
   // Addresses of the page, not of this file.
-  const { EngineClient } = await import(new URL("engine-client.js", location.href).href);
+  const { EngineClient } = await import(new URL("engine/client.js", location.href).href);
   /** @type {Record<string, { total: number, scales: number[], dispatches: number[], shaders: number }[]>} */
   const drawn = {};
   /** @type {Record<string, any>} */

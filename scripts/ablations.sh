@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The models of the paper's Tables 7 and 8: teacher forcing, random flips, and self-correction with p = 0.1, 0.2 and 0.3, all
-# of the same steps, data and seed, each packed into a model folder below OUT.
+# with the same steps, data and seed, each packed into a model folder in OUT.
 #
 #   scripts/ablations.sh TOKENIZER OUT STEPS DEVICE [options of `infinity train transformer`, such as --data or --init-from]
 #
-# TOKENIZER is the folder of a finished tokenizer's run, DEVICE is cpu or webgpu. Run it again to go on where it was cut off.
-# INFINITY names a built program; left out, it is built here. Then one table of all:
+# TOKENIZER is the folder of a finished tokenizer's run, DEVICE is cpu or webgpu. Run it again to resume.
+# INFINITY names a built program; without it, the program is built here. Then one table of all:
 #
 #   infinity eval tables --own --model OUT/self-correction-0.3 --model OUT/teacher-forcing ... --data DATA
 set -euo pipefail

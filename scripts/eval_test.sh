@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests that need the weights of `make eval-weights`, or says that they were skipped.
+# Runs the tests that need the weights of `make eval-weights`, or reports that they were skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs every golden case on both engines and writes how far each is from the official code to docs/parity.md.
+# Runs every golden case on both engines and writes the errors against the official code to docs/parity.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The tests append one line for each tensor they compare: case, kind, device, tensor, worst error, share of tolerance.
+# The tests append one line per compared tensor: case, kind, device, tensor, worst error, share of tolerance.
 rows=target/golden.tsv
 rm -f "$rows"
 cargo test --locked --quiet --lib golden
@@ -35,11 +35,11 @@ mkdir -p docs
 cat >docs/parity.md.new <<'HEAD'
 # Parity with the official code
 
-Every case of `tests/golden`, compared element by element with what the official code computed on a CPU in f32. An error is
-the absolute difference; its tolerance, `atol + rtol * |expected|`, is stated for each tensor in the case's manifest.
-The last column of an engine is the largest share of its tolerance that any element takes; integers and bits must agree
-exactly. Over 100 % can only stand where the manifest lets a fraction of the elements differ. `make parity` writes this
-page.
+Every case of `tests/golden`, compared element by element with the results of the official code on a CPU in f32. An error is
+the absolute difference; the case's manifest states a tolerance for each tensor, `atol + rtol * |expected|`.
+The last column of each engine is the error of the worst element as a share of its tolerance; integers and bits must agree
+exactly. A value over 100 % is possible only where the manifest allows a fraction of the elements to differ. `make parity`
+writes this page.
 
 | case | kind | tensors | flex: worst error | of tolerance | wgpu: worst error | of tolerance |
 |---|---|---:|---:|---:|---:|---:|

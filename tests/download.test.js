@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { download } from "../www/download.js";
+import { download } from "../www/engine/worker/download.js";
 
 const FILE = Uint8Array.from({ length: 10 }, (_, i) => i + 1);
 const { fetch, setTimeout } = globalThis;

@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { crash, isCrash } from "../www/engine-error.js";
+import { crash, isCrash } from "../www/engine/error.js";
 
 /** @param {string} path */
 const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
 
 test("the codes of the Rust engine are those of the package", () => {
-  const [, union = ""] = /@typedef \{([^}]*)\} ErrorCode/.exec(read("../www/engine-error.js")) ?? [];
+  const [, union = ""] = /@typedef \{([^}]*)\} ErrorCode/.exec(read("../www/engine/error.js")) ?? [];
   const documented = new Set([...union.matchAll(/"([\w-]+)"/g)].map(([, code]) => code));
   const [, body = ""] = /pub fn code\(&self\)[^]*?\{([^]*?)\n {4}\}/.exec(read("../src/engine/error.rs")) ?? [];
   const engine = [...body.matchAll(/=> "([\w-]+)"/g)].map(([, code]) => code);

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fromBytes, planes, toBytes } from "../www/bits.js";
-import { ShareError, decodeShare, encodeShare } from "../www/share.js";
+import { fromBytes, planes, toBytes } from "../www/image/bits.js";
+import { ShareError, decodeShare, encodeShare } from "../www/image/share-link.js";
 
 /** A small generator, so that a failure can be repeated. @param {number} seed */
 function random(seed) {
@@ -16,7 +16,7 @@ function random(seed) {
 /** @type {[number, number][]} */
 const SCALES = [[1, 1], [2, 2], [4, 4], [6, 6], [8, 8]];
 
-/** @param {number} bits @returns {import("../www/protocol.js").ModelInfo} */
+/** @param {number} bits @returns {import("../www/engine/protocol.js").ModelInfo} */
 function model(bits) {
   return {
     name: "test", licence: "", bytes: 0, shard: 0, parameters: 0, bits, codec: "0badcafe", examples: [], words: [],

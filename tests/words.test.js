@@ -2,17 +2,17 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parts, surprise, withBackdrop, withColour, withPlace, withStyle } from "../www/words.js";
+import { parts, surprise, withBackdrop, withColor, withPlace, withStyle } from "../www/generate/prompt-words.js";
 
-test("a colour goes before the object and takes the place of another", () => {
-  assert.equal(withColour("an apple", "red"), "a red apple");
-  assert.equal(withColour("a red apple", "orange"), "an orange apple");
-  assert.equal(withColour("a glossy red apple at night", "orange"), "a glossy orange apple at night");
-  assert.equal(withColour("grapes", "blue"), "blue grapes");
-  assert.equal(withColour("the car on a red background", "blue"), "the blue car on a red background");
-  assert.equal(withColour("a picture of an apple on red", "green"), "a picture of a green apple on red");
-  assert.equal(withColour("a unicorn", "gray"), "a gray unicorn");
-  assert.equal(withColour("", "green"), "green");
+test("a color goes before the object and takes the place of another", () => {
+  assert.equal(withColor("an apple", "red"), "a red apple");
+  assert.equal(withColor("a red apple", "orange"), "an orange apple");
+  assert.equal(withColor("a glossy red apple at night", "orange"), "a glossy orange apple at night");
+  assert.equal(withColor("grapes", "blue"), "blue grapes");
+  assert.equal(withColor("the car on a red background", "blue"), "the blue car on a red background");
+  assert.equal(withColor("a picture of an apple on red", "green"), "a picture of a green apple on red");
+  assert.equal(withColor("a unicorn", "gray"), "a gray unicorn");
+  assert.equal(withColor("", "green"), "green");
 });
 
 test("a backdrop goes to the end and takes the place of another", () => {
@@ -36,15 +36,15 @@ test("a style stands where it is said, and goes away again", () => {
 
 test("only chips of known words are offered", () => {
   const some = parts(["a", "red", "apple", "blue", "on", "background", "glossy", "pixel", "of", "art", "beach"]);
-  assert.deepEqual(some.colours.map(([name]) => name), ["red", "blue"]);
-  assert.deepEqual(some.backdrops, some.colours);
+  assert.deepEqual(some.colors.map(([name]) => name), ["red", "blue"]);
+  assert.deepEqual(some.backdrops, some.colors);
   assert.deepEqual(some.styles, ["glossy", "pixel art of"]);
   assert.deepEqual(some.places, ["on a beach"]);
   assert.deepEqual(parts(["red", "apple"]).backdrops, []);
-  assert.equal(parts([]).colours.length, 11);
+  assert.equal(parts([]).colors.length, 11);
 });
 
-test("a surprise is an example in colours that the model knows", () => {
+test("a surprise is an example in colors that the model knows", () => {
   const words = ["a", "red", "blue", "apple", "pear", "on", "background", "cat", "at", "night"];
   const examples = ["a red apple", "a blue pear on a red background", "a cat at night"];
   const seen = new Set();

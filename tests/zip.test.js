@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { unzip, zip } from "../www/zip.js";
+import { unzip, zip } from "../www/ui/zip.js";
 
 /** @param {string} text */
 const bytes = (text) => Uint8Array.from(Buffer.from(text));

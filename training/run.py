@@ -156,6 +156,8 @@ def train(plan: Plan, options: Options, process: Process) -> dict[str, float]:
     step = saved.step
     del saved
     if options.compile:
+        # Every aspect ratio may be compiled for itself before one graph serves all of them.
+        torch._dynamo.config.recompile_limit = 4 * len(plan.templates)
         job.stage.compile()
     stage: nn.Module = job.stage
     if process.world > 1:

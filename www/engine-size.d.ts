@@ -1,4 +1,4 @@
-// Written by scripts/engine-size.sh when the page is built.
+// Written by scripts/finish-page.sh when the page is built.
 
 /** Bytes of infinity-web_bg.wasm, before a server compresses it. */
 export const ENGINE_BYTES: number;

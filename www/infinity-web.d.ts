@@ -1,9 +1,9 @@
 // The part of wasm-bindgen's output that the worker uses (src/web); the file itself is made by the build.
-import type { EngineEvent, Flips, Options, Pace, Study, Weights, Words } from "./protocol.js";
+import type { EngineEvent, Flips, Options, TrainSchedule, TrainConfig, Weights, Words } from "./engine/protocol.js";
 
 /** What the engine needs from its thread. */
 export interface Host {
-  /** `device` are the bytes that the engine holds on a graphics device. */
+  /** `device` are the bytes that the engine holds on the GPU. */
   emit(event: EngineEvent, device?: number): void;
   /** Resolves after messages that wait, such as a cancel, have been delivered. */
   breathe(): Promise<void>;
@@ -26,18 +26,18 @@ export default function init(input: {
 
 export function protocol(): number;
 
-/** How products are computed since a model was loaded on WebGPU. */
+/** The kernel variants that autotuning chose when a model was loaded on WebGPU. */
 export function tuning(): string;
 
 export class WebEngine {
   private constructor();
-  /** Undefined when loading failed; the host has been told why. */
+  /** Undefined when loading failed; the host got the error. */
   static load(
     manifest: string,
     files: Files,
     device: "webgpu" | "cpu",
     weights: Weights,
-    /** What `tuning` told on the same card before, or "software". */
+    /** What `tuning` reported on the same GPU before, or "software". */
     tuning: string | undefined,
     host: Host,
   ): Promise<WebEngine | undefined>;
@@ -47,18 +47,18 @@ export class WebEngine {
   encode(aspect: string, rgba: Uint8Array, host: Host): Promise<void>;
   flipBits(bits: { aspect: string; bits: Words[] }, flips: Flips, host: Host): Promise<void>;
   flipPicture(aspect: string, rgba: Uint8Array, flips: Flips, host: Host): Promise<void>;
-  /** The model's teacher-forcing twin on the same device; undefined when loading failed. */
+  /** The model's teacher-forced baseline on the same device; undefined when loading failed. */
   loadTwin(manifest: string, files: Files, host: Host): Promise<WebEngine | undefined>;
   /** `bytes` are the captions' pictures, or the drawings that `part` of the composed data is made of. */
   begin(
-    study: Study,
+    config: TrainConfig,
     part: string | undefined,
     captions: string[],
     bytes: Uint8Array,
     checkpoint: Uint8Array | undefined,
     host: Host,
   ): Promise<void>;
-  train(pace: Pace, keep: Keep, host: Host): Promise<void>;
+  train(schedule: TrainSchedule, keep: Keep, host: Host): Promise<void>;
   pack(name: string, host: Host): Promise<void>;
   cancel(): void;
   /** Gives the memory of its networks back to the instance. */

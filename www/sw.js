@@ -1,18 +1,9 @@
-// The page without a connection: keeps the page's own files, whole or not at all. Models are kept by storage.js.
+// The page without a connection: keeps the page's own files, whole or not at all. Models are kept by engine/storage.js.
 
 const CACHE = "page";
-const FILES = [
-  "./", "style.css", "favicon.svg", "infinity-web.js", "infinity-web_bg.wasm", "engine-size.js",
-  "sample.png", "self-correction.json",
-  "address.js", "bits.js", "checkpoints.js", "chips.js", "device.js", "dom.js", "download.js", "drawing.js", "dropped.js",
-  "engine-client.js", "engine-error.js", "filmstrip.js", "fitted.js", "form.js", "format.js", "gallery.js",
-  "history.js", "keeping.js", "lab-bits.js", "lab-curves.js", "lab-experiment.js", "lab-paths.js", "lab.js", "later.js", "mask.js", "meter.js",
-  "model-files.js", "models.js", "movie.js", "page.js", "parts.js", "performance.js", "protocol.js", "random-seed.js",
-  "scale-field.js", "seed.js", "share.js", "sheet.js", "stage.js", "storage.js", "thread.js", "train-curves.js",
-  "train-draft.js", "train-form.js", "train-pictures.js", "train.js", "tuning.js", "turn.js", "visitor-image.js", "words.js", "worker.js",
-  "zip.js",
-];
-/** Large, and not needed to draw: kept once it was asked for, by later.js or by a training. */
+/** Every file of the page. The list is written by the build (scripts/finish-page.sh). @type {string[]} */
+const FILES = [];
+/** Large, and not needed to draw: kept once it was asked for, by engine/prefetch.js or by a training. */
 const LATER = ["sprites.bin"];
 
 const worker = /** @type {any} */ (self);

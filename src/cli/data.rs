@@ -7,7 +7,7 @@ use crate::data::compose::EmojiWorld;
 use crate::data::folder::Folder;
 use crate::data::heldout::Split;
 use crate::data::sprites::SpriteBank;
-use crate::data::style::Style;
+use crate::data::style::{FONT_PACKAGE, Style};
 use crate::data::{DataError, Source};
 use crate::train::picture::grid;
 use crate::weights::shards::sha256;
@@ -69,7 +69,8 @@ struct Preview {
 
 /// The packages that the bank is made of.
 fn packages() -> String {
-    Style::ALL.map(|style| style.package().name).join(", ")
+    let drawings = Style::ALL.map(|style| style.package().name).join(", ");
+    format!("{drawings}, {}", FONT_PACKAGE.name)
 }
 
 /// "128" or "96x160" as height and width.

@@ -1,12 +1,15 @@
 //! `infinity data build`: from the pinned icon packages to the sprite bank.
 //!
-//! Every [`Style`] is one package of drawings, with the licence THIRD_PARTY_LICENSES tells.
+//! Every [`Style`] is one package of drawings, and the letters come from one package of a font, with the licences that
+//! THIRD_PARTY_LICENSES tells.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use flate2::bufread::ZlibDecoder;
 use image::{Rgba, RgbaImage};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg;
@@ -16,12 +19,14 @@ use super::colour::Colour;
 use super::concepts::{CONCEPTS, Concept};
 use super::error::DataError;
 use super::recolour::{self, Region};
-use super::sprites::{Entry, SPRITE_SIZE, Sprite, SpriteBank, Subject, Synonym};
-use super::style::Style;
+use super::sprites::{Entry, Letter, SPRITE_SIZE, Sprite, SpriteBank, Subject, Synonym};
+use super::style::{FONT_PACKAGE, Style};
 use crate::weights::shards::sha256;
 
 /// A package's container of drawings.
 const ICONS: &str = "package/icons.json";
+/// A package's font.
+const FONT: &str = "package/files/fredoka-latin-600-normal.woff";
 /// A recoloured object must change at least this share of itself, or its colour is not what one sees first.
 pub const LEAST_COVER: f32 = 0.5;
 
@@ -43,32 +48,43 @@ struct Icon {
     body: String,
 }
 
-/// Draws the whole bank from `packages`: the archives that `npm pack` fetches [`Style::package`] as, in any order, or
-/// folders of them.
+/// What an archive is good for.
+enum Content {
+    Drawings(Style, Vec<u8>),
+    Font(Vec<u8>),
+}
+
+/// Draws the whole bank from `packages`: the archives that `npm pack` fetches [`Style::package`] and [`FONT_PACKAGE`] as,
+/// in any order, or folders of them.
 pub fn build(packages: &[PathBuf]) -> Result<SpriteBank, DataError> {
-    let mut found: BTreeMap<Style, Vec<u8>> = BTreeMap::new();
+    let (mut found, mut font) = (BTreeMap::new(), None);
+    let mut keep = |content: Content| match content {
+        Content::Drawings(style, json) => {
+            found.insert(style, json);
+        }
+        Content::Font(woff) => font = Some(woff),
+    };
     for path in packages {
         if path.is_dir() {
             for file in std::fs::read_dir(path).map_err(DataError::io(path))? {
                 let file = file.map_err(DataError::io(path))?.path();
                 // A folder may hold other packages too.
                 if file.extension().is_some_and(|extension| extension == "tgz")
-                    && let Some(json) = container(&file)?
-                    && let Ok(style) = style_of(&json)
+                    && let Some(bytes) = container(&file)?
+                    && let Ok(content) = content_of(bytes)
                 {
-                    found.insert(style, json);
+                    keep(content);
                 }
             }
         } else {
-            let json = container(path)?.ok_or_else(|| DataError::BadPackage {
+            let bytes = container(path)?.ok_or_else(|| DataError::BadPackage {
                 path: path.clone(),
-                reason: format!("it has no file `{ICONS}`"),
+                reason: format!("it has no file `{ICONS}` or `{FONT}`"),
             })?;
-            let style = style_of(&json).map_err(|hash| DataError::WrongPackage {
+            keep(content_of(bytes).map_err(|hash| DataError::WrongPackage {
                 path: path.clone(),
                 found: hash,
-            })?;
-            found.insert(style, json);
+            })?);
         }
     }
     if let Some(missing) = Style::ALL.into_iter().find(|style| !found.contains_key(style)) {
@@ -76,18 +92,29 @@ pub fn build(packages: &[PathBuf]) -> Result<SpriteBank, DataError> {
             package: missing.package().name,
         });
     }
+    let font = font.ok_or(DataError::MissingPackage {
+        package: FONT_PACKAGE.name,
+    })?;
     let packages: Vec<(Style, &[u8])> = found.iter().map(|(&style, json)| (style, json.as_slice())).collect();
-    draw(&packages, CONCEPTS)
+    let mut bank = draw(&packages, CONCEPTS)?;
+    bank.letters = letters(&font)?;
+    bank.sources.push(FONT_PACKAGE.name.to_owned());
+    Ok(bank)
 }
 
-/// The style whose drawings these are, or their SHA-256 where they are no one's.
-fn style_of(json: &[u8]) -> Result<Style, String> {
-    let hash = sha256(json);
-    let known = Style::ALL.into_iter().find(|style| style.package().sha256 == hash);
-    known.ok_or(hash)
+/// What a file is, or its SHA-256 where it is in no pinned package.
+fn content_of(bytes: Vec<u8>) -> Result<Content, String> {
+    let hash = sha256(&bytes);
+    if hash == FONT_PACKAGE.sha256 {
+        return Ok(Content::Font(bytes));
+    }
+    match Style::ALL.into_iter().find(|style| style.package().sha256 == hash) {
+        Some(style) => Ok(Content::Drawings(style, bytes)),
+        None => Err(hash),
+    }
 }
 
-/// The bytes of the container in the archive at `path`, if there is one.
+/// The bytes of the container or font in the archive at `path`, if there is one.
 fn container(path: &Path) -> Result<Option<Vec<u8>>, DataError> {
     let archive = File::open(path).map_err(DataError::io(path))?;
     icons(archive).map_err(|error| DataError::BadPackage {
@@ -96,12 +123,12 @@ fn container(path: &Path) -> Result<Option<Vec<u8>>, DataError> {
     })
 }
 
-/// The bytes of the container in a gzipped tar archive, if there is one.
+/// The bytes of the container or font in a gzipped tar archive, if there is one.
 fn icons(archive: impl Read) -> std::io::Result<Option<Vec<u8>>> {
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
     for file in archive.entries()? {
         let mut file = file?;
-        if file.path()?.as_ref() == Path::new(ICONS) {
+        if [ICONS, FONT].iter().any(|name| file.path().is_ok_and(|path| path.as_ref() == Path::new(name))) {
             let mut json = Vec::new();
             file.read_to_end(&mut json)?;
             return Ok(Some(json));
@@ -125,7 +152,112 @@ pub(crate) fn draw(packages: &[(Style, &[u8])], concepts: &[Concept]) -> Result<
     Ok(SpriteBank {
         sources: sources.collect(),
         subjects,
+        letters: Vec::new(),
     })
+}
+
+/// Draws the capital letters and the digits of a font.
+fn letters(woff: &[u8]) -> Result<Vec<Letter>, DataError> {
+    let bad = |reason: String| DataError::BadDrawings {
+        package: FONT_PACKAGE.name,
+        reason,
+    };
+    let tables = woff_tables(woff).ok_or_else(|| bad("it is no font in WOFF".to_owned()))?;
+    let table = |name: &[u8; 4]| tables.get(name).map(Vec::as_slice);
+    let raw = ttf_parser::RawFaceTables {
+        head: table(b"head").unwrap_or_default(),
+        hhea: table(b"hhea").unwrap_or_default(),
+        maxp: table(b"maxp").unwrap_or_default(),
+        hmtx: table(b"hmtx"),
+        loca: table(b"loca"),
+        glyf: table(b"glyf"),
+        cmap: table(b"cmap"),
+        ..Default::default()
+    };
+    let face = ttf_parser::Face::from_raw_tables(raw).map_err(|error| bad(error.to_string()))?;
+    let em = f32::from(face.units_per_em());
+    ('A'..='Z')
+        .chain('0'..='9')
+        .map(|sign| {
+            let missing = || bad(format!("it has no `{sign}`"));
+            let glyph = face.glyph_index(sign).ok_or_else(missing)?;
+            let mut path = SvgPath(String::new());
+            let ink = face.outline_glyph(glyph, &mut path).ok_or_else(missing)?;
+            let [left, right, top, bottom] = [ink.x_min, ink.x_max, -ink.y_max, -ink.y_min].map(|v| f32::from(v) / em);
+            let half = [(right - left) / 2.0, (bottom - top) / 2.0];
+            // The square begins an em above the line and left of the pen, and reaches as far the other way.
+            let svg = format!(
+                r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="{low} {low} {side} {side}" width="{side}" height="{side}"><path d="{path}"/></svg>"#,
+                low = -em,
+                side = 2.0 * em,
+                path = path.0
+            );
+            Ok(Letter {
+                sign,
+                advance: f32::from(face.glyph_hor_advance(glyph).ok_or_else(missing)?) / em,
+                centre: [left + half[0], top + half[1]],
+                half,
+                side: 2.0 * half[0].max(half[1]) * SPRITE_SIZE as f32 / (SPRITE_SIZE as f32 - 2.0 * MARGIN),
+                image: rasterise(&svg).map_err(bad)?,
+            })
+        })
+        .collect()
+}
+
+/// The tables of a font in WOFF 1.0 (W3C Recommendation of 2012): a header of 44 bytes, then a directory of 20 bytes a
+/// table, each of which may be compressed with zlib.
+fn woff_tables(woff: &[u8]) -> Option<BTreeMap<[u8; 4], Vec<u8>>> {
+    let number = |at: usize| Some(u32::from_be_bytes(woff.get(at..at + 4)?.try_into().ok()?) as usize);
+    if !woff.starts_with(b"wOFF") {
+        return None;
+    }
+    let count = number(12)? >> 16;
+    let mut tables = BTreeMap::new();
+    for entry in (0..count).map(|index| 44 + 20 * index) {
+        let tag: [u8; 4] = woff.get(entry..entry + 4)?.try_into().ok()?;
+        let (offset, packed, length) = (number(entry + 4)?, number(entry + 8)?, number(entry + 12)?);
+        let bytes = woff.get(offset..offset.checked_add(packed)?)?;
+        let mut table = Vec::with_capacity(length);
+        if packed < length {
+            ZlibDecoder::new(bytes).read_to_end(&mut table).ok()?;
+        } else {
+            table.extend(bytes);
+        }
+        (table.len() == length).then(|| tables.insert(tag, table))?;
+    }
+    Some(tables)
+}
+
+/// An outline as the `d` of an SVG path, whose y axis points down.
+struct SvgPath(String);
+
+impl SvgPath {
+    /// Writing to a string cannot fail.
+    fn add(&mut self, text: std::fmt::Arguments) {
+        let _ = self.0.write_fmt(text);
+    }
+}
+
+impl ttf_parser::OutlineBuilder for SvgPath {
+    fn move_to(&mut self, x: f32, y: f32) {
+        self.add(format_args!("M{x} {}", -y));
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        self.add(format_args!("L{x} {}", -y));
+    }
+
+    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
+        self.add(format_args!("Q{x1} {} {x} {}", -y1, -y));
+    }
+
+    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
+        self.add(format_args!("C{x1} {} {x2} {} {x} {}", -y1, -y2, -y));
+    }
+
+    fn close(&mut self) {
+        self.0.push('Z');
+    }
 }
 
 fn bad_drawings(style: Style, reason: String) -> DataError {
@@ -230,6 +362,7 @@ mod tests {
 
     const CONCEPT: Concept = Concept {
         icon: "dot",
+        emoji: "•",
         noun: "dot",
         article: "a",
         plural: "dots",
@@ -350,7 +483,7 @@ mod tests {
         assert!(matches!(error(), DataError::BadPackage { .. }), "{}", error());
         std::fs::write(&path, archive(ICONS, b"{}")).unwrap();
         assert!(matches!(error(), DataError::WrongPackage { .. }), "{}", error());
-        // In a folder, other packages are passed over; then all four are missing.
+        // In a folder, other packages are passed over; then all are missing.
         let error = build(&[dir.path().to_owned()]).map(|_| ()).unwrap_err();
         let DataError::MissingPackage { package } = error else {
             panic!("{error}");

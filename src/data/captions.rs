@@ -2,7 +2,8 @@
 
 use super::colour::Colour;
 use super::rng::Rng;
-use super::scene::{Backdrop, Effect, Kind, Object, Place, Relation, Scene};
+use super::lettering::{Text, Writing};
+use super::scene::{Backdrop, Effect, Kind, Object, Pattern, Place, Relation, Scene, Size};
 use super::sprites::{Entry, SpriteBank};
 use super::style::Style;
 
@@ -12,6 +13,8 @@ const SYNONYM: f32 = 0.3;
 const SILENT: f32 = 0.3;
 /// Most words of a caption, hyphened ones counted apart.
 const LONGEST: usize = 18;
+/// Attempts at a caption that is not too long.
+const ATTEMPTS: usize = 100;
 /// How often the flat style, which needs no word, gets one.
 const SAY_FLAT: f32 = 0.25;
 /// How often a number is written in digits.
@@ -22,17 +25,19 @@ const ONE: f32 = 0.08;
 /// A caption of the scene, one of many.
 pub fn caption(scene: &Scene, bank: &SpriteBank, rng: &mut Rng) -> String {
     // A second colour, a long noun and the longest template together would pass the text encoder's 32 tokens.
-    loop {
+    for _ in 0..ATTEMPTS {
         let caption = attempt(scene, bank, rng);
         if caption.split([' ', '-']).count() <= LONGEST {
             return caption;
         }
     }
+    prompt(scene, bank)
 }
 
 fn attempt(scene: &Scene, bank: &SpriteBank, rng: &mut Rng) -> String {
     let flat = scene.style == Style::Flat;
-    let mut style = (scene.effect.is_none() && (!flat || rng.chance(SAY_FLAT))).then_some(scene.style);
+    let drawn = scene.effect.is_none() && scene.text.is_none();
+    let mut style = (drawn && (!flat || rng.chance(SAY_FLAT))).then_some(scene.style);
     let mut behind = true;
     if rng.chance(SILENT) {
         if style.is_some() && !flat && rng.chance(0.5) {
@@ -54,10 +59,11 @@ pub fn full_prompt(scene: &Scene, bank: &SpriteBank) -> String {
 pub fn prompt(scene: &Scene, bank: &SpriteBank) -> String {
     let style = (scene.style != Style::Flat && scene.effect.is_none()).then(|| scene.style.words());
     let entry = |object: &Object| &bank.subjects[object.concept].entry;
-    let phrase = |object: &Object| {
-        let colour = object.colour.map(Colour::name);
-        with_article(entry(object), &joined([None, colour, Some(&entry(object).noun)]))
+    let sized = |object: &Object, size: Option<&Size>| {
+        let (size, colour) = (size.copied().map(Size::word), object.colour.map(Colour::name));
+        with_article(entry(object), &joined([size, colour, Some(&entry(object).noun)]))
     };
+    let phrase = |object: &Object| sized(object, None);
     let drawing = style.map(|style| format!("a {style} drawing of ")).unwrap_or_default();
     match (scene.kind, scene.objects.as_slice()) {
         (Kind::Relation, [first, second, ..]) => {
@@ -65,6 +71,14 @@ pub fn prompt(scene: &Scene, bank: &SpriteBank) -> String {
             format!("{drawing}{} {relation} {}", phrase(first), phrase(second))
         }
         (Kind::Colours, [first, second, ..]) => format!("{drawing}{} and {}", phrase(first), phrase(second)),
+        (Kind::Sizes, [first, second, ..]) => {
+            let (one, other) = (scene.sizes.first(), scene.sizes.get(1));
+            format!("{drawing}{} and {}", sized(first, one), sized(second, other))
+        }
+        (Kind::Several, objects @ [_, _, ..]) => {
+            let phrases: Vec<String> = objects.iter().map(phrase).collect();
+            format!("{drawing}{}", listed(&phrases, " and "))
+        }
         (Kind::Count, [object, ..]) => {
             let colour = object.colour.map(Colour::name);
             let things = joined([style, colour, Some(&entry(object).plural)]);
@@ -72,14 +86,38 @@ pub fn prompt(scene: &Scene, bank: &SpriteBank) -> String {
         }
         (_, [object, ..]) => {
             let colour = object.colour.map(Colour::name);
-            let thing = with_article(entry(object), &joined([style, colour, Some(&entry(object).noun)]));
+            let size = scene.sizes.first().copied().map(Size::word);
+            let thing = with_article(entry(object), &joined([size, style, colour, Some(&entry(object).noun)]));
             match scene.effect {
                 Some(Effect::Sticker) => format!("{} {thing} with a white border", Effect::Sticker.words()),
                 Some(effect) => format!("{} {thing}", effect.words()),
                 None => thing,
             }
         }
-        (_, []) => String::new(),
+        (_, []) => scene.text.map(written).unwrap_or_default(),
+    }
+}
+
+/// "a blue sign that says CAFE in red letters", "the number 7 in green".
+fn written(text: Text) -> String {
+    let characters = text.writing.characters();
+    let (colour, sign) = (text.colour.name(), text.sign);
+    match (text.writing, sign) {
+        (_, Some(sign)) => {
+            let sign_article = sign.article();
+            format!("{sign_article} {} sign that says {characters} in {colour} letters", sign.name())
+        }
+        (Writing::Letter(_), None) => format!("the letter {characters} in {colour}"),
+        (Writing::Number(_), None) => format!("the number {characters} in {colour}"),
+        (Writing::Word(_), None) => format!("the word {characters} in {colour} letters"),
+    }
+}
+
+/// "a cat, a dog and a car".
+fn listed(phrases: &[String], and: &str) -> String {
+    match phrases {
+        [rest @ .., last] if !rest.is_empty() => format!("{}{and}{last}", rest.join(", ")),
+        _ => phrases.concat(),
     }
 }
 
@@ -97,7 +135,7 @@ pub fn nouns<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<String> {
 }
 
 /// The English of 1 to 6.
-fn number(count: usize) -> String {
+pub(super) fn number(count: usize) -> String {
     match count {
         1 => "one",
         2 => "two",
@@ -123,7 +161,7 @@ impl Speaker<'_> {
         } else {
             String::new()
         };
-        let pair = matches!(scene.kind, Kind::Relation | Kind::Colours);
+        let pair = matches!(scene.kind, Kind::Relation | Kind::Colours | Kind::Several | Kind::Sizes);
         // The word of the style stands before the noun, before all, or behind all.
         let (adjective, before, after) = match style.map(Style::words) {
             None if scene.effect.is_none() && self.rng.chance(0.17) => {
@@ -142,12 +180,18 @@ impl Speaker<'_> {
                 self.related(*first, scene.relation.unwrap_or(Relation::Left), *second)
             }
             (Kind::Colours, [first, second, ..]) => self.together(*first, *second),
+            (Kind::Sizes, [first, second, ..]) => self.sized(scene, *first, *second),
+            (Kind::Several, objects @ [_, _, ..]) => self.several(objects),
             (Kind::Count, [object, ..]) => self.counted(*object, scene.objects.len(), adjective),
-            (_, [object, ..]) => match scene.effect {
-                Some(effect) => self.with_effect(*object, effect),
-                None => self.single(*object, adjective, before.is_empty()),
+            (_, [object, ..]) => match (scene.effect, scene.sizes.first()) {
+                (Some(effect), _) => self.with_effect(*object, effect),
+                (None, Some(&size)) => {
+                    let words = joined([Some(self.size(size)), adjective]);
+                    self.a_thing(*object, Some(&words))
+                }
+                (None, None) => self.single(*object, adjective, before.is_empty()),
             },
-            (_, []) => String::new(),
+            (_, []) => scene.text.map(|text| self.written(text)).unwrap_or_default(),
         };
         format!("{before}{body}{backdrop}{after}")
     }
@@ -252,6 +296,91 @@ impl Speaker<'_> {
         form.replace("{1}", &one).replace("{2}", &other)
     }
 
+    fn size(&mut self, size: Size) -> &'static str {
+        match size {
+            Size::Big => self.one_of(&["big", "big", "large", "huge", "giant"]),
+            Size::Small => self.one_of(&["small", "small", "little", "tiny"]),
+        }
+    }
+
+    fn sized(&mut self, scene: &Scene, first: Object, second: Object) -> String {
+        let sizes: Vec<&str> = scene.sizes.iter().map(|&size| self.size(size)).collect();
+        let one = self.a_thing(first, sizes.first().copied());
+        let other = self.a_thing(second, sizes.get(1).copied());
+        let form = self.one_of(&["{1} and {2}", "{1} and {2}", "{1} next to {2}", "{1} beside {2}", "{1} with {2}"]);
+        form.replace("{1}", &one).replace("{2}", &other)
+    }
+
+    fn several(&mut self, objects: &[Object]) -> String {
+        let phrases: Vec<String> = objects.iter().map(|&object| self.a_thing(object, None)).collect();
+        let and = match phrases.as_slice() {
+            [_, _] => self.one_of(&[" and ", " and ", " next to ", " with "]),
+            _ => self.one_of(&[" and ", " and ", ", and "]),
+        };
+        listed(&phrases, and)
+    }
+
+    fn written(&mut self, text: Text) -> String {
+        let characters = text.writing.characters();
+        // Prompts are read in lower case; what is written is always in capitals.
+        let shown = match self.rng.below(4) {
+            0 => characters.to_lowercase(),
+            1 => format!("\"{characters}\""),
+            _ => characters,
+        };
+        let colour = text.said.then(|| word(text.colour, self.rng));
+        let sign = text.sign.map(|sign| word(sign, self.rng));
+        let form = match (text.writing, sign, colour) {
+            (_, Some(_), Some(_)) => self.one_of(&[
+                "{sign} sign that says {} in {colour} letters",
+                "{sign} sign that says {} in {colour}",
+                "{sign} sign with {} in {colour} letters",
+            ]),
+            (Writing::Word(_), Some(_), None) => self.one_of(&[
+                "{sign} sign that says {}",
+                "{sign} sign that says {}",
+                "{sign} sign with the word {}",
+                "{sign} sign saying {}",
+            ]),
+            (_, Some(_), None) => self.one_of(&["{sign} sign that says {}", "{sign} sign with {}"]),
+            (Writing::Letter(_), None, Some(_)) => self.one_of(&[
+                "the letter {} in {colour}",
+                "the letter {} in {colour}",
+                "a {colour} letter {}",
+                "the {colour} letter {}",
+            ]),
+            (Writing::Letter(_), None, None) => self.one_of(&["the letter {}", "the letter {}", "a letter {}", "letter {}"]),
+            (Writing::Number(_), None, Some(_)) => self.one_of(&[
+                "the number {} in {colour}",
+                "the number {} in {colour}",
+                "a {colour} number {}",
+                "the {colour} number {}",
+            ]),
+            (Writing::Number(_), None, None) => {
+                self.one_of(&["the number {}", "the number {}", "a number {}", "number {}"])
+            }
+            (Writing::Word(_), None, Some(_)) => self.one_of(&[
+                "the word {} in {colour} letters",
+                "the word {} in {colour}",
+                "the {colour} word {}",
+                "{} in {colour} letters",
+                "text that says {} in {colour}",
+            ]),
+            (Writing::Word(_), None, None) => {
+                self.one_of(&["the word {}", "the word {}", "text that says {}", "the text {}"])
+            }
+        };
+        // One board in three is not said to be of any colour.
+        let sign = match sign {
+            Some(colour) if self.rng.chance(0.67) => format!("{} {colour}", article(colour)),
+            _ => "a".to_owned(),
+        };
+        form.replace("{sign}", &sign)
+            .replace("a {colour}", &format!("{} {}", colour.map_or("a", article), colour.unwrap_or_default()))
+            .replace("{colour}", colour.unwrap_or_default())
+            .replace("{}", &shown)
+    }
+
     fn counted(&mut self, object: Object, count: usize, adjective: Option<&str>) -> String {
         let entry = &self.bank.subjects[object.concept].entry;
         let mut plural = &entry.plural;
@@ -295,6 +424,28 @@ impl Speaker<'_> {
                     .replace("{2}", bottom)
             }
             Backdrop::Place(place) => format!(" {}", self.place(place)),
+            Backdrop::Pattern(pattern, one, other) => {
+                let (one, other) = (word(one, self.rng), word(other, self.rng));
+                let form = match pattern {
+                    Pattern::Stripes => self.one_of(&[
+                        " on {a} {1} and {2} striped background",
+                        " on {a} {1} and {2} striped background",
+                        " on {1} and {2} stripes",
+                    ]),
+                    Pattern::Dots => self.one_of(&[
+                        " on {a} {1} background with {2} dots",
+                        " on {a} {1} background with {2} dots",
+                        " on {1} with {2} dots",
+                        " on {a} {1} and {2} dotted background",
+                    ]),
+                    Pattern::Checks => self.one_of(&[
+                        " on {a} {1} and {2} checkered background",
+                        " on {a} {1} and {2} checkered background",
+                        " on {1} and {2} checks",
+                    ]),
+                };
+                form.replace("{a}", article(one)).replace("{1}", one).replace("{2}", other)
+            }
         }
     }
 

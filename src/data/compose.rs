@@ -11,21 +11,33 @@ use super::colour::{Colour, OkLab};
 use super::effects::{INK, pixelate, sticker_back};
 use super::error::DataError;
 use super::heldout::Split;
-use super::layout::arrange;
+use super::layout::{arrange, scatter};
+use super::lettering::{Lettering, Text, Writing};
 use super::places;
+use super::patterns;
 use super::raster::{Bounds, Pyramid, paste};
 use super::rng::Rng;
-use super::scene::{Backdrop, Effect, Kind, Object, Place, Relation, Scene};
+use super::scene::{Backdrop, Effect, Kind, Object, Pattern, Place, Relation, Scene, Size};
 use super::source::{Placed, Sample, Source, Truth};
-use super::sprites::{Sprite, SpriteBank};
+use super::sprites::{Letter, Sprite, SpriteBank};
 use super::style::Style;
 
-/// Shares of the kinds, in percent.
+/// Shares of the kinds in `emoji`, in percent.
 const KINDS: [(Kind, usize); 4] = [
     (Kind::Single, 58),
     (Kind::Relation, 17),
     (Kind::Count, 12),
     (Kind::Colours, 13),
+];
+/// Shares of the kinds in `world`, in percent.
+const WORLD_KINDS: [(Kind, usize); 7] = [
+    (Kind::Single, 27),
+    (Kind::Relation, 17),
+    (Kind::Count, 14),
+    (Kind::Colours, 14),
+    (Kind::Several, 12),
+    (Kind::Sizes, 8),
+    (Kind::Text, 8),
 ];
 /// Shares of the styles, in percent.
 const STYLES: [(Style, usize); 4] = [
@@ -42,6 +54,20 @@ const EFFECTS: f32 = 0.12;
 /// Shares of plain backdrops and of gradients, in percent; the rest are places.
 const PLAIN: usize = 45;
 const GRADIENTS: usize = 20;
+/// Shares in `world` of plain backdrops, gradients and patterns; the rest are places.
+const WORLD_PLAIN: usize = 48;
+const WORLD_GRADIENTS: usize = 14;
+const PATTERNS: usize = 14;
+/// Share of single objects in `world` whose size is said.
+const SIZED: f32 = 0.25;
+/// How many different objects a scene of several has, with their shares.
+const SEVERAL: [(usize, usize); 3] = [(2, 45), (3, 35), (4, 20)];
+/// Share of texts that stand on a sign, of words and of others; and of texts whose black is not said.
+const WORDS_ON_SIGNS: f32 = 0.5;
+const ON_SIGNS: f32 = 0.12;
+const INKED: f32 = 0.3;
+/// Letters can be read on a shade from this OKLab distance on.
+const CONTRAST: f32 = 0.2;
 /// Most of one object.
 const MOST: usize = 6;
 /// Draws until a scene is of the right side of the split. About one in five is held out, so that none in so many means
@@ -51,9 +77,9 @@ const DRAWS: usize = 10_000;
 const CAPTIONS: u64 = 20_000;
 /// How far `calm` objects wander.
 const CALM: f64 = 0.3;
-/// What a run's settings call the whole data set, and a part of it.
-const ALL: &str = "emoji";
-const SOME: &str = "emoji:";
+/// What a run's settings call the data sets.
+const EMOJI: &str = "emoji";
+const WORLD: &str = "world";
 /// Background shades wander this far from their name's, in OKLab lightness and in each of `a` and `b`.
 const SHADE_JITTER: (f32, f32) = (0.015, 0.008);
 
@@ -61,6 +87,8 @@ const SHADE_JITTER: (f32, f32) = (0.015, 0.008);
 pub struct EmojiWorld {
     bank: SpriteBank,
     split: Split,
+    /// Composes freely: everything that `emoji` never does.
+    wide: bool,
     kinds: Vec<(Kind, usize)>,
     styles: Vec<(Style, usize)>,
     /// Places in the bank of the objects that are shown.
@@ -73,10 +101,12 @@ pub struct EmojiWorld {
     /// Painted sprites ready for pasting: for every concept and style, [`Colour::OBJECTS`] and one more, the natural
     /// colour. Each takes 90 kB once it was drawn.
     painted: Vec<OnceLock<Pyramid>>,
+    /// The bank's letters ready for pasting.
+    inked: Vec<OnceLock<Pyramid>>,
 }
 
 impl EmojiWorld {
-    /// Composes from `bank`, only scenes of `split`.
+    /// Composes from `bank` as `emoji` does, only scenes of `split`.
     pub fn new(bank: SpriteBank, split: Split) -> Result<Self, DataError> {
         if bank.subjects.len() < 2 || bank.subjects.iter().any(|subject| subject.sprites.is_empty()) {
             return Err(DataError::BadBank(
@@ -86,8 +116,10 @@ impl EmojiWorld {
         let slots = bank.subjects.len() * Style::ALL.len() * (Colour::OBJECTS.len() + 1);
         Ok(Self {
             concepts: (0..bank.subjects.len()).collect(),
+            inked: (0..bank.letters.len()).map(|_| OnceLock::new()).collect(),
             bank,
             split,
+            wide: false,
             kinds: KINDS.to_vec(),
             styles: STYLES.to_vec(),
             plain: false,
@@ -96,32 +128,45 @@ impl EmojiWorld {
         })
     }
 
-    /// The bundled bank.
+    /// As `emoji`, of the bundled bank.
     #[cfg(not(target_family = "wasm"))]
     pub fn bundled(split: Split) -> Result<Self, DataError> {
-        Self::new(SpriteBank::bundled()?, split)
+        Self::new(SpriteBank::bundled()?.classic(), split)
     }
 
-    /// The bundled bank as a run's settings name it: `emoji`, or `emoji:` with the styles, kinds and objects to compose of
-    /// between commas, such as `emoji:flat,single,apple,car`; `plain` leaves out landscapes, gradients and effects,
-    /// `still` puts every object upright into the middle of one and the same shade, and `calm` near it. A number after a kind,
-    /// as in `single=1,relation=2`, is its share beside the others. `None` for any other name.
+    /// The bundled bank as a run's settings name it. The grammar of such names:
+    ///
+    /// - `emoji`: the first [`CLASSIC`](super::concepts::CLASSIC) objects, one or two different ones in a picture, each near
+    ///   the middle of its place.
+    /// - `world`: all objects, up to four different ones, anywhere, at any size; sizes, patterns and text besides.
+    /// - Either with `:` and parts between commas, such as `emoji:flat,single,apple,car` or `world:flat,plain`. A part is
+    ///   - a style (`flat`, `glossy`, `cartoon`, `simple`): no styles but those named, and flat,
+    ///   - a kind (`single`, `relation`, `count`, `colours`; of `world` also `several`, `sizes`, `text`): no kinds but those
+    ///     named; a number after it, as in `single=1,relation=2`, is its share beside the others,
+    ///   - an object's noun: no objects but those named, of which there must be two,
+    ///   - `plain`: no landscapes, gradients, patterns and effects,
+    ///   - `still`: every object upright in the middle of its place before one and the same shade; `calm`: near it.
+    ///
+    /// `None` for any other name.
     #[cfg(not(target_family = "wasm"))]
     pub fn named(name: &str, split: Split) -> Result<Option<Self>, DataError> {
-        match name == ALL || name.starts_with(SOME) {
-            true => Self::of(SpriteBank::bundled()?, name, split),
-            false => Ok(None),
+        match base_and_parts(name) {
+            Some(_) => Self::of(SpriteBank::bundled()?, name, split),
+            None => Ok(None),
         }
     }
 
     /// As [`Self::named`] says, of any bank.
     pub fn of(bank: SpriteBank, name: &str, split: Split) -> Result<Option<Self>, DataError> {
-        let mut world = Self::new(bank, split)?;
-        if name == ALL {
-            return Ok(Some(world));
-        }
-        let Some(parts) = name.strip_prefix(SOME) else {
+        let Some((base, parts)) = base_and_parts(name) else {
             return Ok(None);
+        };
+        let mut world = match base {
+            WORLD => Self::new(bank, split)?.wide(),
+            _ => Self::new(bank.classic(), split)?,
+        };
+        let Some(parts) = parts else {
+            return Ok(Some(world));
         };
         let (mut styles, mut kinds, mut concepts) = (Vec::new(), Vec::new(), Vec::new());
         for part in parts.split(',') {
@@ -133,7 +178,7 @@ impl EmojiWorld {
                 world.wander = CALM;
             } else if let Some(style) = Style::named(part) {
                 styles.push(style);
-            } else if let Some(kind) = kind_and_share(part) {
+            } else if let Some(kind) = kind_and_share(part).filter(|&(kind, _)| world.composes(kind)) {
                 kinds.push(kind);
             } else if let Some(concept) = world.bank.find(part) {
                 concepts.push(concept);
@@ -150,7 +195,7 @@ impl EmojiWorld {
                 let (_, share) = kinds.iter().find(|(named, _)| *named == kind)?;
                 Some((kind, share.unwrap_or(usual)))
             };
-            world.kinds = KINDS.iter().filter_map(named).collect();
+            world.kinds = world.kinds.iter().filter_map(named).collect();
         }
         match concepts.len() {
             0 => {}
@@ -174,6 +219,23 @@ impl EmojiWorld {
             styles: STYLES.iter().filter(wanted).copied().collect(),
             ..self
         }
+    }
+
+    /// With everything that `world` has and `emoji` has not.
+    fn wide(self) -> Self {
+        // A bank without letters has no texts.
+        let kinds = WORLD_KINDS.into_iter();
+        let kinds = kinds.filter(|&(kind, _)| kind != Kind::Text || !self.bank.letters.is_empty());
+        Self {
+            wide: true,
+            kinds: kinds.collect(),
+            ..self
+        }
+    }
+
+    /// Are there scenes of this kind?
+    fn composes(&self, kind: Kind) -> bool {
+        self.kinds.iter().any(|&(composed, _)| composed == kind)
     }
 
     pub fn bank(&self) -> &SpriteBank {
@@ -253,6 +315,19 @@ impl EmojiWorld {
                 }
                 Scene::coloured(first, second)
             }
+            Kind::Several => Scene::several(self.different(weighted(&SEVERAL, rng), style, rng)),
+            Kind::Sizes => {
+                let objects = self.different(2, style, rng);
+                Scene::sized(objects[0], Size::ALL[rng.below(2)], objects[1])
+            }
+            Kind::Text => Scene::text(text(rng)),
+        };
+        let scene = match (kind, effect) {
+            (Kind::Single, None) if self.wide && rng.chance(SIZED) => {
+                let size = Size::ALL[rng.below(2)];
+                scene.sizes(vec![size])
+            }
+            _ => scene,
         };
         let scene = match effect {
             Some(effect) => scene.with(effect),
@@ -260,6 +335,17 @@ impl EmojiWorld {
         };
         let backdrop = self.backdrop(&scene, rng);
         scene.on(backdrop)
+    }
+
+    /// So many objects, no two the same.
+    fn different(&self, count: usize, style: Style, rng: &mut Rng) -> Vec<Object> {
+        let mut objects: Vec<Object> = Vec::with_capacity(count);
+        while objects.len() < count.min(self.concepts.len()) {
+            let new = |concept| objects.iter().all(|object| object.concept != concept);
+            let concept = self.concept(style, new, rng);
+            objects.push(self.object(concept, style, NATURAL_AMONG, rng));
+        }
+        objects
     }
 
     /// Any object with a drawing in the style that `fits`; the first one that has, where chance finds none.
@@ -298,23 +384,40 @@ impl EmojiWorld {
             Some(Effect::Sticker) => shown.push(Colour::White),
             _ => {}
         }
+        if let Some(text) = scene.text {
+            shown.push(text.sign.unwrap_or(text.colour));
+        }
         let fits = |backdrop: &Backdrop| !shown.iter().any(|&colour| backdrop.hides(colour));
+        // Letters have no outline to tell them from what is behind.
+        let inked = |colour: Colour| match scene.text {
+            Some(Text { sign: None, colour: ink, .. }) => legible(ink, colour.backdrop()),
+            _ => true,
+        };
         let plain: Vec<Colour> = (Colour::BACKGROUNDS.into_iter())
-            .filter(|&colour| fits(&Backdrop::Plain(colour)))
+            .filter(|&colour| fits(&Backdrop::Plain(colour)) && inked(colour))
             .collect();
         let places: Vec<Place> = (Place::ALL.into_iter())
             .filter(|&place| fits(&Backdrop::Place(place)))
             .collect();
         let ticket = rng.below(100);
-        // At most three colours of ten are taken, and at most three places of seven.
-        if self.plain || ticket < PLAIN {
-            Backdrop::Plain(plain[rng.below(plain.len())])
-        } else if ticket < PLAIN + GRADIENTS {
-            let top = rng.below(plain.len());
-            let bottom = (top + 1 + rng.below(plain.len() - 1)) % plain.len();
-            Backdrop::Gradient(plain[top], plain[bottom])
-        } else {
-            Backdrop::Place(places[rng.below(places.len())])
+        let (flat, gradients, patterns) = match (self.wide, scene.kind) {
+            (false, _) => (PLAIN, GRADIENTS, 0),
+            // Letters before a landscape or dots are a riddle.
+            (true, Kind::Text) if scene.text.is_some_and(|text| text.sign.is_none()) => (80, 20, 0),
+            (true, _) => (WORLD_PLAIN, WORLD_GRADIENTS, PATTERNS),
+        };
+        // At most four colours of ten are taken, and at most four places of seven.
+        if self.plain || ticket < flat {
+            return Backdrop::Plain(plain[rng.below(plain.len())]);
+        }
+        if ticket >= flat + gradients + patterns {
+            return Backdrop::Place(places[rng.below(places.len())]);
+        }
+        let one = rng.below(plain.len());
+        let other = (one + 1 + rng.below(plain.len() - 1)) % plain.len();
+        match ticket < flat + gradients {
+            true => Backdrop::Gradient(plain[one], plain[other]),
+            false => Backdrop::Pattern(Pattern::ALL[rng.below(Pattern::ALL.len())], plain[one], plain[other]),
         }
     }
 
@@ -353,14 +456,17 @@ impl EmojiWorld {
         let mut middle = Rng::middle();
         // The stars of a landscape would all fall into the middle.
         match scene.backdrop {
-            Backdrop::Plain(_) | Backdrop::Gradient(..) if self.wander < 1.0 => {
+            Backdrop::Plain(_) | Backdrop::Gradient(..) | Backdrop::Pattern(..) if self.wander < 1.0 => {
                 paint_backdrop(&mut canvas, scene.backdrop, &mut middle)
             }
             backdrop => paint_backdrop(&mut canvas, backdrop, rng),
         }
         let extents: Vec<[f32; 2]> = pyramids.iter().map(|pyramid| pyramid.half_extent).collect();
         let placing = if self.wander < 1.0 { &mut calm } else { rng };
-        let placements = arrange(scene, [height, width], &extents, placing);
+        let placements = match self.wide && self.wander == 1.0 {
+            true => scatter(scene, [height, width], &extents, placing),
+            false => arrange(scene, [height, width], &extents, placing),
+        };
         let tint = (scene.effect == Some(Effect::Silhouette)).then_some(INK);
         for ((placement, pyramid), object) in placements.iter().zip(&pyramids).zip(&mut objects) {
             if let Backdrop::Place(place) = scene.backdrop {
@@ -371,6 +477,10 @@ impl EmojiWorld {
             }
             object.bounds = paste(&mut canvas, pyramid, placement, tint).0;
         }
+        let mut written = None;
+        if let Some(text) = scene.text {
+            written = Some((text, self.write(text, &mut canvas, placing)?));
+        }
         if scene.effect == Some(Effect::PixelArt) {
             pixelate(&mut canvas);
         }
@@ -380,8 +490,31 @@ impl EmojiWorld {
             relation: scene.relation,
             backdrop: scene.backdrop,
             effect: scene.effect,
+            sizes: scene.sizes.clone(),
+            text: written,
         };
         Ok((canvas, truth))
+    }
+
+    /// Writes a text somewhere on the canvas and tells where: around the letters, without the sign.
+    fn write(&self, text: Text, canvas: &mut RgbImage, rng: &mut Rng) -> Result<[u32; 4], DataError> {
+        let mut letters = Vec::new();
+        for sign in text.writing.characters().chars() {
+            letters.push(self.bank.letter(sign).ok_or(DataError::NoLetter(sign))?);
+        }
+        let shapes: Vec<&Letter> = letters.iter().map(|&letter| &self.bank.letters[letter]).collect();
+        let size = [canvas.height() as usize, canvas.width() as usize];
+        let lettering = Lettering::new(&shapes, text.sign.is_some(), size, rng);
+        if let (Some(board), Some(colour)) = (&lettering.board, text.sign) {
+            board.paint(canvas, colour.shade().to_rgb());
+        }
+        let ink = text.colour.shade().to_rgb();
+        let mut bounds = Bounds::EMPTY;
+        for (placement, &letter) in lettering.letters.iter().zip(&letters) {
+            let pyramid = self.inked[letter].get_or_init(|| Pyramid::new(&self.bank.letters[letter].image));
+            bounds.join(paste(canvas, pyramid, placement, Some(ink)));
+        }
+        Ok(bounds.0)
     }
 
     fn pyramid(&self, object: &Object, sprite: &Sprite) -> &Pyramid {
@@ -409,6 +542,9 @@ impl Source for EmojiWorld {
     fn captions(&self) -> Result<Vec<String>, DataError> {
         let entries = self.concepts.iter().map(|&concept| &self.bank.subjects[concept].entry);
         let mut captions = captions::nouns(entries);
+        if self.composes(Kind::Text) {
+            captions.extend(Writing::all().map(Writing::characters));
+        }
         for index in 0..CAPTIONS {
             let mut rng = Rng::new(0, index);
             let scene = self.scene(&mut rng)?;
@@ -416,6 +552,46 @@ impl Source for EmojiWorld {
         }
         Ok(captions)
     }
+}
+
+/// The data set and its parts, if there are any; `None` for a name that is none of the composer's.
+fn base_and_parts(name: &str) -> Option<(&str, Option<&str>)> {
+    let (base, parts) = match name.split_once(':') {
+        Some((base, parts)) => (base, Some(parts)),
+        None => (name, None),
+    };
+    [EMOJI, WORLD].contains(&base).then_some((base, parts))
+}
+
+/// Any text, in colours that can be told apart.
+fn text(rng: &mut Rng) -> Text {
+    let writing = Writing::random(rng);
+    let on_sign = match writing {
+        Writing::Word(_) => WORDS_ON_SIGNS,
+        _ => ON_SIGNS,
+    };
+    let inked = rng.chance(INKED);
+    let colour = match inked {
+        true => Colour::Black,
+        false => Colour::OBJECTS[rng.below(Colour::OBJECTS.len())],
+    };
+    let sign = rng.chance(on_sign).then(|| {
+        let boards: Vec<Colour> = (Colour::OBJECTS.into_iter())
+            .filter(|board| legible(colour, board.shade()))
+            .collect();
+        boards[rng.below(boards.len())]
+    });
+    Text {
+        writing,
+        colour,
+        said: !inked,
+        sign,
+    }
+}
+
+/// Can letters of a colour be read on a shade?
+fn legible(ink: Colour, ground: OkLab) -> bool {
+    ink.shade().distance(ground) > CONTRAST
 }
 
 /// A kind and its share as the name of a data set says them: `relation` with the share that it has in the whole, or
@@ -477,6 +653,10 @@ fn paint_backdrop(canvas: &mut RgbImage, backdrop: Backdrop, rng: &mut Rng) {
             }
         }
         Backdrop::Place(place) => places::draw(place, canvas, rng),
+        Backdrop::Pattern(pattern, one, other) => {
+            let shades = [one, other].map(|colour| shade(colour, rng));
+            patterns::draw(pattern, canvas, shades, rng);
+        }
     }
 }
 

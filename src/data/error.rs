@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::style::Style;
+use super::style::{FONT_PACKAGE, Style};
 
 /// Errors of building, reading and composing captioned images.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +26,15 @@ pub enum DataError {
     BadBank(String),
     #[error("object {concept} of the bank has no drawing in the style {style:?}; ask for another style")]
     NoDrawing { concept: usize, style: Style },
+    #[error("the bank has no letter `{0}`; make it again with `infinity data build`")]
+    NoLetter(char),
     #[error(
-        "the data set cannot be made of `{0}`; after `emoji:` come styles (flat, glossy, cartoon, simple), kinds (single, \
-         relation, count, colours; `relation=2` gives one a share of its own, 1 to 1000), `plain`, `still`, `calm` and two \
-         objects or more, with commas between"
+        "the data set cannot be made of `{0}`; after `emoji:` or `world:` come styles (flat, glossy, cartoon, simple), \
+         kinds (single, relation, count, colours, and of `world` several, sizes, text; `relation=2` gives one a share of \
+         its own, 1 to 1000), `plain`, `still`, `calm` and two objects or more, with commas between"
     )]
     UnknownPart(String),
-    #[error("`{0}` is not a data set of the composer; write `emoji`, or `emoji:` and its parts")]
+    #[error("`{0}` is not a data set of the composer; write `emoji` or `world`, or either with `:` and its parts")]
     NotComposed(String),
     #[error("an image of {width}x{height} pixels cannot be composed; ask for sides between 16 and 4096")]
     BadSize { width: usize, height: usize },
@@ -57,7 +59,7 @@ pub enum DataError {
 /// The command that fetches every package.
 fn fetch() -> String {
     let names = Style::ALL.map(|style| style.package().name);
-    format!("npm pack {}", names.join(" "))
+    format!("npm pack {} {}", names.join(" "), FONT_PACKAGE.name)
 }
 
 #[cfg(not(target_family = "wasm"))]

@@ -8,7 +8,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::colour::Colour;
-use super::scene::{Backdrop, Place, Scene};
+use super::lettering::Writing;
+use super::scene::{Backdrop, Pattern, Place, Scene, Size};
 use super::sprites::SpriteBank;
 use super::style::Style;
 
@@ -45,11 +46,14 @@ pub enum Combination {
     /// Two different objects, in any order and relation.
     Pair(usize, usize),
     Place(usize, Place),
+    Pattern(usize, Pattern),
+    Size(usize, Size),
+    Text(Writing, Colour),
 }
 
 impl Combination {
     /// The normalised words the decision is made on: `red apple`, `glossy apple`, `3 apple`, `apple and bear`, `apple
-    /// in a meadow`.
+    /// in a meadow`, `apple on dots`, `big apple`, `red text CAFE`.
     pub fn words(self, bank: &SpriteBank) -> String {
         let noun = |concept: usize| bank.subjects[concept].entry.noun.trim().to_lowercase();
         match self {
@@ -61,6 +65,9 @@ impl Combination {
                 format!("{} and {}", one.as_str().min(&other), one.as_str().max(&other))
             }
             Self::Place(concept, place) => format!("{} {}", noun(concept), place.words()),
+            Self::Pattern(concept, pattern) => format!("{} on {}", noun(concept), pattern.word()),
+            Self::Size(concept, size) => format!("{} {}", size.word(), noun(concept)),
+            Self::Text(writing, colour) => format!("{} text {}", colour.name(), writing.characters()),
         }
     }
 
@@ -73,7 +80,7 @@ impl Combination {
             Self::Colour(concept, colour) if bank.subjects[concept].is_natural(colour) => return false,
             Self::Style(_, Style::Flat) | Self::Count(_, 0 | 1) => return false,
             Self::Pair(one, other) if one == other => return false,
-            Self::Place(..) => ONE_PLACE_IN,
+            Self::Place(..) | Self::Pattern(..) => ONE_PLACE_IN,
             _ => ONE_IN,
         };
         hashed_out(&self.words(bank), one_in)
@@ -89,8 +96,10 @@ pub fn combinations(scene: &Scene, bank: &SpriteBank) -> Vec<Combination> {
         if let Some(sprite) = bank.subjects[object.concept].sprite(scene.style) {
             found.push(Combination::Style(object.concept, sprite.style));
         }
-        if let Backdrop::Place(place) = scene.backdrop {
-            found.push(Combination::Place(object.concept, place));
+        match scene.backdrop {
+            Backdrop::Place(place) => found.push(Combination::Place(object.concept, place)),
+            Backdrop::Pattern(pattern, ..) => found.push(Combination::Pattern(object.concept, pattern)),
+            Backdrop::Plain(_) | Backdrop::Gradient(..) => {}
         }
         let same = scene
             .objects
@@ -101,6 +110,11 @@ pub fn combinations(scene: &Scene, bank: &SpriteBank) -> Vec<Combination> {
         let others = scene.objects.iter().filter(|other| other.concept > object.concept);
         found.extend(others.map(|other| Combination::Pair(object.concept, other.concept)));
     }
+    let sized = scene.objects.iter().zip(&scene.sizes);
+    found.extend(sized.map(|(object, &size)| Combination::Size(object.concept, size)));
+    // Black letters, which captions need not call black, are what a text looks like without a word for it.
+    let text = scene.text.filter(|text| text.colour != Colour::Black);
+    found.extend(text.map(|text| Combination::Text(text.writing, text.colour)));
     found
 }
 

@@ -12,13 +12,16 @@ pub mod colour;
 pub mod compose;
 pub mod concepts;
 mod effects;
+pub mod emoji;
 mod error;
 #[cfg(not(target_family = "wasm"))]
 pub mod folder;
 pub mod heldout;
 mod layout;
+pub mod lettering;
 #[cfg(not(target_family = "wasm"))]
 pub mod oracle;
+mod patterns;
 pub mod pictures;
 mod places;
 mod raster;

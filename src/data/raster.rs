@@ -158,6 +158,11 @@ impl Bounds {
         let [left, top, right, bottom] = self.0;
         self.0 = [left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1)];
     }
+
+    pub fn join(&mut self, other: Self) {
+        let ([left, top, right, bottom], [l, t, r, b]) = (self.0, other.0);
+        self.0 = [left.min(l), top.min(t), right.max(r), bottom.max(b)];
+    }
 }
 
 /// Lays the sprite over the canvas, with all its paint replaced by `tint` if there is one. The bounds are those of what

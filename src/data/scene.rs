@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::colour::Colour;
+use super::lettering::Text;
 use super::style::Style;
 
 /// The families of pictures.
@@ -17,10 +18,24 @@ pub enum Kind {
     Count,
     /// Two objects, each in its own colour.
     Colours,
+    /// Two to four different objects.
+    Several,
+    /// A big and a small object.
+    Sizes,
+    /// A letter, a number or a word.
+    Text,
 }
 
 impl Kind {
-    pub const ALL: [Self; 4] = [Self::Single, Self::Relation, Self::Count, Self::Colours];
+    pub const ALL: [Self; 7] = [
+        Self::Single,
+        Self::Relation,
+        Self::Count,
+        Self::Colours,
+        Self::Several,
+        Self::Sizes,
+        Self::Text,
+    ];
 
     /// What it is called in a data set's name.
     pub fn word(self) -> &'static str {
@@ -29,6 +44,9 @@ impl Kind {
             Self::Relation => "relation",
             Self::Count => "count",
             Self::Colours => "colours",
+            Self::Several => "several",
+            Self::Sizes => "sizes",
+            Self::Text => "text",
         }
     }
 
@@ -113,6 +131,49 @@ impl Place {
     }
 }
 
+/// How large an object is said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Size {
+    Big,
+    Small,
+}
+
+impl Size {
+    pub const ALL: [Self; 2] = [Self::Big, Self::Small];
+
+    /// The word before the noun.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Big => "big",
+            Self::Small => "small",
+        }
+    }
+}
+
+/// A regular pattern of two colours behind the objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    Stripes,
+    /// The second colour's dots on the first colour.
+    Dots,
+    Checks,
+}
+
+impl Pattern {
+    pub const ALL: [Self; 3] = [Self::Stripes, Self::Dots, Self::Checks];
+
+    /// What the hash of a held-out combination calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stripes => "stripes",
+            Self::Dots => "dots",
+            Self::Checks => "checks",
+        }
+    }
+}
+
 /// What is behind the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -121,6 +182,7 @@ pub enum Backdrop {
     /// From the first colour at the top to the second at the bottom.
     Gradient(Colour, Colour),
     Place(Place),
+    Pattern(Pattern, Colour, Colour),
 }
 
 impl Backdrop {
@@ -135,6 +197,19 @@ impl Backdrop {
                 bottom.name()
             ),
             Self::Place(place) => place.words().to_owned(),
+            Self::Pattern(Pattern::Dots, ground, dots) => format!(
+                "on {} {} background with {} dots",
+                ground.article(),
+                ground.name(),
+                dots.name()
+            ),
+            Self::Pattern(pattern, one, other) => format!(
+                "on {} {} and {} {} background",
+                one.article(),
+                one.name(),
+                other.name(),
+                if pattern == Pattern::Stripes { "striped" } else { "checkered" }
+            ),
         }
     }
 
@@ -142,7 +217,7 @@ impl Backdrop {
     pub fn hides(self, colour: Colour) -> bool {
         match self {
             Self::Plain(own) => own == colour,
-            Self::Gradient(top, bottom) => top == colour || bottom == colour,
+            Self::Gradient(one, other) | Self::Pattern(_, one, other) => one == colour || other == colour,
             Self::Place(place) => place.hides().contains(&colour),
         }
     }
@@ -186,8 +261,12 @@ pub struct Object {
 pub struct Scene {
     pub kind: Kind,
     pub style: Style,
-    /// One, two, or so many equal ones.
+    /// None for a text; one, up to four different ones, or so many equal ones.
     pub objects: Vec<Object>,
+    /// How large each object is said to be; empty where no size is said.
+    pub sizes: Vec<Size>,
+    /// For [`Kind::Text`] only.
+    pub text: Option<Text>,
     /// Of the first object to the second, for [`Kind::Relation`] only.
     pub relation: Option<Relation>,
     pub backdrop: Backdrop,
@@ -200,6 +279,8 @@ impl Scene {
             kind,
             style: Style::Flat,
             objects,
+            sizes: Vec::new(),
+            text: None,
             relation,
             backdrop: Backdrop::Plain(Colour::White),
             effect: None,
@@ -224,6 +305,33 @@ impl Scene {
     /// Two objects side by side, the first on the left.
     pub fn coloured(first: Object, second: Object) -> Self {
         Self::new(Kind::Colours, vec![first, second], None)
+    }
+
+    /// Different objects, in reading order.
+    pub fn several(objects: Vec<Object>) -> Self {
+        Self::new(Kind::Several, objects, None)
+    }
+
+    /// A text and nothing else.
+    pub fn text(text: Text) -> Self {
+        Self {
+            text: Some(text),
+            ..Self::new(Kind::Text, Vec::new(), None)
+        }
+    }
+
+    /// Two objects side by side, `size` is the first one's and the other's is the other.
+    pub fn sized(first: Object, size: Size, second: Object) -> Self {
+        let other = match size {
+            Size::Big => Size::Small,
+            Size::Small => Size::Big,
+        };
+        Self::new(Kind::Sizes, vec![first, second], None).sizes(vec![size, other])
+    }
+
+    /// With a size said of each object.
+    pub fn sizes(self, sizes: Vec<Size>) -> Self {
+        Self { sizes, ..self }
     }
 
     /// In another style.

@@ -4,7 +4,8 @@ use image::RgbImage;
 
 use super::colour::Colour;
 use super::error::DataError;
-use super::scene::{Backdrop, Effect, Kind, Relation};
+use super::lettering::Text;
+use super::scene::{Backdrop, Effect, Kind, Relation, Size};
 use super::style::Style;
 
 /// An image with its caption.
@@ -39,6 +40,10 @@ pub struct Truth {
     pub relation: Option<Relation>,
     pub backdrop: Backdrop,
     pub effect: Option<Effect>,
+    /// How large each object is said to be; empty where no size is said.
+    pub sizes: Vec<Size>,
+    /// What is written, and where: left, top, right, bottom as in [`Placed`].
+    pub text: Option<(Text, [u32; 4])>,
 }
 
 /// An object in an image.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::captions::article;
 use super::colour::Colour;
+use super::concepts::CLASSIC;
 use super::error::DataError;
 use super::recolour::Region;
 use super::style::Style;
@@ -91,6 +92,21 @@ impl Sprite {
     }
 }
 
+/// A capital letter or a digit, as black ink. Lengths are in em, right and down from where the pen stands on the line.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    pub sign: char,
+    /// How far the pen moves on.
+    pub advance: f32,
+    /// Middle of the ink, and half its width and height.
+    pub centre: [f32; 2],
+    pub half: [f32; 2],
+    /// Side of the whole square, which the ink fills on its longer axis but for a margin.
+    pub side: f32,
+    /// [`SPRITE_SIZE`] square.
+    pub image: RgbaImage,
+}
+
 /// An object with its drawings, at most one of each style.
 #[derive(Clone, Debug)]
 pub struct Subject {
@@ -116,6 +132,8 @@ struct Index {
     /// Packages the drawings come from, `name@version`.
     sources: Vec<String>,
     subjects: Vec<IndexedSubject>,
+    #[serde(default)]
+    letters: Vec<IndexedLetter>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -138,11 +156,23 @@ struct IndexedSprite {
     bytes: usize,
 }
 
-/// All objects of a bank, in the order of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IndexedLetter {
+    sign: char,
+    advance: f32,
+    centre: [f32; 2],
+    half: [f32; 2],
+    side: f32,
+    bytes: usize,
+}
+
+/// All objects of a bank, in the order of the file, and what words are written with.
 #[derive(Clone, Debug)]
 pub struct SpriteBank {
     pub sources: Vec<String>,
     pub subjects: Vec<Subject>,
+    pub letters: Vec<Letter>,
 }
 
 impl SpriteBank {
@@ -187,12 +217,28 @@ impl SpriteBank {
             }
             subjects.push(subject);
         }
+        let mut letters = Vec::with_capacity(index.letters.len());
+        for letter in index.letters {
+            let (png, rest) = drawings
+                .split_at_checked(letter.bytes)
+                .ok_or_else(|| bad("it ends inside the last drawing"))?;
+            drawings = rest;
+            letters.push(Letter {
+                sign: letter.sign,
+                advance: letter.advance,
+                centre: letter.centre,
+                half: letter.half,
+                side: letter.side,
+                image: drawing(png, &letter.sign.to_string())?,
+            });
+        }
         if !drawings.is_empty() {
             return Err(bad("bytes are left behind the last drawing"));
         }
         Ok(Self {
             sources: index.sources,
             subjects,
+            letters,
         })
     }
 
@@ -202,6 +248,7 @@ impl SpriteBank {
         let mut index = Index {
             sources: self.sources.clone(),
             subjects: Vec::with_capacity(self.subjects.len()),
+            letters: Vec::with_capacity(self.letters.len()),
         };
         for subject in &self.subjects {
             let mut sprites = Vec::with_capacity(subject.sprites.len());
@@ -226,6 +273,21 @@ impl SpriteBank {
                 sprites,
             });
         }
+        for letter in &self.letters {
+            let png = png(&letter.image).map_err(|e| DataError::BadIcon {
+                icon: letter.sign.to_string(),
+                reason: e.to_string(),
+            })?;
+            index.letters.push(IndexedLetter {
+                sign: letter.sign,
+                advance: letter.advance,
+                centre: letter.centre,
+                half: letter.half,
+                side: letter.side,
+                bytes: png.len(),
+            });
+            drawings.extend(png);
+        }
         let index = serde_json::to_vec(&index).map_err(|e| DataError::BadBank(e.to_string()))?;
         let mut content = (index.len() as u32).to_le_bytes().to_vec();
         content.extend(index);
@@ -234,6 +296,18 @@ impl SpriteBank {
         // Not flate2, which compresses by whichever zlib the features of other crates select: the bytes would differ.
         bytes.extend(miniz_oxide::deflate::compress_to_vec_zlib(&content, 9));
         Ok(bytes)
+    }
+
+    /// Only the objects of the data set `emoji`, and no letters.
+    pub fn classic(mut self) -> Self {
+        self.subjects.truncate(CLASSIC);
+        self.letters.clear();
+        self
+    }
+
+    /// Place of a letter or a digit.
+    pub fn letter(&self, sign: char) -> Option<usize> {
+        self.letters.iter().position(|letter| letter.sign == sign)
     }
 
     /// Place of a concept.
@@ -245,15 +319,7 @@ impl SpriteBank {
 impl IndexedSprite {
     /// Joins the description with its drawing.
     fn with(self, png: &[u8]) -> Result<Sprite, DataError> {
-        let image = image::load_from_memory_with_format(png, ImageFormat::Png)
-            .map_err(|e| DataError::BadBank(format!("drawing of `{}`: {e}", self.icon)))?
-            .into_rgba8();
-        if image.dimensions() != (SPRITE_SIZE, SPRITE_SIZE) {
-            return Err(DataError::BadBank(format!(
-                "drawing of `{}` has the wrong size",
-                self.icon
-            )));
-        }
+        let image = drawing(png, &self.icon)?;
         Ok(Sprite {
             style: self.style,
             icon: self.icon,
@@ -264,6 +330,17 @@ impl IndexedSprite {
             image,
         })
     }
+}
+
+/// Reads the drawing called `name`.
+fn drawing(png: &[u8], name: &str) -> Result<RgbaImage, DataError> {
+    let image = image::load_from_memory_with_format(png, ImageFormat::Png)
+        .map_err(|e| DataError::BadBank(format!("drawing of `{name}`: {e}")))?
+        .into_rgba8();
+    if image.dimensions() != (SPRITE_SIZE, SPRITE_SIZE) {
+        return Err(DataError::BadBank(format!("drawing of `{name}` has the wrong size")));
+    }
+    Ok(image)
 }
 
 /// Filtered but not compressed, which the bank does as a whole.

@@ -65,3 +65,9 @@ pub struct Package {
     /// SHA-256 of its container of drawings.
     pub sha256: &'static str,
 }
+
+/// The font that words are written in, under the SIL Open Font License.
+pub const FONT_PACKAGE: Package = Package {
+    name: "@fontsource/fredoka@5.3.0",
+    sha256: "ca6f7ba0a393960b2a3036754726529ddd19b8a20be3faeb8cfabad3882b888a",
+};

@@ -23,7 +23,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     await draw(page, "a red apple");
     await page.locator("#strip button").nth(2).click();
     await page.getByRole("button", { name: "Keep to here" }).click();
-    await page.getByLabel("Paint what is drawn anew").check();
+    await page.getByLabel("Paint an edit mask").check();
     await page.locator("#gallery li").first().waitFor();
     await check("drawn, kept, painted", "open");
     await page.getByLabel("Seed", { exact: true }).fill("x");

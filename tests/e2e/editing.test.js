@@ -22,15 +22,15 @@ async function visit(options) {
 async function frames(page) {
   const count = await page.locator("#strip li").count();
   const all = [];
-  for (let k = 1; k <= count; k++) all.push((await pixels(page, `#strip li:nth-child(${k}) canvas`)).colours);
+  for (let k = 1; k <= count; k++) all.push((await pixels(page, `#strip li:nth-child(${k}) canvas`)).colors);
   return all;
 }
 
 /** The 8 x 8 tokens of 16 bits whose planes the canvas shows, four by four with a gap of a cell. @param {Page} page */
 async function tokens(page) {
-  const { width, colours } = await pixels(page, "#canvas");
+  const { width, colors } = await pixels(page, "#canvas");
   const zoom = width / (4 * 9 - 1);
-  const red = (/** @type {number} */ x, /** @type {number} */ y) => colours[3 * (Math.floor((y + 0.5) * zoom) * width + Math.floor((x + 0.5) * zoom))];
+  const red = (/** @type {number} */ x, /** @type {number} */ y) => colors[3 * (Math.floor((y + 0.5) * zoom) * width + Math.floor((x + 0.5) * zoom))];
   return Array.from({ length: 64 }, (_, token) =>
     Array.from({ length: 16 }, (_, p) => red((p % 4) * 9 + (token % 8), Math.floor(p / 4) * 9 + Math.floor(token / 8))).join(),
   );
@@ -60,7 +60,7 @@ test("kept scales stay under a new prompt, until they are released", async () =>
   const first = await frames(page);
   await page.locator("#strip button").nth(1).click();
   await page.getByRole("button", { name: "Keep to here" }).click();
-  assert.equal(await page.locator("#keeping-text").textContent(), "Keeps scales 1–2");
+  assert.equal(await page.locator("#edit-summary-text").textContent(), "Keeps scales 1–2");
   assert.equal(await page.locator("#keep-value").textContent(), "2 of 5");
   await draw(page, "a green pear");
   const second = await frames(page);
@@ -92,7 +92,7 @@ test("a painted mask redraws its cells alone, by pointer and by keyboard", async
   const { page, errors } = await visit();
   await draw(page, "a red apple");
   await page.getByLabel("Keep the first scales").fill("3");
-  await page.getByLabel("Paint what is drawn anew").check();
+  await page.getByLabel("Paint an edit mask").check();
   const mask = page.locator("#mask");
   const box = await mask.boundingBox();
   assert.ok(box);
@@ -100,12 +100,12 @@ test("a painted mask redraws its cells alone, by pointer and by keyboard", async
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.95, box.y + box.height * 0.8, { steps: 5 });
   await page.mouse.up();
-  assert.match((await page.locator("#keeping-text").textContent()) ?? "", /^Keeps scales 1–3 and redraws the 2 painted cells$/);
+  assert.match((await page.locator("#edit-summary-text").textContent()) ?? "", /^Keeps scales 1–3 and redraws the 2 painted cells$/);
   await mask.focus();
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Space");
-  assert.match((await page.locator("#mask-said").textContent()) ?? "", /^Row 6, column 5: drawn anew\.$/);
-  assert.match((await page.locator("#keeping-text").textContent()) ?? "", /3 painted cells/);
+  assert.match((await page.locator("#mask-said").textContent()) ?? "", /^Row 6, column 5: generated anew\.$/);
+  assert.match((await page.locator("#edit-summary-text").textContent()) ?? "", /3 painted cells/);
   await shoot(page, "mask");
   await page.getByRole("radio", { name: "Bits" }).check();
   const before = await tokens(page);
@@ -141,7 +141,7 @@ test("an image of the visitor is read, rebuilt, measured, and kept from", async 
   assert.match((await page.locator("#status").textContent()) ?? "", /^Scale 1 of 5: [\d.]+ dB$/);
   await page.getByRole("radio", { name: "Original" }).check();
   const original = await pixels(page, "#canvas");
-  const right = [...original.colours.subarray(-3)];
+  const right = [...original.colors.subarray(-3)];
   assert.deepEqual(right, [255, 255, 255], "what is transparent becomes white");
   await shoot(page, "read");
   // Bits, as the pictures that were measured are finer than those of a drawing.
@@ -150,7 +150,7 @@ test("an image of the visitor is read, rebuilt, measured, and kept from", async 
     const all = [];
     for (const k of [0, 1, 2]) {
       await page.locator("#strip button").nth(k).click();
-      all.push((await pixels(page, "#canvas")).colours);
+      all.push((await pixels(page, "#canvas")).colors);
     }
     return all;
   };
@@ -221,20 +221,20 @@ test("four images are drawn one after the other, and each can be brought up", as
   await page.getByRole("radio", { name: "Four images" }).check();
   await draw(page, "a red apple");
   assert.match((await page.locator("#status").textContent()) ?? "", /seeds 5 to 8; choose one$/);
-  const cells = page.locator("#sheet button");
+  const cells = page.locator("#batch button");
   assert.equal(await cells.count(), 4);
-  const third = (await pixels(page, "#sheet button:nth-child(3) canvas")).colours;
+  const third = (await pixels(page, "#batch button:nth-child(3) canvas")).colors;
   await shoot(page, "four");
   await cells.nth(2).click();
-  assert.deepEqual((await pixels(page, "#canvas")).colours, third);
+  assert.deepEqual((await pixels(page, "#canvas")).colors, third);
   assert.equal(await page.locator("#status").textContent(), "Seed 7");
   await page.getByRole("button", { name: "All four" }).click();
   await cells.nth(0).click();
-  assert.notDeepEqual((await pixels(page, "#canvas")).colours, third);
+  assert.notDeepEqual((await pixels(page, "#canvas")).colors, third);
   await page.getByRole("radio", { name: "One image" }).check();
   await page.getByLabel("Seed", { exact: true }).fill("7");
   await draw(page, "a red apple");
-  assert.deepEqual((await pixels(page, "#canvas")).colours, third, "the third of the batch is seed 7");
+  assert.deepEqual((await pixels(page, "#canvas")).colors, third, "the third of the batch is seed 7");
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -244,13 +244,13 @@ test("earlier images survive a reload and decode to the same pixels", async () =
   await page.getByLabel("Seed", { exact: true }).fill("11");
   await page.getByRole("radio", { name: "3 to 2", exact: true }).check();
   await draw(page, "a red apple");
-  const expected = (await pixels(page, "#canvas")).colours;
+  const expected = (await pixels(page, "#canvas")).colors;
   await draw(page, "a blue car");
   await page.locator("#gallery li").nth(1).waitFor();
   await page.reload();
   await reach(page, "idle");
   await drawn(page, () => page.getByRole("button", { name: "a red apple, seed 11", exact: true }).click());
-  assert.deepEqual((await pixels(page, "#canvas")).colours, expected);
+  assert.deepEqual((await pixels(page, "#canvas")).colors, expected);
   assert.equal(await page.getByLabel("Prompt").inputValue(), "a red apple");
   assert.equal(await page.getByLabel("Seed", { exact: true }).inputValue(), "11");
   assert.match((await page.locator("#aspect-value").textContent()) ?? "", /^3:2 /);
@@ -273,7 +273,7 @@ test("a link carries the image to another visitor, and a broken one says what is
   const { page, errors } = await visit({ permissions: ["clipboard-read", "clipboard-write"] });
   await page.getByRole("radio", { name: "4 to 3", exact: true }).check();
   await draw(page, "a red apple");
-  const expected = (await pixels(page, "#canvas")).colours;
+  const expected = (await pixels(page, "#canvas")).colors;
   await page.getByRole("button", { name: "Copy link" }).click();
   await page.locator("#status").filter({ hasText: "Link copied" }).waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
@@ -287,12 +287,12 @@ test("a link carries the image to another visitor, and a broken one says what is
   const other = await open(stage.browser, link);
   await other.page.locator("#status").filter({ hasText: "came whole in the link" }).waitFor({ timeout: 60_000 });
   await reach(other.page, "idle");
-  assert.deepEqual((await pixels(other.page, "#canvas")).colours, expected);
+  assert.deepEqual((await pixels(other.page, "#canvas")).colors, expected);
   assert.match((await other.page.locator("#aspect-value").textContent()) ?? "", /^4:3 /);
   await shoot(other.page, "shared");
   await other.page.goto(`${link.slice(0, -5)}AAAAA`);
   await other.page.locator("#alert").filter({ hasText: "cut off or changed" }).waitFor();
-  assert.deepEqual((await pixels(other.page, "#canvas")).colours, expected, "what was there stays");
+  assert.deepEqual((await pixels(other.page, "#canvas")).colors, expected, "what was there stays");
   assert.deepEqual(other.errors, []);
   await other.page.close();
 });
@@ -341,15 +341,15 @@ test("the views show the picture, what a scale added, and its bits", async () =>
   // Sixteen channels of the 8 x 8 latent, a gap of one cell between them.
   const residual = await pixels(page, "#canvas");
   assert.ok(residual.width === residual.height && residual.width % 35 === 0, `${residual.width} x ${residual.height}`);
-  assert.notDeepEqual(residual.colours, picture.colours);
+  assert.notDeepEqual(residual.colors, picture.colors);
   assert.match((await page.locator("#canvas").getAttribute("aria-label")) ?? "", /scale 2 of 5, its residual in the latent/);
   await shoot(page, "residual");
-  // The last scale is as fine as the latent, so its codes are added as they are: two colours, those of its bits.
+  // The last scale is as fine as the latent, so its codes are added as they are: two colors, those of its bits.
   await page.locator("#strip button").nth(4).click();
   const last = await pixels(page, "#canvas");
   await page.getByRole("radio", { name: "Bits" }).check();
-  assert.deepEqual((await pixels(page, "#canvas")).colours, last.colours);
-  assert.notDeepEqual(last.colours, residual.colours);
+  assert.deepEqual((await pixels(page, "#canvas")).colors, last.colors);
+  assert.notDeepEqual(last.colors, residual.colors);
   await page.locator("#strip button").nth(1).click();
   // Sixteen planes of 2 x 2 bits, a gap of one cell between them.
   const bits = await pixels(page, "#canvas");
@@ -364,11 +364,11 @@ test("chips write prompts of words that the model knows", async () => {
   const { page, errors } = await visit();
   const prompt = page.getByLabel("Prompt");
   await prompt.fill("an apple");
-  await page.getByRole("group", { name: "Colour" }).getByRole("button", { name: "red" }).click();
+  await page.getByRole("group", { name: "Color" }).getByRole("button", { name: "red" }).click();
   assert.equal(await prompt.inputValue(), "a red apple");
   await page.getByRole("group", { name: "Backdrop" }).getByRole("button", { name: "blue background" }).click();
   assert.equal(await prompt.inputValue(), "a red apple on a blue background");
-  assert.equal(await page.getByRole("group", { name: "Colour" }).getByRole("button").count(), 3, "red, green, blue");
+  assert.equal(await page.getByRole("group", { name: "Color" }).getByRole("button").count(), 3, "red, green, blue");
   await page.getByRole("button", { name: "Surprise me" }).click();
   assert.match(await prompt.inputValue(), /^a (red|green|blue) (apple|pear on a (red|green|blue) background)$/);
   assert.ok(await page.getByRole("group", { name: "Style" }).isHidden(), "this model knows no style");

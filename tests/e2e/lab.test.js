@@ -1,4 +1,4 @@
-// The self-correction lab in headless Chromium, with the tiny random model and its twin.
+// The self-correction lab in headless Chromium, with the tiny random model and its baseline.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -69,10 +69,10 @@ test("flips are compared on every path, and the transformer goes on from them", 
   const { page, errors } = await visit();
   assert.equal(await page.getByRole("button", { name: "Generate" }).count(), 0, "the form has made room");
   assert.match((await page.locator("#lab-said").textContent()) ?? "", /^A red apple, seed 1\.$/i);
-  const image = (await pixels(page, "#canvas")).colours;
+  const image = (await pixels(page, "#canvas")).colors;
   await flip(page);
   const found = await figures(page);
-  assert.deepEqual(found.map(({ name }) => name), ["Clean path", "Old residuals", "Re-quantised", "Transformer, flipped"]);
+  assert.deepEqual(found.map(({ name }) => name), ["Clean path", "Old residuals", "Re-quantized", "Transformer, flipped"]);
   const [clean, kept, paid, model] = found;
   assert.ok(clean && kept && paid && model);
   assert.deepEqual([clean.bits, clean.error, clean.psnr], [0, 0, "no loss"]);
@@ -82,24 +82,24 @@ test("flips are compared on every path, and the transformer goes on from them", 
   assert.ok(paid.error < kept.error, `${paid.error} and ${kept.error}`);
   for (const { psnr } of [kept, paid, model]) assert.match(psnr, /^[\d.]+ dB$/);
   for (let k = 1; k <= SCALES; k++) {
-    const [old, answer] = [await differing(page, "Old residuals", k), await differing(page, "Re-quantised", k)];
+    const [old, answer] = [await differing(page, "Old residuals", k), await differing(page, "Re-quantized", k)];
     assert.equal(old > 0, k === 2 || k === 3, `scale ${k}: ${old}`);
     assert.equal(answer > 0, k > 1, `scale ${k}: ${answer}`);
     assert.equal((await differing(page, "Transformer, flipped", k)) > 0, k > 1);
     assert.equal(await differing(page, "Transformer, no flips", k), 0);
   }
   // Every cell says how like its picture is to the whole one, the last as the table does.
-  for (const [row, { psnr }] of /** @type {const} */ ([["Old residuals", kept], ["Re-quantised", paid]])) {
+  for (const [row, { psnr }] of /** @type {const} */ ([["Old residuals", kept], ["Re-quantized", paid]])) {
     const said = await page.getByRole("group", { name: row, exact: true }).locator(".lab-psnr").allTextContents();
     assert.equal(said.length, SCALES);
     for (const text of said) assert.match(text, /^[\d.]+ dB$/);
     assert.equal(said.at(-1), psnr);
     assert.match((await cell(page, row, 2).getAttribute("title")) ?? "", new RegExp(`, PSNR ${said[1]}$`));
   }
-  assert.deepEqual((await pixels(page, ".lab-row:nth-child(1) button:nth-child(6) canvas")).colours, image);
+  assert.deepEqual((await pixels(page, ".lab-row:nth-child(1) button:nth-child(6) canvas")).colors, image);
   // The same seed draws the same image again, so the transformer's own path begins where the image was.
-  assert.deepEqual((await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colours, image);
-  assert.notDeepEqual((await pixels(page, ".lab-row:nth-child(5) button:nth-child(6) canvas")).colours, image);
+  assert.deepEqual((await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colors, image);
+  assert.notDeepEqual((await pixels(page, ".lab-row:nth-child(5) button:nth-child(6) canvas")).colors, image);
   const points = await page.locator("#lab-plot polyline").evaluateAll((lines) => lines.map((line) => line.getAttribute("points")));
   assert.deepEqual(points.map((list) => list?.split(" ").length), [SCALES, SCALES, SCALES, SCALES]);
   assert.match((await page.locator("#lab-plot svg").getAttribute("aria-label")) ?? "", /Clean path 0\.000, Old residuals 0\.\d+/);
@@ -112,7 +112,7 @@ test("flips are compared on every path, and the transformer goes on from them", 
   await page.getByRole("radio", { name: "Bits" }).check();
   await cell(page, "Old residuals", 3).click();
   assert.match((await page.locator("#lab-bits-said").textContent()) ?? "", /^Scale 3: \d+ of 256 bits flipped \([\d.]+ %\)\.$/);
-  await cell(page, "Re-quantised", 4).click();
+  await cell(page, "Re-quantized", 4).click();
   assert.match((await page.locator("#lab-bits-said").textContent()) ?? "", /^Scale 4: 0 of 576 bits flipped \(0\.0 %\), \d+ others differ/);
 
   // Another seed flips other bits, no rate none.
@@ -145,12 +145,12 @@ test("a click or a key flips a single bit and shows what it moves", async () => 
   assert.match((await page.locator("#lab-bits-said").textContent()) ?? "", /^Scale 3: 1 of 256 bits flipped/);
   assert.equal(await page.getByRole("radio", { name: "Change" }).isChecked(), true);
   // What it moves lies around the token, row 2 and column 3 of four: less far away.
-  const { width, height, colours } = await pixels(page, ".lab-row:nth-child(2) button:nth-child(4) canvas");
+  const { width, height, colors } = await pixels(page, ".lab-row:nth-child(2) button:nth-child(4) canvas");
   const moved = (/** @type {number} */ row, /** @type {number} */ column) => {
     let sum = 0;
     for (let y = (row * height) / 4; y < ((row + 1) * height) / 4; y++) {
       for (let x = (column * width) / 4; x < ((column + 1) * width) / 4; x++) {
-        for (let c = 0; c < 3; c++) sum += Math.abs((colours[3 * (y * width + x) + c] ?? 128) - 128);
+        for (let c = 0; c < 3; c++) sum += Math.abs((colors[3 * (y * width + x) + c] ?? 128) - 128);
       }
     }
     return sum;
@@ -174,26 +174,26 @@ test("a click or a key flips a single bit and shows what it moves", async () => 
   await page.close();
 });
 
-test("the twin is loaded on demand, goes on by itself, and is forgotten", async () => {
+test("the baseline is loaded on demand, goes on by itself, and is freed", async () => {
   stage.site.requests.length = 0;
   const { page, errors } = await visit(TINY, {}, FRUGAL);
   const fetched = () => stage.site.requests.filter(({ path }) => path.includes("/twin/")).map(({ path }) => path);
   assert.deepEqual(fetched(), []);
-  await page.getByLabel("Its teacher-forcing twin").check();
+  await page.getByLabel("Its teacher-forced baseline").check();
   await flip(page);
   assert.ok(fetched().some((path) => path.endsWith(".safetensors")) && !fetched().some((path) => path.endsWith("tokenizer.json")));
-  assert.deepEqual((await figures(page)).map(({ name }) => name).slice(3), ["Transformer, flipped", "Twin, flipped"]);
-  const twin = (await pixels(page, ".lab-row:nth-child(6) button:nth-child(6) canvas")).colours;
-  const model = (await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colours;
-  assert.notDeepEqual(twin, model, "it draws by its own weights");
+  assert.deepEqual((await figures(page)).map(({ name }) => name).slice(3), ["Transformer, flipped", "Baseline, flipped"]);
+  const baseline = (await pixels(page, ".lab-row:nth-child(6) button:nth-child(6) canvas")).colors;
+  const model = (await pixels(page, ".lab-row:nth-child(4) button:nth-child(6) canvas")).colors;
+  assert.notDeepEqual(baseline, model, "it draws by its own weights");
   const before = fetched().length;
   await flip(page);
   assert.equal(fetched().length, before, "it is loaded once");
   await page.getByRole("button", { name: "Draw", exact: true }).click();
   await reach(page, "idle");
   await page.getByRole("button", { name: "Self-correction" }).click();
-  assert.equal(await page.getByLabel("Its teacher-forcing twin").isChecked(), false);
-  assert.equal(await page.getByRole("group", { name: "Twin, flipped" }).count(), 0);
+  assert.equal(await page.getByLabel("Its teacher-forced baseline").isChecked(), false);
+  assert.equal(await page.getByRole("group", { name: "Baseline, flipped" }).count(), 0);
   await flip(page);
   assert.equal((await figures(page)).length, 4);
   assert.deepEqual(errors, []);
@@ -219,7 +219,7 @@ test("under the lab stands the experiment over many images, as it was computed",
     assert.deepEqual(means, expected);
   }
   const names = await page.locator("#lab-experiment-rows th").allTextContents();
-  assert.deepEqual(names.slice(-6), ["Transformer", "Transformer", "Transformer", "Its twin", "Its twin", "Its twin"]);
+  assert.deepEqual(names.slice(-6), ["Transformer", "Transformer", "Transformer", "Its baseline", "Its baseline", "Its baseline"]);
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -229,7 +229,7 @@ test("the lab takes the sample, and a picture that is dropped or pasted there", 
   await reach(page, "idle");
   await page.getByRole("button", { name: "Self-correction" }).click();
   await page.getByLabel("The transformer", { exact: true }).uncheck();
-  const image = async () => (await pixels(page, "#lab-image")).colours;
+  const image = async () => (await pixels(page, "#lab-image")).colors;
   const seen = [await image()];
   for (const bring of [
     () => page.getByRole("button", { name: "Open the sample" }).click(),
@@ -244,7 +244,7 @@ test("the lab takes the sample, and a picture that is dropped or pasted there", 
   ]) {
     await page.locator("#lab-status").evaluate((line) => (line.textContent = ""));
     await bring();
-    await page.locator("#lab-status").filter({ hasText: "Choose what to damage" }).waitFor({ timeout: 60_000 });
+    await page.locator("#lab-status").filter({ hasText: "Choose which bits to flip" }).waitFor({ timeout: 60_000 });
     await reach(page, "idle");
     assert.match((await page.locator("#lab-said").textContent()) ?? "", /^An image read into tokens/);
     seen.push(await image());
@@ -253,7 +253,7 @@ test("the lab takes the sample, and a picture that is dropped or pasted there", 
     const [clean, kept, paid] = await figures(page);
     assert.ok(clean && kept && paid && paid.error < kept.error, JSON.stringify([clean, kept, paid]));
   }
-  assert.equal(await page.getByLabel("What the transformer hears").inputValue(), "a guitar to the right of a horse in a desert");
+  assert.equal(await page.getByLabel("The transformer is conditioned on").inputValue(), "a guitar to the right of a horse in a desert");
   assert.ok(await page.getByText("The sample is composed of Fluent Emoji, © Microsoft, MIT licence.").isVisible());
   assert.deepEqual(errors, []);
   await page.close();
@@ -271,14 +271,14 @@ test("the lab flips and goes on on WebGPU as on the CPU", async () => {
   }
   const [cpu = [], webgpu = []] = seen;
   assert.equal(webgpu.length, 4);
-  // The same bits flip. What is quantised anew or drawn from them may fall the other way where two values are about as near.
+  // The same bits flip. What is quantized anew or drawn from them may fall the other way where two values are about as near.
   cpu.forEach(({ name, bits, error }, i) => {
     assert.deepEqual([webgpu[i]?.name, webgpu[i]?.bits], [name, bits]);
     assert.ok(Math.abs((webgpu[i]?.error ?? NaN) - error) <= (i < 2 ? 0.001 : 0.05), `${name}: ${webgpu[i]?.error} and ${error}`);
   });
 });
 
-test("a model without a twin says so and shows the rest", async () => {
+test("a model without a baseline says so and shows the rest", async () => {
   const { page, errors } = await open(stage.browser, "about:blank", { serviceWorkers: "block" });
   await page.route("**/tiny/manifest.json", async (route) => {
     const response = await route.fetch();
@@ -289,8 +289,8 @@ test("a model without a twin says so and shows the rest", async () => {
   await page.goto(stage.site.url + TINY);
   await reach(page, "idle");
   await page.getByRole("button", { name: "Self-correction" }).click();
-  await page.getByText("This model has no twin that was trained without self-correction.").waitFor();
-  assert.equal(await page.getByLabel("Its teacher-forcing twin").isDisabled(), true);
+  await page.getByText("This model has no baseline that was trained without self-correction.").waitFor();
+  assert.equal(await page.getByLabel("Its teacher-forced baseline").isDisabled(), true);
   assert.equal(await page.getByRole("button", { name: "Flip", exact: true }).isDisabled(), true);
   await page.getByRole("button", { name: "Draw an example" }).click();
   await page.locator("#lab-said").filter({ hasText: /seed \d+/ }).waitFor();
@@ -301,7 +301,7 @@ test("a model without a twin says so and shows the rest", async () => {
   await page.close();
 });
 
-test("the twin of a model from the visitor's disk is not offered, with the reason", async () => {
+test("the baseline of a model from the visitor's disk is not offered, with the reason", async () => {
   const { page, errors } = await open(stage.browser, stage.site.url + TINY);
   await reach(page, "idle");
   await page.getByRole("button", { name: "Models" }).click();
@@ -313,8 +313,8 @@ test("the twin of a model from the visitor's disk is not offered, with the reaso
   await reach(page, "idle");
   await draw(page, "a red apple");
   await page.getByRole("button", { name: "Self-correction" }).click();
-  await page.getByText("The twin of a model from this device cannot be reached; load the model by the address").waitFor();
-  assert.equal(await page.getByLabel("Its teacher-forcing twin").isDisabled(), true);
+  await page.getByText("The baseline of a model from this device cannot be reached; load the model by the address").waitFor();
+  assert.equal(await page.getByLabel("Its teacher-forced baseline").isDisabled(), true);
   await flip(page);
   assert.equal((await figures(page)).length, 4);
   assert.deepEqual(errors, []);
@@ -339,12 +339,12 @@ test("a picture is measured against itself, and what cannot be done is said", as
   await page.locator("#lab-said").filter({ hasText: "An image read into tokens" }).waitFor();
   await reach(page, "idle");
   await page.getByRole("button", { name: "Flip", exact: true }).click();
-  await page.locator("#lab-alert").filter({ hasText: "nothing to go by" }).waitFor();
+  await page.locator("#lab-alert").filter({ hasText: "has no prompt" }).waitFor();
   await reach(page, "idle");
   const [clean, kept, paid] = await figures(page);
   assert.ok(clean && kept && paid && clean.error > 0 && paid.error < kept.error, JSON.stringify([clean, kept, paid]));
   assert.match(clean.psnr, /^[\d.]+ dB$/);
-  await page.getByLabel("What the transformer hears").fill("a red apple");
+  await page.getByLabel("The transformer is conditioned on").fill("a red apple");
   await flip(page);
   assert.equal((await figures(page)).length, 4);
   assert.equal(await page.locator("#lab-alert").isVisible(), false);
@@ -390,22 +390,22 @@ test("what runs is stopped, and another flip takes its place", async () => {
   await page.close();
 });
 
-test("with the shipped model and its twin, flips of a tenth of the bits cost less where residuals are quantised again", async () => {
+test("with the shipped model and its baseline, flips of a tenth of the bits cost less where residuals are quantized again", async () => {
   const { page, errors } = await visit("?engine=cpu");
-  await page.getByLabel("Its teacher-forcing twin").check();
+  await page.getByLabel("Its teacher-forced baseline").check();
   await page.getByLabel("Bits that flip").fill("10");
   await flip(page);
-  const [clean, kept, paid, model, twin] = await figures(page);
-  assert.ok(clean && kept && paid && model && twin, "five paths");
+  const [clean, kept, paid, model, baseline] = await figures(page);
+  assert.ok(clean && kept && paid && model && baseline, "five paths");
   assert.deepEqual([clean.bits, clean.error], [0, 0]);
   // A tenth of the bits of two scales: 4 and 16 tokens of 32 bits.
   assert.ok(kept.bits > 35 && kept.bits < 95, `${kept.bits} bits`);
-  assert.deepEqual([paid.bits, model.bits, twin.bits], [kept.bits, kept.bits, kept.bits]);
+  assert.deepEqual([paid.bits, model.bits, baseline.bits], [kept.bits, kept.bits, kept.bits]);
   assert.ok(paid.error < kept.error, `${paid.error} and ${kept.error}`);
-  for (const { psnr } of [kept, paid, model, twin]) assert.match(psnr, /^[\d.]+ dB$/);
-  // The model's image is still the one before the flips and not noise; the twin was never taught to come back from them.
+  for (const { psnr } of [kept, paid, model, baseline]) assert.match(psnr, /^[\d.]+ dB$/);
+  // The model's image is still the one before the flips and not noise; the baseline was never taught to come back from them.
   assert.ok(parseFloat(model.psnr) > 12, `${model.name}: ${model.psnr}`);
-  assert.ok(parseFloat(model.psnr) > parseFloat(twin.psnr), `${model.psnr} and ${twin.psnr}`);
+  assert.ok(parseFloat(model.psnr) > parseFloat(baseline.psnr), `${model.psnr} and ${baseline.psnr}`);
   await shoot(page, "lab-default");
   assert.deepEqual(errors, []);
   await page.close();
@@ -416,7 +416,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     const { page, errors } = await visit(TINY, { colorScheme });
     await page.locator("#lab-experiment").waitFor();
     await inEveryWidth(page, (width) => accessible(page, `an image at ${width} pixels`));
-    await page.getByLabel("Its teacher-forcing twin").check();
+    await page.getByLabel("Its teacher-forced baseline").check();
     await flip(page);
     await page.locator("summary").filter({ hasText: "true bits" }).click();
     await inEveryWidth(page, async (width) => {

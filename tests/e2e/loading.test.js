@@ -16,7 +16,7 @@ const stage = setUp();
 /** Requests for the model's files, the manifest aside. */
 const files = () => stage.site.requests.filter(({ path }) => path.startsWith("/models/") && !path.endsWith("manifest.json"));
 
-/** What lies in a model's folder, its twin's aside. @param {string} folder */
+/** What lies in a model's folder, its baseline's aside. @param {string} folder */
 const filesOf = (folder) => readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => folder + name);
 
 for (const [what, path, after] of /** @type {const} */ ([["tokenizer", /tokenizer\.json$/, 500_000], ["shard of weights", /00003-of-\d+\.safetensors$/, 100_000]])) {
@@ -278,7 +278,7 @@ test("a heap that cannot grow is told as what it is", async () => {
 /**
  * A page whose worker runs `spy` first and asks for nothing unasked.
  * @param {string} spy
- * @param {"webgpu" | "cpu" | "auto"} [engine] an automatic choice takes the software adapter for a graphics card
+ * @param {"webgpu" | "cpu" | "auto"} [engine] an automatic choice takes the software adapter for a GPU
  * @param {string} [model] where it is, if not the tiny one
  */
 async function spied(spy, engine = "webgpu", model = "models/tiny/manifest.json") {
@@ -335,7 +335,7 @@ for (const [how, spy] of [
   });
 }
 
-test("a lost graphics device is told in a line, and the engine comes back with the history", async () => {
+test("a lost GPU device is reported in a line, and the engine comes back with the history", async () => {
   const page = await spied(CAUGHT);
   await draw(page, "a red apple");
   await page.locator("#gallery li").first().waitFor();
@@ -353,7 +353,7 @@ test("a lost graphics device is told in a line, and the engine comes back with t
   await page.close();
 });
 
-test("a graphics card that is full is told as what it is, and the engine comes back", async () => {
+test("a GPU that is out of memory is reported as such, and the engine comes back", async () => {
   // The tests' adapter never is, so a buffer is answered as a full one does.
   const page = await spied(`
     const create = GPUDevice.prototype.createBuffer;
@@ -373,7 +373,7 @@ test("a graphics card that is full is told as what it is, and the engine comes b
   await page.close();
 });
 
-test("Stop is answered at once on WebGPU, and the device comes to rest within a few layers", async () => {
+test("timed: Stop is answered at once on WebGPU, and the device comes to rest within a few layers", async () => {
   const page = await spied(CAUGHT, "webgpu", "models/default/manifest.json");
   await draw(page, "a red apple");
   await draw(page, "a red apple");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { zip } from "../../www/zip.js";
+import { zip } from "../../www/ui/zip.js";
 import { checkAllScales, draw, drop, open, reach, setUp } from "./visit.js";
 
 const MODEL = "target/tiny-model";
@@ -33,7 +33,7 @@ test("a model is dropped as a folder and as an archive, on the page and on the d
   });
   await reach(page, "failed");
   stage.site.requests.length = 0;
-  await drop(page, ".stage", [MODEL]);
+  await drop(page, ".viewer", [MODEL]);
   await load(page);
   assert.deepEqual(stage.site.requests.filter(({ path }) => path.startsWith("/models/")), []);
   await page.getByRole("button", { name: "Copy link" }).click();

@@ -16,7 +16,7 @@ async function visit(query = "") {
   return visitor;
 }
 
-test("without a graphics card the CPU engine draws every scale and says why it was chosen", async () => {
+test("without a GPU the CPU engine draws every scale and says why it was chosen", async () => {
   const { page, errors } = await visit();
   assert.match((await page.locator("#engine").textContent()) ?? "", /^CPU engine: .*software adapter/);
   await draw(page, "a red apple");
@@ -41,7 +41,7 @@ test("the engine is switched by hand, draws the same, and a reload keeps it", as
     await draw(page, "a red apple");
     await checkAllScales(page);
     assert.match((await page.locator("#status").textContent()) ?? "", new RegExp(`^${name}, seed 1, `));
-    images.push((await pixels(page, "#canvas")).colours);
+    images.push((await pixels(page, "#canvas")).colors);
   }
   const [cpu = Buffer.of(), webgpu = Buffer.of()] = images;
   const difference = webgpu.reduce((sum, value, i) => sum + Math.abs(value - (cpu[i] ?? NaN)), 0) / webgpu.length;
@@ -97,7 +97,7 @@ test("guidance, temperature and nucleus change the image, for all scales or one 
   for (const [label, value] of [["", ""], ["Guidance", "1"], ["Guidance", "1, 2, 4, 6, 8"], ["Temperature", "0.1"], ["Nucleus (top-p)", "0.6"]]) {
     if (label && value) await field(label).fill(value);
     await draw(page, "a red apple");
-    seen.push((await pixels(page, "#canvas")).colours);
+    seen.push((await pixels(page, "#canvas")).colors);
   }
   seen.forEach((image, i) => i > 0 && assert.notDeepEqual(image, seen[i - 1], `${i}`));
   await page.getByLabel("Guidance of all scales").fill("2.5");
@@ -128,14 +128,14 @@ test("a seed repeats its image, another seed does not", async () => {
   for (const seed of ["7", "8", "7"]) {
     await page.getByLabel("Seed", { exact: true }).fill(seed);
     await draw(page, "a red apple");
-    seen.push((await pixels(page, "#canvas")).colours);
+    seen.push((await pixels(page, "#canvas")).colors);
   }
   assert.deepEqual(seen[0], seen[2]);
   assert.notDeepEqual(seen[0], seen[1]);
   const lock = page.getByRole("button", { name: "Keep this seed" });
   await lock.click();
   await draw(page, "a red apple");
-  assert.notDeepEqual((await pixels(page, "#canvas")).colours, seen[2], "a new seed each time");
+  assert.notDeepEqual((await pixels(page, "#canvas")).colors, seen[2], "a new seed each time");
   const field = page.getByLabel("Seed", { exact: true });
   const before = await field.inputValue();
   await page.getByRole("button", { name: "Roll a new one" }).click();
@@ -174,7 +174,7 @@ test("the filmstrip is clicked, walked along with arrows, and scrubbed by mouse 
   };
   await frame(2).click();
   await shown(2);
-  assert.deepEqual((await pixels(page, "#canvas")).colours, (await pixels(page, "#strip li:nth-child(2) canvas")).colours);
+  assert.deepEqual((await pixels(page, "#canvas")).colors, (await pixels(page, "#strip li:nth-child(2) canvas")).colors);
   for (const [key, k] of /** @type {const} */ ([["ArrowRight", 3], ["ArrowRight", 4], ["ArrowLeft", 3]])) {
     await page.keyboard.press(key);
     await shown(k);
@@ -205,7 +205,7 @@ test("the filmstrip is clicked, walked along with arrows, and scrubbed by mouse 
 test("bad input is answered beside its field, and the image before it stays", async () => {
   const { page, errors } = await visit("&engine=cpu");
   await draw(page, "a red apple");
-  const drawn = (await pixels(page, "#canvas")).colours;
+  const drawn = (await pixels(page, "#canvas")).colors;
   /** @type {[string, string, string, RegExp][]} label, input, where the answer stands, the answer */
   const cases = [
     ["Prompt", "   ", "#prompt-error", /prompt is empty/],
@@ -226,7 +226,7 @@ test("bad input is answered beside its field, and the image before it stays", as
     await page.locator(place).filter({ hasText: answer }).waitFor({ timeout: 10_000 });
     assert.equal(await page.getByLabel(label, { exact: true }).getAttribute("aria-invalid"), "true");
     await reach(page, "idle");
-    assert.deepEqual((await pixels(page, "#canvas")).colours, drawn, `${label} ${text.slice(0, 20)}`);
+    assert.deepEqual((await pixels(page, "#canvas")).colors, drawn, `${label} ${text.slice(0, 20)}`);
   }
   await shoot(page, "bad-input");
   assert.deepEqual(errors, []);
@@ -335,7 +335,7 @@ test("nothing overflows and nothing jumps, from a phone to a wide screen, in lig
           for (const entry of list.getEntries()) {
             const { value, sources } = /** @type {any} */ (entry);
             const nodes = /** @type {Element[]} */ (sources.map((/** @type {any} */ { node }) => node).filter((/** @type {unknown} */ node) => node instanceof Element));
-            if (nodes.every((node) => node.matches(".veil *, .ms"))) continue;
+            if (nodes.every((node) => node.matches(".cover *, .ms"))) continue;
             if (entry.startTime < idle) seen.loading += value;
             else seen.drawing.push(`${value.toFixed(4)}: ${nodes.map((node) => node.id || node.className)}`);
           }
@@ -384,7 +384,7 @@ test("drawing, reading, comparing and looking around ask no other host than the 
     await page.keyboard.press("Escape");
   }
   await page.getByRole("button", { name: "Self-correction" }).click();
-  await page.getByLabel("Its teacher-forcing twin").check();
+  await page.getByLabel("Its teacher-forced baseline").check();
   await page.getByRole("button", { name: "Flip", exact: true }).click();
   await page.locator("#lab-status").filter({ hasText: / with the old residuals/ }).waitFor({ timeout: 60_000 });
   assert.ok(asked > 40, `${asked} requests were seen`);

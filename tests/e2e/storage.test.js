@@ -111,7 +111,7 @@ test("one tab trains at a time: the second is told, and takes the training over 
   await context.close();
 });
 
-test("after the first image everything works without a connection: drawing, editing, the lab with its twin, training", async () => {
+test("after the first image everything works without a connection: drawing, editing, the lab with its baseline, training", async () => {
   const own = await serve();
   const context = await stage.browser.newContext();
   const page = await context.newPage();
@@ -130,8 +130,8 @@ test("after the first image everything works without a connection: drawing, edit
   await reach(page, "idle");
   await page.getByRole("button", { name: "Self-correction" }).click();
   await page.locator("#lab-experiment").waitFor();
-  await page.getByLabel("What the transformer hears").fill("a red apple");
-  await page.getByLabel("Its teacher-forcing twin").check();
+  await page.getByLabel("The transformer is conditioned on").fill("a red apple");
+  await page.getByLabel("Its teacher-forced baseline").check();
   await page.getByRole("button", { name: "Flip", exact: true }).click();
   await page.locator("#lab-status").filter({ hasText: / with the old residuals/ }).waitFor({ timeout: 90_000 });
   await reach(page, "idle");

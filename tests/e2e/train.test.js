@@ -25,9 +25,9 @@ const PICTURES = {
 
 const stage = setUp();
 
-/** @param {(x: number, y: number) => number[]} colour */
-function png(colour) {
-  const rows = Array.from({ length: SIDE }, (_, y) => [0, ...Array.from({ length: SIDE }, (_, x) => colour(x, y)).flat()]);
+/** @param {(x: number, y: number) => number[]} color */
+function png(color) {
+  const rows = Array.from({ length: SIDE }, (_, y) => [0, ...Array.from({ length: SIDE }, (_, x) => color(x, y)).flat()]);
   /** @param {string} type @param {Buffer} data */
   const chunk = (type, data) => {
     const body = Buffer.concat([Buffer.from(type), data]);
@@ -46,8 +46,8 @@ function png(colour) {
 }
 
 function pictures() {
-  return Object.entries(PICTURES).map(([caption, colour]) => {
-    return { name: `${caption.replaceAll(" ", "-")}.png`, mimeType: "image/png", buffer: png(colour) };
+  return Object.entries(PICTURES).map(([caption, color]) => {
+    return { name: `${caption.replaceAll(" ", "-")}.png`, mimeType: "image/png", buffer: png(color) };
   });
 }
 
@@ -64,8 +64,8 @@ function nativeLosses(batch) {
   const folder = `${NATIVE}/batch-${batch}`;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(`${NATIVE}/pictures`, { recursive: true });
-  Object.entries(PICTURES).forEach(([caption, colour], i) => {
-    writeFileSync(`${NATIVE}/pictures/${i}.png`, png(colour));
+  Object.entries(PICTURES).forEach(([caption, color], i) => {
+    writeFileSync(`${NATIVE}/pictures/${i}.png`, png(color));
     writeFileSync(`${NATIVE}/pictures/${i}.txt`, caption);
   });
   const pace = ["--steps", "20", "--batch", String(batch), "--lr", "0.0032", "--flips", "0"];
@@ -131,7 +131,7 @@ async function until(page, least) {
   try {
     await page.waitForFunction(reached, least, { timeout: 240_000 });
   } catch (error) {
-    const said = await Promise.all(["#train-status", "#train-alert", "#train-go", "#status"].map((id) => page.locator(id).textContent()));
+    const said = await Promise.all(["#train-status", "#train-alert", "#train-start", "#status"].map((id) => page.locator(id).textContent()));
     throw new Error(`step ${await step(page)} of ${least}; the page says: ${said.join(" | ")}`, { cause: error });
   }
 }
@@ -365,7 +365,7 @@ test("a training that is left soon after its start goes on exactly where it was"
   assert.deepEqual(left, left.map(({ step }) => whole[step - 1]));
 });
 
-test("while it trains the page answers; by time, and when its tab is left, a checkpoint is kept and it goes on", async () => {
+test("timed: while it trains the page answers; by time, and when its tab is left, a checkpoint is kept and it goes on", async () => {
   const { page, errors } = await open(stage.browser, "about:blank");
   // An hour passes in less than a minute here.
   await page.addInitScript("const now = performance.now.bind(performance); performance.now = () => 100 * now();");
@@ -525,7 +525,7 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   });
 }
 
-/** For the worker: counts the buffers of the graphics device that are still there. */
+/** For the worker: counts the buffers of the GPU device that are still there. */
 const LIVING = `
   self.living = { buffers: 0, bytes: 0 };
   const gone = new FinalizationRegistry((size) => {

@@ -118,7 +118,7 @@ export async function draw(page, prompt) {
 }
 
 /**
- * Mean and standard deviation of all colour values of a canvas.
+ * Mean and standard deviation of all color values of a canvas.
  * @param {Page} page
  * @param {string} selector
  */
@@ -129,15 +129,15 @@ export async function pixels(page, selector) {
     const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
     copy?.drawImage(canvas, 0, 0);
     const data = copy?.getImageData(0, 0, canvas.width, canvas.height).data ?? new Uint8ClampedArray();
-    const colours = data.filter((_, i) => i % 4 !== 3);
-    const mean = colours.reduce((a, b) => a + b, 0) / colours.length;
-    const variance = colours.reduce((a, b) => a + (b - mean) ** 2, 0) / colours.length;
+    const colors = data.filter((_, i) => i % 4 !== 3);
+    const mean = colors.reduce((a, b) => a + b, 0) / colors.length;
+    const variance = colors.reduce((a, b) => a + (b - mean) ** 2, 0) / colors.length;
     // A million numbers are slow to send and to compare one by one.
     let text = "";
-    for (let at = 0; at < colours.length; at += 30_000) text += btoa(String.fromCharCode(...colours.subarray(at, at + 30_000)));
+    for (let at = 0; at < colors.length; at += 30_000) text += btoa(String.fromCharCode(...colors.subarray(at, at + 30_000)));
     return { width: canvas.width, height: canvas.height, mean, deviation: Math.sqrt(variance), text };
   });
-  return { ...seen, colours: Buffer.from(text, "base64") };
+  return { ...seen, colors: Buffer.from(text, "base64") };
 }
 
 /**
@@ -176,7 +176,7 @@ export async function accessible(page, state) {
   assert.ok(overflow <= 0, `${state}: ${overflow} px too wide`);
 }
 
-/** For the worker: counts the buffers of the graphics device. */
+/** For the worker: counts the buffers of the GPU device. */
 export const COUNTED = `
   self.buffers = { made: 0, bytes: 0 };
   const create = self.GPUDevice?.prototype.createBuffer;
@@ -247,5 +247,5 @@ export async function checkAllScales(page) {
   assert.ok(image.width >= 16 && image.height >= 16, `${image.width} x ${image.height}`);
   assert.ok(image.deviation > 2, `the canvas is blank: deviation ${image.deviation}`);
   const first = await pixels(page, "#strip li:first-child canvas");
-  assert.notDeepEqual(first.colours, image.colours, "the first scale equals the last");
+  assert.notDeepEqual(first.colors, image.colors, "the first scale equals the last");
 }

@@ -90,7 +90,7 @@ test("nothing is downloaded until the visitor presses Draw; then events come in 
   assert.ok(await page.locator("infinity-image .before").isHidden(), "nothing shines through the image");
   const first = await look(page);
   await page.locator("infinity-image").evaluate((element) => /** @type {any} */ (element).generate({ seed: 7 }));
-  assert.deepEqual((await look(page)).colours, first.colours, "the same seed drew another image");
+  assert.deepEqual((await look(page)).colors, first.colors, "the same seed drew another image");
   assert.deepEqual(errors, []);
   await page.close();
 });
@@ -102,7 +102,7 @@ test("three elements share one engine and take turns; it ends with the last of t
   assert.equal(workers(), 1);
   assert.equal(heavy().filter((path) => path.endsWith(".wasm")).length, 1);
   const [a, b] = [await look(page, "#i1"), await look(page, "#i2")];
-  assert.notDeepEqual(a.colours, b.colours);
+  assert.notDeepEqual(a.colors, b.colors);
   // A move is no goodbye.
   await page.evaluate(() => document.body.append(/** @type {Element} */ (document.querySelector("#i1"))));
   await page.locator("#i1").evaluate((element) => /** @type {any} */ (element).generate());

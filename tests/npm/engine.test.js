@@ -144,7 +144,7 @@ test("flips show their three paths", async () => {
   const [clean = [], flipped = [], requantised = []] = [found.clean, found.flipped, found.requantised];
   assert.deepEqual(clean.map(({ flipped, width }) => [flipped, width]), new Array(5).fill([0, 128]));
   assert.ok((flipped[0]?.flipped ?? 0) > 0 && (flipped[2]?.flipped ?? 1) === 0, "the bits of the first two scales flip");
-  assert.ok((requantised[4]?.error ?? 1) < (flipped[4]?.error ?? 0), "quantising again pays a part back");
+  assert.ok((requantised[4]?.error ?? 1) < (flipped[4]?.error ?? 0), "quantizing again pays a part back");
 });
 
 test("an image drawn against another says how far it is from it, scale by scale", async () => {

@@ -161,7 +161,7 @@ test("React in StrictMode: one engine, events as properties, a changed prompt dr
   await page.getByRole("button", { name: "Another" }).click();
   await page.getByText("a green pear, seed 7").waitFor();
   const second = await look(page);
-  assert.notDeepEqual(first.colours, second.colours);
+  assert.notDeepEqual(first.colors, second.colors);
   assert.ok(developing);
   assert.equal(workers, 1);
   assert.equal(site.requests.filter((path) => path.endsWith(".wasm")).length, 1);

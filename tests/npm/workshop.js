@@ -139,7 +139,7 @@ export async function host(folder, headers = {}) {
 }
 
 /**
- * The element's image as colours, once it is in that state.
+ * The element's image as colors, once it is in that state.
  * @param {import("playwright-core").Page} page
  * @param {"done" | "error" | "idle" | "drawing" | "loading"} state
  * @param {string} [selector]
@@ -157,7 +157,7 @@ export async function reaches(page, state, selector = "infinity-image") {
 }
 
 /**
- * Width and height of the element's image and how much its colours differ.
+ * Width and height of the element's image and how much its colors differ.
  * @param {import("playwright-core").Page} page
  * @param {string} [selector]
  */
@@ -168,10 +168,10 @@ export function look(page, selector = "infinity-image") {
     const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
     context?.drawImage(bitmap, 0, 0);
     const data = context?.getImageData(0, 0, bitmap.width, bitmap.height).data ?? [];
-    const colours = Array.from(data).filter((_, i) => i % 4 !== 3);
-    const mean = colours.reduce((a, b) => a + b, 0) / colours.length;
-    const deviation = Math.sqrt(colours.reduce((a, b) => a + (b - mean) ** 2, 0) / colours.length);
-    return { width: bitmap.width, height: bitmap.height, deviation, colours };
+    const colors = Array.from(data).filter((_, i) => i % 4 !== 3);
+    const mean = colors.reduce((a, b) => a + b, 0) / colors.length;
+    const deviation = Math.sqrt(colors.reduce((a, b) => a + (b - mean) ** 2, 0) / colors.length);
+    return { width: bitmap.width, height: bitmap.height, deviation, colors };
   });
 }
 

@@ -1,8 +1,9 @@
 // <infinity-image>: an image that is drawn where it stands.
 
-import { DEFAULT_MODEL, Engine, EngineError } from "./engine.js";
-import { duration, megabytes, sentence } from "../format.js";
-import { randomSeed } from "../random-seed.js";
+import { ImageAttributes } from "./attributes.js";
+import { Engine, EngineError } from "./engine.js";
+import { duration, megabytes, sentence } from "../ui/format.js";
+import { randomSeed } from "../engine/random-seed.js";
 import { Lease } from "./shared-engine.js";
 import { View } from "./view.js";
 
@@ -38,14 +39,11 @@ const OPTIONS = ["prompt", "seed", "aspect", "cfg", "tau"];
 const ENGINE = ["src", "device", "base-url"];
 const OTHERS = ["loading", "poster", "controls"];
 
-// There are no elements where a server renders the page.
-const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class {});
-
 /**
  * Nothing is downloaded before the visitor presses Draw, a script calls `generate`, or `loading` is `eager`. From then on a changed
  * option draws anew, unless `loading` is `manual`.
  */
-export class InfinityImage extends Base {
+export class InfinityImage extends ImageAttributes {
   static observedAttributes = [...OPTIONS, ...ENGINE, ...OTHERS];
 
   #view;
@@ -54,8 +52,8 @@ export class InfinityImage extends Base {
   #state = "idle";
   /** @type {Lease | undefined} */
   #lease;
-  /** The engine that `load` was told of. @type {Engine | undefined} */
-  #told;
+  /** The engine that a `load` event was for. @type {Engine | undefined} */
+  #announced;
   /** What is going on, if anything. @type {Job | undefined} */
   #job;
   /** Whether an image has been asked for since the element is there. */
@@ -72,99 +70,6 @@ export class InfinityImage extends Base {
     this.#view.ondraw = (prompt) => this.#press(prompt);
     this.#view.onstop = () => this.cancel();
     this.#view.onsave = () => this.#save();
-  }
-
-  // Attributes, each as a property.
-
-  /** What the image shows. */
-  get prompt() {
-    return this.getAttribute("prompt") ?? "";
-  }
-  set prompt(prompt) {
-    this.setAttribute("prompt", prompt);
-  }
-
-  /** The same seed draws the same image; null takes another one each time. @returns {number | null} */
-  get seed() {
-    const seed = this.getAttribute("seed");
-    return seed === null || seed.trim() === "" ? null : Number(seed);
-  }
-  set seed(seed) {
-    this.#reflect("seed", seed);
-  }
-
-  /** Width to height, one of the model's shapes. */
-  get aspect() {
-    return this.getAttribute("aspect") ?? "1:1";
-  }
-  set aspect(aspect) {
-    this.setAttribute("aspect", aspect);
-  }
-
-  /** Guidance, one value or one per scale; null is the model's own. @returns {number | number[] | null} */
-  get cfg() {
-    return this.#numbers("cfg");
-  }
-  set cfg(cfg) {
-    this.#reflect("cfg", cfg);
-  }
-
-  /** Temperature, one value or one per scale; null is the model's own. @returns {number | number[] | null} */
-  get tau() {
-    return this.#numbers("tau");
-  }
-  set tau(tau) {
-    this.#reflect("tau", tau);
-  }
-
-  /** The model: the address of a manifest, or the name of an imported package. */
-  get src() {
-    return this.getAttribute("src") ?? DEFAULT_MODEL;
-  }
-  set src(src) {
-    this.setAttribute("src", src);
-  }
-
-  /** `eager` loads and draws at once, `lazy` when the visitor asks, `manual` when a script does. @returns {"eager" | "lazy" | "manual"} */
-  get loading() {
-    const loading = this.getAttribute("loading");
-    return loading === "eager" || loading === "manual" ? loading : "lazy";
-  }
-  set loading(loading) {
-    this.setAttribute("loading", loading);
-  }
-
-  /** What computes. @returns {import("./engine.js").EngineChoice} */
-  get device() {
-    const device = this.getAttribute("device");
-    return device === "webgpu" || device === "cpu" ? device : "auto";
-  }
-  set device(device) {
-    this.setAttribute("device", device);
-  }
-
-  /** Address of a picture for the time before. @returns {string | null} */
-  get poster() {
-    return this.getAttribute("poster");
-  }
-  set poster(poster) {
-    this.#reflect("poster", poster);
-  }
-
-  /** The folder of worker.js and the wasm, if it is not that of this script. @returns {string | null} */
-  get baseUrl() {
-    return this.getAttribute("base-url");
-  }
-  set baseUrl(baseUrl) {
-    this.#reflect("base-url", baseUrl);
-  }
-
-  /** Whether a prompt and buttons stand below. */
-  get controls() {
-    return this.hasAttribute("controls");
-  }
-  set controls(controls) {
-    this.toggleAttribute("controls", controls);
   }
 
   /** What it is at. */
@@ -222,13 +127,7 @@ export class InfinityImage extends Base {
   }
 
   connectedCallback() {
-    // Properties that were set before the element was defined.
-    for (const name of /** @type {(keyof this)[]} */ (["prompt", "seed", "aspect", "cfg", "tau", "src", "loading", "device", "poster", "baseUrl", "controls"])) {
-      if (!Object.hasOwn(this, name)) continue;
-      const value = this[name];
-      delete this[name];
-      this[name] = value;
-    }
+    this.adoptProperties();
     this.#enter(this.#state);
     if (this.loading === "eager" && this.#scales.length === 0) this.#schedule();
   }
@@ -269,14 +168,14 @@ export class InfinityImage extends Base {
     queueMicrotask(() => {
       if (!this.#due) return;
       this.#due = false;
-      this.generate().catch(() => {}); // told as an event
+      this.generate().catch(() => {}); // reported as an event
     });
   }
 
   /** @param {string} [prompt] */
   #press(prompt = this.prompt) {
-    this.prompt = prompt;
-    this.generate().catch(() => {}); // told as an event
+    this.setAttribute("prompt", prompt);
+    this.generate().catch(() => {}); // reported as an event
   }
 
   /** @returns {GenerateOptions & { seed: number, aspect: string }} */
@@ -299,8 +198,8 @@ export class InfinityImage extends Base {
     this.#enter("loading");
     this.#view.loading("Waiting for the engine");
     await this.#lease.run(async (engine) => {
-      if (this.#told !== engine) {
-        this.#told = engine;
+      if (this.#announced !== engine) {
+        this.#announced = engine;
         this.#emit("load", { model: engine.model, device: engine.device });
       }
       const started = (/** @type {Started} */ event) => {
@@ -344,9 +243,9 @@ export class InfinityImage extends Base {
       this.#emit("abort", { scales: job.scales.length });
       return;
     }
-    const told = error instanceof EngineError ? error : new EngineError("crashed", error instanceof Error ? error.message : String(error));
-    this.#enter("error", sentence(told.message));
-    this.#emit("error", told);
+    const reported = error instanceof EngineError ? error : new EngineError("crashed", error instanceof Error ? error.message : String(error));
+    this.#enter("error", sentence(reported.message));
+    this.#emit("error", reported);
   }
 
   /** @param {Progress} progress */
@@ -373,7 +272,7 @@ export class InfinityImage extends Base {
   #release() {
     this.#lease?.release();
     this.#lease = undefined;
-    this.#told = undefined;
+    this.#announced = undefined;
   }
 
   async #save() {
@@ -393,23 +292,6 @@ export class InfinityImage extends Base {
    */
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-
-  /**
-   * @param {string} name
-   * @param {string | number | number[] | null} value
-   */
-  #reflect(name, value) {
-    if (value === null || value === undefined) this.removeAttribute(name);
-    else this.setAttribute(name, String(value));
-  }
-
-  /** @param {string} name @returns {number | number[] | null} */
-  #numbers(name) {
-    const text = this.getAttribute(name)?.trim();
-    if (!text) return null;
-    const [first = NaN, ...rest] = text.split(",").map(Number);
-    return rest.length > 0 ? [first, ...rest] : first;
   }
 }
 

@@ -1,115 +1,21 @@
 // The engine for whoever embeds it: a model in its own thread, images as async iterators.
 //
-// Stands on the same client as the page (engine-client.js).
+// Stands on the same client as the page (engine/client.js).
 
-import { survey } from "../device.js";
-import { EngineClient } from "../engine-client.js";
-import { EngineError } from "../engine-error.js";
-import { fitted } from "../fitted.js";
-import { randomSeed } from "../random-seed.js";
-import { clearStorage, storedBytes } from "../storage.js";
+import { survey } from "../engine/device.js";
+import { EngineError } from "../engine/error.js";
+import { fitToAspect } from "../image/fit-to-aspect.js";
+import { randomSeed } from "../engine/random-seed.js";
+import { clearStorage, storedBytes } from "../engine/storage.js";
+import { pixels, scaleOf, stream, withClient } from "./stream.js";
 
 export { EngineError };
 
-/** @typedef {import("../engine-error.js").ErrorCode} ErrorCode */
-/** @typedef {import("../protocol.js").Aspect} Aspect */
-/** @typedef {import("../protocol.js").BitAt} BitAt */
-/** @typedef {import("../protocol.js").Deviation} Deviation */
-/** @typedef {import("../protocol.js").DeviceChosen} DeviceChosen */
-/** @typedef {import("../protocol.js").EngineChoice} EngineChoice */
-/** @typedef {import("../protocol.js").Flips} Flips */
-/** @typedef {import("../protocol.js").Inspected} Inspected */
-/** @typedef {import("../protocol.js").Keep} Keep */
-/** @typedef {import("../protocol.js").Model} Model */
-/** @typedef {import("../protocol.js").ModelInfo} ModelInfo */
-/** @typedef {import("../protocol.js").Options} Options */
-/** @typedef {import("../protocol.js").Progress} Progress */
-/** @typedef {import("../protocol.js").Source} Source */
-/** @typedef {import("../protocol.js").Step} Step */
-/** @typedef {import("../protocol.js").Treatment} Treatment */
-/** @typedef {import("../protocol.js").Started} Started */
-/** @typedef {import("../protocol.js").Words} Words */
+export * from "./types.js";
 
 /**
- * The image after one scale.
- * @typedef {object} Scale
- * @property {number} k which scale, from 1
- * @property {number} of so many
- * @property {number} height in tokens
- * @property {number} width in tokens
- * @property {number} ms that it took, from prediction to pixels
- * @property {Words} bits of this scale's tokens
- * @property {ImageData} image all scales so far as pixels
- * @property {boolean} final whether this is the finished image
- * @property {Deviation} [deviation] how far it is from the image `against` which it was drawn, if it was
- */
-
-/** An image as what the model makes of it. @typedef {{ aspect: string, bits: Words[] }} Tokens */
-
-/**
- * A picture as tokens, and how like it they are.
- * @typedef {object} Encoded
- * @property {string} aspect the shape that was nearest to its own
- * @property {Words[]} bits
- * @property {number[]} psnr likeness after every scale, in decibels
- * @property {Scale[]} scales
- * @property {ImageData} original the part of the picture that was read
- */
-
-/**
- * @typedef {object} LoadOptions
- * @property {AbortSignal} [signal] ends the download and the engine
- * @property {(progress: Progress) => void} [onProgress]
- * @property {EngineChoice} [device] `auto` takes WebGPU where there is a graphics card, the CPU otherwise
- * @property {"opfs" | "none"} [cache] whether the browser keeps the model's files; it does unless told otherwise
- * @property {string | URL} [baseUrl] the folder of worker.js and the wasm, if it is not that of this script
- */
-
-/**
- * What an image takes; all but the prompt has a default.
- * @typedef {Omit<Options, "seed" | "aspect"> & Partial<Pick<Options, "seed" | "aspect">> & Listening} GenerateOptions
- */
-
-/**
- * @typedef {object} Listening
- * @property {AbortSignal} [signal] ends the drawing within a layer; the iterator then throws the signal's reason
- * @property {(started: Started) => void} [onStart] hears the seed, the shape and the words that the model never learned
- */
-
-/**
- * @typedef {object} EditOptions
- * @property {number} [scales] so many first scales are kept whole, 0 if left out: composition and colours sit there
- * @property {number[]} [mask] one number per token of the finest scale, row by row; where it is 0 the picture stays
- */
-
-/**
- * One scale of what an image's bits go through: nothing, flips with the old residuals kept, flips with later residuals quantised again.
- * @typedef {Omit<Scale, "ms"> & { path: Treatment, deviation: Deviation }} PathScale
- */
-
-/**
- * @typedef {object} TrainOptions
- * @property {number} [steps] in all, 200 if left out
- * @property {number} [batch] pictures of a step, 4 if left out
- * @property {number} [learningRate] 0.001 if left out
- * @property {number} [flips] self-correction: the largest probability that a bit is flipped, 0.3 if left out
- * @property {number} [seed]
- * @property {boolean} [resume] whether the training that this browser keeps goes on; its pictures, batch and seed must be the same
- * @property {(sample: Sample) => void} [onSample] gets what the model draws of the captions after every so many steps and at the end
- * @property {number} [sampleEvery] so many steps, all of them if left out
- * @property {AbortSignal} [signal] ends the training after the step at hand; what was learned until then can be taken with `trained`
- */
-
-/** What a model in training draws of one of its captions. @typedef {{ step: number, index: number, of: number, prompt: string, image: ImageData }} Sample */
-
-/**
- * What this browser offers.
- * @typedef {object} Support
- * @property {"webgpu" | "cpu" | null} device that `auto` would take; null if the engine cannot run here
- * @property {boolean} webgpu whether WebGPU can run
- * @property {boolean} software whether WebGPU would compute on the CPU after all
- * @property {string} reason in a few words
- * @property {string[]} shortfalls one sentence each
+ * @import { Aspect, DeviceChosen, EditOptions, Encoded, Flips, GenerateOptions, Inspected, Listening, LoadOptions, ModelInfo, PathScale,
+ *   Scale, Source, Step, Support, Tokens, TrainOptions } from "./types.js"
  */
 
 /** The package of the model that is taken when none is named. */
@@ -127,7 +33,7 @@ export class Engine {
   /**
    * By `Engine.load`.
    * @private
-   * @param {EngineClient} client
+   * @param {import("../engine/client.js").EngineClient} client
    * @param {ModelInfo} model
    * @param {DeviceChosen} device
    */
@@ -139,7 +45,7 @@ export class Engine {
     this.device = { name: device.engine, reason: device.reason };
   }
 
-  /** Looks at the browser and its graphics card; downloads nothing. @returns {Promise<Support>} */
+  /** Looks at the browser and its GPU; downloads nothing. @returns {Promise<Support>} */
   static async detect() {
     if (typeof Worker === "undefined" || !WebAssembly.validate(SIMD)) {
       const shortfall = "The engine needs a browser with workers and WebAssembly SIMD; take a current one.";
@@ -159,7 +65,7 @@ export class Engine {
   static async load(source = DEFAULT_MODEL, { signal, onProgress, device = "auto", cache = "opfs", baseUrl } = {}) {
     /** @type {DeviceChosen | undefined} */
     let chosen;
-    const model = await Engine.#alone(baseUrl, signal, (client) =>
+    const model = await withClient(baseUrl, signal, (client) =>
       client.load(
         source,
         device,
@@ -180,7 +86,7 @@ export class Engine {
    * @returns {Promise<Inspected>}
    */
   static async inspect(source = DEFAULT_MODEL, { signal, baseUrl } = {}) {
-    return Engine.#alone(baseUrl, signal, async (client) => {
+    return withClient(baseUrl, signal, async (client) => {
       const inspected = await client.inspect(source);
       client.dispose();
       return inspected;
@@ -197,7 +103,7 @@ export class Engine {
     return clearStorage();
   }
 
-  /** Size of the engine's memory in bytes, as of its last word; the graphics card's comes on top. */
+  /** Size of the engine's memory in bytes, as of its last report; the GPU's comes on top. */
   get memory() {
     return this.#client.memory;
   }
@@ -209,11 +115,12 @@ export class Engine {
    * @throws {EngineError | DOMException} from the iterator; an `AbortError` when the signal ends it
    */
   async *generate({ signal, onStart, seed = randomSeed(), aspect = "1:1", ...options }) {
-    yield* this.#stream(
+    yield* stream(
+      this.#client,
       (listen) => this.#client.generate({ seed, aspect, ...options }, listen),
       (event) => {
         if (event.type === "started") onStart?.(event);
-        return shown(event);
+        return scaleOf(event);
       },
       signal,
     );
@@ -226,7 +133,7 @@ export class Engine {
    * @returns {AsyncGenerator<Scale, void, undefined>}
    */
   async *decode({ aspect, bits }, { signal } = {}) {
-    yield* this.#stream((listen) => this.#client.decode(aspect, bits, listen), shown, signal);
+    yield* stream(this.#client, (listen) => this.#client.decode(aspect, bits, listen), scaleOf, signal);
   }
 
   /**
@@ -247,13 +154,14 @@ export class Engine {
     const scales = [];
     /** @type {number[]} */
     let psnr = [];
-    const reading = this.#stream(
+    const reading = stream(
+      this.#client,
       async (listen) => {
         const end = await this.#client.encode(aspect, rgba, listen);
         if (end.type === "encoded") psnr = end.psnr;
         return end;
       },
-      shown,
+      scaleOf,
       signal,
     );
     for await (const scale of reading) {
@@ -277,7 +185,7 @@ export class Engine {
 
   /**
    * Flips bits of an image and shows, scale by scale, what comes of it: the clean path, the one with the old residuals kept, and the one
-   * with later residuals quantised again (bitwise self-correction, Alg. 2 of the paper).
+   * with later residuals quantized again (bitwise self-correction, Alg. 2 of the paper).
    * @param {ImageBitmapSource | Tokens} picture
    * @param {Flips} flips
    * @param {Pick<Listening, "signal">} [options]
@@ -285,7 +193,8 @@ export class Engine {
    */
   async *flip(picture, flips, { signal } = {}) {
     const subject = "bits" in picture ? picture : (await this.#read(picture, this.model.aspects)).subject;
-    yield* this.#stream(
+    yield* stream(
+      this.#client,
       (listen) => this.#client.flip(subject, flips, listen),
       (event) => {
         if (event.type !== "path") return undefined;
@@ -311,9 +220,10 @@ export class Engine {
     const rgba = new Uint8Array(await new Blob(read).arrayBuffer());
     signal?.throwIfAborted();
     await this.#client.begin({ batch, seed }, { captions: examples.map(({ caption }) => caption), rgba }, resume);
-    const pace = { learningRate, flips, steps, sampleEvery: onSample ? sampleEvery : steps, saveEvery: 50 };
-    yield* this.#stream(
-      (listen) => this.#client.train(pace, listen),
+    const schedule = { learningRate, flips, steps, sampleEvery: onSample ? sampleEvery : steps, saveEvery: 50 };
+    yield* stream(
+      this.#client,
+      (listen) => this.#client.train(schedule, listen),
       (event) => {
         if (event.type === "sampled") {
           const { step, index, of, prompt, image } = event;
@@ -343,7 +253,7 @@ export class Engine {
    * @param {Aspect[]} aspects
    */
   async #read(picture, aspects) {
-    const { aspect, pixels } = await fitted(picture, aspects).catch(() => {
+    const { aspect, pixels } = await fitToAspect(picture, aspects).catch(() => {
       throw new EngineError("picture", "the browser cannot read this picture; try a PNG or JPEG of this page's own site");
     });
     return { subject: { aspect: aspect.name, rgba: new Uint8Array(pixels.data) }, original: pixels };
@@ -353,91 +263,4 @@ export class Engine {
   dispose() {
     this.#client.dispose();
   }
-
-  /**
-   * What one request answers with, as it comes.
-   * @template T
-   * @param {(listen: (event: import("../protocol.js").EngineEvent) => void) => Promise<{ type: string }>} request
-   * @param {(event: import("../protocol.js").EngineEvent) => T | undefined} take what an event gives, if anything
-   * @param {AbortSignal} [signal]
-   * @returns {AsyncGenerator<T, void, undefined>}
-   */
-  async *#stream(request, take, signal) {
-    signal?.throwIfAborted();
-    /** @type {T[]} */
-    const waiting = [];
-    let [ended, wake] = [false, () => {}];
-    const end = request((event) => {
-      const taken = take(event);
-      if (taken !== undefined) waiting.push(taken);
-      wake();
-    }).finally(() => {
-      ended = true;
-      wake();
-    });
-    end.catch(() => {}); // thrown below, unless the loop is left before
-    const cancel = () => {
-      this.#client.cancel();
-      wake();
-    };
-    signal?.addEventListener("abort", cancel, { once: true });
-    try {
-      while (!signal?.aborted) {
-        const next = waiting.shift();
-        if (next !== undefined) yield next;
-        else if (ended) break;
-        else await new Promise((resolve) => (wake = () => resolve(undefined)));
-      }
-      const { type } = await end.catch((error) => {
-        throw signal?.aborted ? signal.reason : error;
-      });
-      signal?.throwIfAborted();
-      if (type === "cancelled") throw new DOMException("The drawing was ended.", "AbortError");
-    } finally {
-      signal?.removeEventListener("abort", cancel);
-      if (!ended) {
-        this.#client.cancel();
-        await end.catch(() => {});
-      }
-    }
-  }
-
-  /**
-   * Lets a new client do its first task; it ends with a signal, or if the task fails.
-   * @template T
-   * @param {string | URL | undefined} baseUrl
-   * @param {AbortSignal | undefined} signal
-   * @param {(client: EngineClient) => Promise<T>} task
-   * @returns {Promise<T>}
-   */
-  static async #alone(baseUrl, signal, task) {
-    signal?.throwIfAborted();
-    const client = new EngineClient(baseUrl);
-    const stop = () => client.dispose();
-    signal?.addEventListener("abort", stop, { once: true });
-    try {
-      return await task(client);
-    } catch (error) {
-      client.dispose();
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      signal?.removeEventListener("abort", stop);
-    }
-  }
-}
-
-/**
- * @param {import("../protocol.js").EngineEvent} event
- * @returns {Scale | undefined} none of other events
- */
-function shown(event) {
-  if (event.type !== "scale") return undefined;
-  const { k, of, height, width, ms, bits, image, deviation } = event;
-  return { k, of, height, width, ms, bits, image: pixels(image), final: k === of, ...(deviation && { deviation }) };
-}
-
-/** @param {import("../protocol.js").Pixels} image */
-function pixels({ rgba, width, height }) {
-  return new ImageData(new Uint8ClampedArray(rgba.buffer), width, height);
 }

@@ -1,6 +1,6 @@
 // One engine for all elements that want the same model: counted, and given one thing at a time to do.
 
-import { isCrash } from "../engine-error.js";
+import { isCrash } from "../engine/error.js";
 import { Engine, EngineError } from "./engine.js";
 
 /** @typedef {import("./engine.js").Progress} Progress */
@@ -18,20 +18,20 @@ const engines = new Map();
 /** One element's hold on an engine. The engine ends with its last lease. */
 export class Lease {
   #engine;
-  #hear;
+  #listen;
 
   /**
    * @param {Wanted} wanted
-   * @param {(progress: Progress) => void} hear
+   * @param {(progress: Progress) => void} listen
    */
-  constructor(wanted, hear) {
+  constructor(wanted, listen) {
     const key = JSON.stringify(wanted);
     const engine = engines.get(key) ?? new SharedEngine(wanted, key);
     engines.set(key, engine);
     this.#engine = engine;
-    this.#hear = hear;
-    engine.listeners.add(hear);
-    if (engine.progress) hear(engine.progress);
+    this.#listen = listen;
+    engine.listeners.add(listen);
+    if (engine.progress) listen(engine.progress);
   }
 
   /** Whether another one must be taken. */
@@ -54,7 +54,7 @@ export class Lease {
   }
 
   release() {
-    this.#engine.listeners.delete(this.#hear);
+    this.#engine.listeners.delete(this.#listen);
     if (this.#engine.listeners.size === 0) this.#engine.end();
   }
 }
@@ -84,10 +84,10 @@ class SharedEngine {
       signal: this.#loading.signal,
       onProgress: (progress) => {
         this.progress = progress;
-        for (const hear of this.listeners) hear(progress);
+        for (const listen of this.listeners) listen(progress);
       },
     });
-    // A failure is told to whoever waits for it, too.
+    // Whoever waits for it gets the failure, too.
     this.#engine.then(() => (this.loaded = true), () => this.#bury());
   }
 

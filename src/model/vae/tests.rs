@@ -269,3 +269,37 @@ fn a_coarse_picture_is_that_of_the_shrunk_sum_enlarged() {
         assert_eq!(last, decoder.decode(sum).into_data(), "{name}: the last scale is whole");
     }
 }
+
+#[test]
+fn an_encoder_may_be_wider_than_the_decoder() {
+    let device = Device::flex();
+    let config = VaeConfig {
+        encoder: Some(EncoderConfig {
+            base_ch: 24,
+            ch_mult: small().ch_mult,
+            num_res_blocks: 2,
+        }),
+        ..small()
+    };
+    let vae = Vae::new(&config, &device).unwrap();
+    assert_eq!(vae.encoder.conv_in.weight.dims()[0], 24);
+    assert_eq!(vae.encoder.down[0].block.len(), 2);
+    assert_eq!(vae.decoder.num_params(), Vae::new(&small(), &device).unwrap().decoder.num_params());
+    let side = config.patch_size;
+    let features = vae.encode(Tensor::zeros([1, 3, 2 * side, side], &device));
+    assert_eq!(features.dims(), [1, config.codebook_dim, 2, 1]);
+    // A manifest without an encoder of its own is written as before, and one with it is read again.
+    assert!(!serde_json::to_string(&small()).unwrap().contains("encoder"));
+    let text = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<VaeConfig>(&text).unwrap(), config);
+    let wrong = EncoderConfig {
+        base_ch: 24,
+        ch_mult: vec![1; 9],
+        num_res_blocks: 2,
+    };
+    let wrong = VaeConfig {
+        encoder: Some(wrong),
+        ..small()
+    };
+    assert!(matches!(Vae::new(&wrong, &device), Err(ModelError::Config(_))));
+}
