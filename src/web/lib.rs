@@ -46,7 +46,7 @@ pub fn tuning() -> String {
     tuned()
 }
 
-/// Has WebGPU run burn's operations instead of the shaders of this project, to measure both in one page (bench/page.js).
+/// Has WebGPU run burn's operations instead of the shaders of this project, to measure both in one page (bench-web/page.js).
 #[wasm_bindgen(js_name = useShaders)]
 pub fn use_shaders(on: bool) {
     kernels::set_kernels_enabled(on);
