@@ -145,7 +145,7 @@ impl Common {
     }
 
     fn options<S: serde::Serialize>(&self, settings: &S) -> Result<RunOptions, CliError> {
-        // Structs of numbers, strings and lists always serialise.
+        // Structs of numbers, strings and lists always serialize.
         let config = serde_json::to_string(settings).unwrap_or_else(|error| unreachable!("{error}"));
         Ok(RunOptions {
             out: self.out.clone(),

@@ -128,7 +128,10 @@ fn icons(archive: impl Read) -> std::io::Result<Option<Vec<u8>>> {
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(archive));
     for file in archive.entries()? {
         let mut file = file?;
-        if [ICONS, FONT].iter().any(|name| file.path().is_ok_and(|path| path.as_ref() == Path::new(name))) {
+        if [ICONS, FONT]
+            .iter()
+            .any(|name| file.path().is_ok_and(|path| path.as_ref() == Path::new(name)))
+        {
             let mut json = Vec::new();
             file.read_to_end(&mut json)?;
             return Ok(Some(json));

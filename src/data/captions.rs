@@ -1,8 +1,8 @@
 //! What people would write above a picture.
 
 use super::colour::Colour;
-use super::rng::Rng;
 use super::lettering::{Text, Writing};
+use super::rng::Rng;
 use super::scene::{Backdrop, Effect, Kind, Object, Pattern, Place, Relation, Scene, Size};
 use super::sprites::{Entry, SpriteBank};
 use super::style::Style;
@@ -105,7 +105,10 @@ fn written(text: Text) -> String {
     match (text.writing, sign) {
         (_, Some(sign)) => {
             let sign_article = sign.article();
-            format!("{sign_article} {} sign that says {characters} in {colour} letters", sign.name())
+            format!(
+                "{sign_article} {} sign that says {characters} in {colour} letters",
+                sign.name()
+            )
         }
         (Writing::Letter(_), None) => format!("the letter {characters} in {colour}"),
         (Writing::Number(_), None) => format!("the number {characters} in {colour}"),
@@ -307,7 +310,13 @@ impl Speaker<'_> {
         let sizes: Vec<&str> = scene.sizes.iter().map(|&size| self.size(size)).collect();
         let one = self.a_thing(first, sizes.first().copied());
         let other = self.a_thing(second, sizes.get(1).copied());
-        let form = self.one_of(&["{1} and {2}", "{1} and {2}", "{1} next to {2}", "{1} beside {2}", "{1} with {2}"]);
+        let form = self.one_of(&[
+            "{1} and {2}",
+            "{1} and {2}",
+            "{1} next to {2}",
+            "{1} beside {2}",
+            "{1} with {2}",
+        ]);
         form.replace("{1}", &one).replace("{2}", &other)
     }
 
@@ -349,7 +358,9 @@ impl Speaker<'_> {
                 "a {colour} letter {}",
                 "the {colour} letter {}",
             ]),
-            (Writing::Letter(_), None, None) => self.one_of(&["the letter {}", "the letter {}", "a letter {}", "letter {}"]),
+            (Writing::Letter(_), None, None) => {
+                self.one_of(&["the letter {}", "the letter {}", "a letter {}", "letter {}"])
+            }
             (Writing::Number(_), None, Some(_)) => self.one_of(&[
                 "the number {} in {colour}",
                 "the number {} in {colour}",
@@ -376,7 +387,10 @@ impl Speaker<'_> {
             _ => "a".to_owned(),
         };
         form.replace("{sign}", &sign)
-            .replace("a {colour}", &format!("{} {}", colour.map_or("a", article), colour.unwrap_or_default()))
+            .replace(
+                "a {colour}",
+                &format!("{} {}", colour.map_or("a", article), colour.unwrap_or_default()),
+            )
             .replace("{colour}", colour.unwrap_or_default())
             .replace("{}", &shown)
     }
@@ -444,7 +458,9 @@ impl Speaker<'_> {
                         " on {1} and {2} checks",
                     ]),
                 };
-                form.replace("{a}", article(one)).replace("{1}", one).replace("{2}", other)
+                form.replace("{a}", article(one))
+                    .replace("{1}", one)
+                    .replace("{2}", other)
             }
         }
     }

@@ -13,8 +13,8 @@ use super::error::DataError;
 use super::heldout::Split;
 use super::layout::{arrange, scatter};
 use super::lettering::{Lettering, Text, Writing};
-use super::places;
 use super::patterns;
+use super::places;
 use super::raster::{Bounds, Pyramid, paste};
 use super::rng::Rng;
 use super::scene::{Backdrop, Effect, Kind, Object, Pattern, Place, Relation, Scene, Size};
@@ -390,7 +390,11 @@ impl EmojiWorld {
         let fits = |backdrop: &Backdrop| !shown.iter().any(|&colour| backdrop.hides(colour));
         // Letters have no outline to tell them from what is behind.
         let inked = |colour: Colour| match scene.text {
-            Some(Text { sign: None, colour: ink, .. }) => legible(ink, colour.backdrop()),
+            Some(Text {
+                sign: None,
+                colour: ink,
+                ..
+            }) => legible(ink, colour.backdrop()),
             _ => true,
         };
         let plain: Vec<Colour> = (Colour::BACKGROUNDS.into_iter())

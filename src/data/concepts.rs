@@ -269,10 +269,14 @@ pub const CONCEPTS: &[Concept] = &[
     a("baby-chick", "🐤 🐥", "a", "chick", "chicks"),
     a("bat", "🦇", "a", "bat", "bats"),
     a("beetle", "🪲", "a", "beetle", "beetles"),
-    a("chicken", "🐔", "a", "chicken", "chickens").or(&[("hen", "hens")]).fixed(),
+    a("chicken", "🐔", "a", "chicken", "chickens")
+        .or(&[("hen", "hens")])
+        .fixed(),
     a("chipmunk", "🐿", "a", "squirrel", "squirrels").or(&[("chipmunk", "chipmunks")]),
     a("cricket", "🦗", "a", "grasshopper", "grasshoppers").or(&[("cricket", "crickets")]),
-    a("deer", "🦌", "a", "deer", "deer").or(&[("reindeer", "reindeer")]).without(&[Simple]),
+    a("deer", "🦌", "a", "deer", "deer")
+        .or(&[("reindeer", "reindeer")])
+        .without(&[Simple]),
     a("dove", "🕊", "a", "dove", "doves").or(&[("pigeon", "pigeons")]),
     a("dragon", "🐉 🐲", "a", "dragon", "dragons"),
     a("eagle", "🦅", "an", "eagle", "eagles").fixed().without(&[Simple]),
@@ -283,14 +287,20 @@ pub const CONCEPTS: &[Concept] = &[
     a("hippopotamus", "🦛", "a", "hippo", "hippos").or(&[("hippopotamus", "hippopotamuses")]),
     a("jellyfish", "🪼", "a", "jellyfish", "jellyfish"),
     a("kangaroo", "🦘", "a", "kangaroo", "kangaroos"),
-    a("leopard", "🐆", "a", "leopard", "leopards").or(&[("cheetah", "cheetahs"), ("jaguar", "jaguars")]).fixed(),
+    a("leopard", "🐆", "a", "leopard", "leopards")
+        .or(&[("cheetah", "cheetahs"), ("jaguar", "jaguars")])
+        .fixed(),
     a("lizard", "🦎", "a", "lizard", "lizards").or(&[("gecko", "geckos")]),
     a("llama", "🦙", "a", "llama", "llamas").or(&[("alpaca", "alpacas")]),
     a("otter", "🦦", "an", "otter", "otters"),
     a("peacock", "🦚", "a", "peacock", "peacocks").fixed(),
     a("polar-bear", "🐻‍❄", "a", "polar bear", "polar bears").fixed(),
-    a("raccoon", "🦝", "a", "raccoon", "raccoons").fixed().without(&[Cartoon]),
-    a("rhinoceros", "🦏", "a", "rhino", "rhinos").or(&[("rhinoceros", "rhinoceroses")]).without(&[Simple]),
+    a("raccoon", "🦝", "a", "raccoon", "raccoons")
+        .fixed()
+        .without(&[Cartoon]),
+    a("rhinoceros", "🦏", "a", "rhino", "rhinos")
+        .or(&[("rhinoceros", "rhinoceroses")])
+        .without(&[Simple]),
     a("rooster", "🐓", "a", "rooster", "roosters"),
     a("scorpion", "🦂", "a", "scorpion", "scorpions"),
     a("seal", "🦭", "a", "seal", "seals").or(&[("sea lion", "sea lions")]),
@@ -298,31 +308,66 @@ pub const CONCEPTS: &[Concept] = &[
     a("shrimp", "🦐", "a", "shrimp", "shrimp").or(&[("prawn", "prawns")]),
     a("sloth", "🦥", "a", "sloth", "sloths"),
     a("t-rex", "🦖", "a", "t-rex", "t-rexes").or(&[("tyrannosaurus", "tyrannosaurs")]),
-    a("tropical-fish", "🐠", "a", "tropical fish", "tropical fish").or(&[("goldfish", "goldfish")]).fixed(),
+    a("tropical-fish", "🐠", "a", "tropical fish", "tropical fish")
+        .or(&[("goldfish", "goldfish")])
+        .fixed(),
     a("turkey", "🦃", "a", "turkey", "turkeys").fixed(),
     a("bug", "🐛", "a", "caterpillar", "caterpillars"),
     a("wolf", "🐺", "a", "wolf", "wolves"),
     // People and faces.
     a("alien", "👽", "an", "alien", "aliens"),
-    a("angry-face", "😠 😡", "an", "angry face", "angry faces").or(&[("mad face", "mad faces")]).fixed(),
-    a("astronaut", "🧑‍🚀 👨‍🚀 👩‍🚀", "an", "astronaut", "astronauts").or(&[("spaceman", "spacemen")]).fixed().without(&[Simple]),
+    a("angry-face", "😠 😡", "an", "angry face", "angry faces")
+        .or(&[("mad face", "mad faces")])
+        .fixed(),
+    a("astronaut", "🧑‍🚀 👨‍🚀 👩‍🚀", "an", "astronaut", "astronauts")
+        .or(&[("spaceman", "spacemen")])
+        .fixed()
+        .without(&[Simple]),
     a("baby", "👶", "a", "baby", "babies").fixed(),
     a("boy", "👦", "a", "boy", "boys").fixed(),
-    a("cook", "🧑‍🍳 👨‍🍳 👩‍🍳", "a", "chef", "chefs").or(&[("cook", "cooks")]).fixed(),
+    a("cook", "🧑‍🍳 👨‍🍳 👩‍🍳", "a", "chef", "chefs")
+        .or(&[("cook", "cooks")])
+        .fixed(),
     a("clown-face", "🤡", "a", "clown", "clowns").fixed(),
     a("cowboy-hat-face", "🤠", "a", "cowboy", "cowboys").fixed(),
-    a("crying-face", "😢 😭", "a", "crying face", "crying faces").or(&[("sad face", "sad faces")]).fixed(),
+    a("crying-face", "😢 😭", "a", "crying face", "crying faces")
+        .or(&[("sad face", "sad faces")])
+        .fixed(),
     a("smiling-face-with-horns", "😈 👿", "a", "devil", "devils").fixed(),
     a("girl", "👧", "a", "girl", "girls").fixed(),
-    a("face-with-tears-of-joy", "😂 🤣", "a", "laughing face", "laughing faces").fixed(),
+    a(
+        "face-with-tears-of-joy",
+        "😂 🤣",
+        "a",
+        "laughing face",
+        "laughing faces",
+    )
+    .fixed(),
     a("man", "👨", "a", "man", "men").fixed(),
     a("ninja", "🥷", "a", "ninja", "ninjas").fixed(),
     a("pile-of-poo", "💩", "a", "poop", "poops").or(&[("pile of poo", "piles of poo")]),
     a("princess", "👸", "a", "princess", "princesses").fixed(),
-    a("santa-claus", "🎅", "a", "santa", "santas").or(&[("santa claus", "santa clauses")]).fixed(),
+    a("santa-claus", "🎅", "a", "santa", "santas")
+        .or(&[("santa claus", "santa clauses")])
+        .fixed(),
     a("skull", "💀 ☠", "a", "skull", "skulls"),
-    a("grinning-face", "😀 🙂 ☺ 😊 😃 😄 😁", "a", "smiley face", "smiley faces").or(&[("smiley", "smileys"), ("happy face", "happy faces")]).fixed(),
-    a("smiling-face-with-heart-eyes", "😍", "a", "face with heart eyes", "faces with heart eyes").fixed(),
+    a(
+        "grinning-face",
+        "😀 🙂 ☺ 😊 😃 😄 😁",
+        "a",
+        "smiley face",
+        "smiley faces",
+    )
+    .or(&[("smiley", "smileys"), ("happy face", "happy faces")])
+    .fixed(),
+    a(
+        "smiling-face-with-heart-eyes",
+        "😍",
+        "a",
+        "face with heart eyes",
+        "faces with heart eyes",
+    )
+    .fixed(),
     a("woman", "👩", "a", "woman", "women").fixed(),
     // Body.
     a("bone", "🦴", "a", "bone", "bones"),
@@ -336,7 +381,9 @@ pub const CONCEPTS: &[Concept] = &[
     // Food.
     some("bacon", "🥓", "bacon"),
     a("baguette-bread", "🥖", "a", "baguette", "baguettes").fixed(),
-    a("beer-mug", "🍺 🍻", "a", "beer", "beers").or(&[("beer mug", "beer mugs")]).fixed(),
+    a("beer-mug", "🍺 🍻", "a", "beer", "beers")
+        .or(&[("beer mug", "beer mugs")])
+        .fixed(),
     a("bell-pepper", "🫑", "a", "bell pepper", "bell peppers"),
     some("blueberries", "🫐", "blueberries").fixed(),
     a("bowl-with-spoon", "🥣", "a", "bowl", "bowls"),
@@ -344,8 +391,12 @@ pub const CONCEPTS: &[Concept] = &[
     a("candy", "🍬", "a", "candy", "candies"),
     a("bottle-with-popping-cork", "🍾", "a", "bottle", "bottles").or(&[("champagne bottle", "champagne bottles")]),
     some("cherries", "🍒", "cherries").fixed(),
-    a("chocolate-bar", "🍫", "a", "chocolate bar", "chocolate bars").or(&[("bar of chocolate", "bars of chocolate")]).fixed(),
-    a("poultry-leg", "🍗", "a", "chicken leg", "chicken legs").or(&[("drumstick", "drumsticks")]).fixed(),
+    a("chocolate-bar", "🍫", "a", "chocolate bar", "chocolate bars")
+        .or(&[("bar of chocolate", "bars of chocolate")])
+        .fixed(),
+    a("poultry-leg", "🍗", "a", "chicken leg", "chicken legs")
+        .or(&[("drumstick", "drumsticks")])
+        .fixed(),
     a("cocktail-glass", "🍸", "a", "cocktail", "cocktails").fixed(),
     a("coconut", "🥥", "a", "coconut", "coconuts").fixed(),
     a("hot-beverage", "☕", "a", "coffee", "coffees").or(&[("cup of coffee", "cups of coffee"), ("tea", "teas")]),
@@ -354,10 +405,14 @@ pub const CONCEPTS: &[Concept] = &[
     a("cup-with-straw", "🥤", "a", "soft drink", "soft drinks").or(&[("soda", "sodas")]),
     a("dumpling", "🥟", "a", "dumpling", "dumplings").fixed(),
     a("egg", "🥚", "an", "egg", "eggs"),
-    a("cooking", "🍳", "a", "fried egg", "fried eggs").or(&[("frying pan", "frying pans")]).fixed(),
+    a("cooking", "🍳", "a", "fried egg", "fried eggs")
+        .or(&[("frying pan", "frying pans")])
+        .fixed(),
     some("garlic", "🧄", "garlic"),
     a("honey-pot", "🍯", "a", "honey pot", "honey pots"),
-    a("kiwi-fruit", "🥝", "a", "kiwi", "kiwis").or(&[("kiwi fruit", "kiwi fruits")]).fixed(),
+    a("kiwi-fruit", "🥝", "a", "kiwi", "kiwis")
+        .or(&[("kiwi fruit", "kiwi fruits")])
+        .fixed(),
     a("kitchen-knife", "🔪", "a", "knife", "knives"),
     a("leafy-green", "🥬", "a", "lettuce", "lettuces"),
     a("lime", "🍋‍🟩", "a", "lime", "limes"),
@@ -374,7 +429,9 @@ pub const CONCEPTS: &[Concept] = &[
     a("potato", "🥔", "a", "potato", "potatoes").fixed(),
     a("green-salad", "🥗", "a", "salad", "salads").fixed(),
     a("sandwich", "🥪", "a", "sandwich", "sandwiches").fixed(),
-    a("shortcake", "🍰", "a", "slice of cake", "slices of cake").or(&[("shortcake", "shortcakes")]).fixed(),
+    a("shortcake", "🍰", "a", "slice of cake", "slices of cake")
+        .or(&[("shortcake", "shortcakes")])
+        .fixed(),
     some("spaghetti", "🍝", "spaghetti").or(&[("pasta", "")]).fixed(),
     a("spoon", "🥄", "a", "spoon", "spoons"),
     a("cut-of-meat", "🥩", "a", "steak", "steaks"),
@@ -403,7 +460,14 @@ pub const CONCEPTS: &[Concept] = &[
     a("speedboat", "🚤", "a", "speedboat", "speedboats").fixed(),
     a("stop-sign", "🛑", "a", "stop sign", "stop signs").fixed(),
     a("taxi", "🚕", "a", "taxi", "taxis").or(&[("cab", "cabs")]),
-    a("vertical-traffic-light", "🚦 🚥", "a", "traffic light", "traffic lights").fixed(),
+    a(
+        "vertical-traffic-light",
+        "🚦 🚥",
+        "a",
+        "traffic light",
+        "traffic lights",
+    )
+    .fixed(),
     a("tram", "🚊", "a", "tram", "trams").or(&[("streetcar", "streetcars")]),
     a("minibus", "🚐", "a", "van", "vans").or(&[("minibus", "minibuses")]),
     a("wheel", "🛞", "a", "wheel", "wheels").or(&[("tire", "tires")]),
@@ -413,10 +477,16 @@ pub const CONCEPTS: &[Concept] = &[
     a("circus-tent", "🎪", "a", "circus tent", "circus tents").or(&[("circus", "circuses")]),
     a("factory", "🏭", "a", "factory", "factories").fixed(),
     a("fountain", "⛲", "a", "fountain", "fountains").fixed(),
-    a("globe-showing-americas", "🌎 🌍 🌏", "a", "globe", "globes").or(&[("earth", "earths")]).fixed(),
+    a("globe-showing-americas", "🌎 🌍 🌏", "a", "globe", "globes")
+        .or(&[("earth", "earths")])
+        .fixed(),
     a("hut", "🛖", "a", "hut", "huts").fixed(),
-    a("desert-island", "🏝", "an", "island", "islands").or(&[("desert island", "desert islands")]).fixed(),
-    a("japanese-castle", "🏯", "a", "japanese castle", "japanese castles").or(&[("pagoda", "pagodas")]).fixed(),
+    a("desert-island", "🏝", "an", "island", "islands")
+        .or(&[("desert island", "desert islands")])
+        .fixed(),
+    a("japanese-castle", "🏯", "a", "japanese castle", "japanese castles")
+        .or(&[("pagoda", "pagodas")])
+        .fixed(),
     a("wood", "🪵", "a", "log", "logs").or(&[("wood", "woods")]),
     a("mosque", "🕌", "a", "mosque", "mosques").fixed(),
     a("snow-capped-mountain", "🏔 ⛰ 🗻", "a", "mountain", "mountains").fixed(),
@@ -424,7 +494,14 @@ pub const CONCEPTS: &[Concept] = &[
     a("ringed-planet", "🪐", "a", "planet", "planets").or(&[("saturn", "saturns")]),
     a("rock", "🪨", "a", "rock", "rocks").or(&[("stone", "stones")]).fixed(),
     a("roller-coaster", "🎢", "a", "roller coaster", "roller coasters").fixed(),
-    a("statue-of-liberty", "🗽", "a", "statue of liberty", "statues of liberty").without(&[Simple]),
+    a(
+        "statue-of-liberty",
+        "🗽",
+        "a",
+        "statue of liberty",
+        "statues of liberty",
+    )
+    .without(&[Simple]),
     a("classical-building", "🏛", "a", "temple", "temples").fixed(),
     a("tokyo-tower", "🗼", "a", "tower", "towers").or(&[("eiffel tower", "eiffel towers")]),
     a("tornado", "🌪", "a", "tornado", "tornadoes"),
@@ -435,7 +512,9 @@ pub const CONCEPTS: &[Concept] = &[
     a("bouquet", "💐", "a", "bouquet", "bouquets").fixed(),
     a("hibiscus", "🌺", "a", "hibiscus", "hibiscuses"),
     a("lotus", "🪷", "a", "lotus", "lotuses").or(&[("water lily", "water lilies")]),
-    a("potted-plant", "🪴", "a", "potted plant", "potted plants").or(&[("plant", "plants")]).fixed(),
+    a("potted-plant", "🪴", "a", "potted plant", "potted plants")
+        .or(&[("plant", "plants")])
+        .fixed(),
     // Clothes.
     a("briefcase", "💼", "a", "briefcase", "briefcases"),
     a("coat", "🧥", "a", "coat", "coats").or(&[("jacket", "jackets")]),
@@ -451,7 +530,8 @@ pub const CONCEPTS: &[Concept] = &[
     a("ribbon", "🎀", "a", "bow", "bows"),
     a("mans-shoe", "👞", "a", "shoe", "shoes"),
     some("shorts", "🩳", "shorts"),
-    a("running-shoe", "👟", "a", "sneaker", "sneakers").or(&[("trainer", "trainers"), ("running shoe", "running shoes")]),
+    a("running-shoe", "👟", "a", "sneaker", "sneakers")
+        .or(&[("trainer", "trainers"), ("running shoe", "running shoes")]),
     some("socks", "🧦", "socks"),
     a("womans-hat", "👒", "a", "straw hat", "straw hats").or(&[("sun hat", "sun hats")]),
     some("sunglasses", "🕶", "sunglasses"),
@@ -459,7 +539,14 @@ pub const CONCEPTS: &[Concept] = &[
     a("necktie", "👔", "a", "tie", "ties").or(&[("necktie", "neckties")]),
     // Sports, play and music.
     a("accordion", "🪗", "an", "accordion", "accordions"),
-    a("american-football", "🏈", "an", "american football", "american footballs").or(&[("rugby ball", "rugby balls")]),
+    a(
+        "american-football",
+        "🏈",
+        "an",
+        "american football",
+        "american footballs",
+    )
+    .or(&[("rugby ball", "rugby balls")]),
     a("banjo", "🪕", "a", "banjo", "banjos"),
     a("baseball", "⚾", "a", "baseball", "baseballs").fixed(),
     a("bowling", "🎳", "a", "bowling ball", "bowling balls").fixed(),
@@ -470,26 +557,40 @@ pub const CONCEPTS: &[Concept] = &[
     a("mirror-ball", "🪩", "a", "disco ball", "disco balls").fixed(),
     a("drum", "🥁", "a", "drum", "drums").fixed(),
     a("fishing-pole", "🎣", "a", "fishing rod", "fishing rods").fixed(),
-    a("video-game", "🎮", "a", "game controller", "game controllers").or(&[("gamepad", "gamepads")]).fixed(),
+    a("video-game", "🎮", "a", "game controller", "game controllers")
+        .or(&[("gamepad", "gamepads")])
+        .fixed(),
     a("ice-skate", "⛸", "an", "ice skate", "ice skates").fixed(),
     a("magic-wand", "🪄", "a", "magic wand", "magic wands").fixed(),
-    a("sports-medal", "🏅 🥇", "a", "medal", "medals").or(&[("gold medal", "gold medals")]).fixed(),
-    a("framed-picture", "🖼", "a", "painting", "paintings").or(&[("picture frame", "picture frames")]).fixed(),
+    a("sports-medal", "🏅 🥇", "a", "medal", "medals")
+        .or(&[("gold medal", "gold medals")])
+        .fixed(),
+    a("framed-picture", "🖼", "a", "painting", "paintings")
+        .or(&[("picture frame", "picture frames")])
+        .fixed(),
     a("artist-palette", "🎨", "a", "palette", "palettes").fixed(),
     a("musical-keyboard", "🎹", "a", "piano", "pianos").fixed(),
     a("saxophone", "🎷", "a", "saxophone", "saxophones"),
     a("sled", "🛷", "a", "sled", "sleds").or(&[("sleigh", "sleighs")]),
-    a("bullseye", "🎯", "a", "target", "targets").or(&[("dartboard", "dartboards")]).fixed(),
-    a("tennis", "🎾", "a", "tennis ball", "tennis balls").fixed().without(&[Simple]),
+    a("bullseye", "🎯", "a", "target", "targets")
+        .or(&[("dartboard", "dartboards")])
+        .fixed(),
+    a("tennis", "🎾", "a", "tennis ball", "tennis balls")
+        .fixed()
+        .without(&[Simple]),
     a("volleyball", "🏐", "a", "volleyball", "volleyballs").fixed(),
-    a("water-pistol", "🔫", "a", "water gun", "water guns").or(&[("water pistol", "water pistols")]).fixed(),
+    a("water-pistol", "🔫", "a", "water gun", "water guns")
+        .or(&[("water pistol", "water pistols")])
+        .fixed(),
     some("yarn", "🧶", "yarn").or(&[("ball of yarn", "")]),
     a("yo-yo", "🪀", "a", "yo-yo", "yo-yos"),
     // Tools and home.
     a("axe", "🪓", "an", "axe", "axes").fixed(),
     a("adhesive-bandage", "🩹", "a", "bandage", "bandages").or(&[("plaster", "plasters")]),
     a("basket", "🧺", "a", "basket", "baskets"),
-    a("bathtub", "🛁", "a", "bathtub", "bathtubs").or(&[("bath", "baths")]).fixed(),
+    a("bathtub", "🛁", "a", "bathtub", "bathtubs")
+        .or(&[("bath", "baths")])
+        .fixed(),
     a("battery", "🔋 🪫", "a", "battery", "batteries").fixed(),
     a("bed", "🛏", "a", "bed", "beds").fixed(),
     a("bomb", "💣", "a", "bomb", "bombs"),
@@ -498,15 +599,32 @@ pub const CONCEPTS: &[Concept] = &[
     a("broom", "🧹", "a", "broom", "brooms"),
     a("coin", "🪙", "a", "coin", "coins"),
     a("compass", "🧭", "a", "compass", "compasses").fixed(),
-    a("couch-and-lamp", "🛋", "a", "couch", "couches").or(&[("sofa", "sofas")]).fixed(),
+    a("couch-and-lamp", "🛋", "a", "couch", "couches")
+        .or(&[("sofa", "sofas")])
+        .fixed(),
     a("crayon", "🖍", "a", "crayon", "crayons"),
     a("door", "🚪", "a", "door", "doors"),
-    a("fire-extinguisher", "🧯", "a", "fire extinguisher", "fire extinguishers"),
+    a(
+        "fire-extinguisher",
+        "🧯",
+        "a",
+        "fire extinguisher",
+        "fire extinguishers",
+    ),
     a("flashlight", "🔦", "a", "flashlight", "flashlights").or(&[("torch", "torches")]),
     a("gear", "⚙", "a", "gear", "gears").or(&[("cog", "cogs")]).fixed(),
-    a("hourglass-done", "⌛ ⏳", "a", "hourglass", "hourglasses").or(&[("sand timer", "sand timers")]).fixed(),
+    a("hourglass-done", "⌛ ⏳", "a", "hourglass", "hourglasses")
+        .or(&[("sand timer", "sand timers")])
+        .fixed(),
     a("ladder", "🪜", "a", "ladder", "ladders"),
-    a("magnifying-glass-tilted-left", "🔍 🔎", "a", "magnifying glass", "magnifying glasses").fixed(),
+    a(
+        "magnifying-glass-tilted-left",
+        "🔍 🔎",
+        "a",
+        "magnifying glass",
+        "magnifying glasses",
+    )
+    .fixed(),
     a("postbox", "📮", "a", "mailbox", "mailboxes").or(&[("postbox", "postboxes")]),
     a("microscope", "🔬", "a", "microscope", "microscopes").fixed(),
     a("mirror", "🪞", "a", "mirror", "mirrors"),
@@ -526,14 +644,22 @@ pub const CONCEPTS: &[Concept] = &[
     a("toothbrush", "🪥", "a", "toothbrush", "toothbrushes"),
     a("wastebasket", "🗑", "a", "trash can", "trash cans").or(&[("bin", "bins"), ("wastebasket", "wastebaskets")]),
     a("amphora", "🏺", "a", "vase", "vases").or(&[("amphora", "amphorae")]),
-    a("watch", "⌚", "a", "watch", "watches").or(&[("wristwatch", "wristwatches")]).fixed(),
+    a("watch", "⌚", "a", "watch", "watches")
+        .or(&[("wristwatch", "wristwatches")])
+        .fixed(),
     a("window", "🪟", "a", "window", "windows").fixed(),
-    a("wrench", "🔧", "a", "wrench", "wrenches").or(&[("spanner", "spanners")]).fixed(),
+    a("wrench", "🔧", "a", "wrench", "wrenches")
+        .or(&[("spanner", "spanners")])
+        .fixed(),
     // Devices and papers.
-    a("desktop-computer", "🖥", "a", "computer", "computers").or(&[("monitor", "monitors")]).fixed(),
+    a("desktop-computer", "🖥", "a", "computer", "computers")
+        .or(&[("monitor", "monitors")])
+        .fixed(),
     a("computer-mouse", "🖱", "a", "computer mouse", "computer mice").fixed(),
     a("calendar", "📅 📆 🗓", "a", "calendar", "calendars").fixed(),
-    a("books", "📚", "a", "pile of books", "piles of books").or(&[("stack of books", "stacks of books")]).fixed(),
+    a("books", "📚", "a", "pile of books", "piles of books")
+        .or(&[("stack of books", "stacks of books")])
+        .fixed(),
     a("dollar-banknote", "💵", "a", "banknote", "banknotes").or(&[("dollar bill", "dollar bills")]),
     a("envelope", "✉ 📧 📨", "an", "envelope", "envelopes").or(&[("letter", "letters")]),
     a("floppy-disk", "💾", "a", "floppy disk", "floppy disks"),
@@ -549,22 +675,34 @@ pub const CONCEPTS: &[Concept] = &[
     a("pen", "🖊 🖋", "a", "pen", "pens"),
     a("radio", "📻", "a", "radio", "radios").fixed(),
     a("scroll", "📜", "a", "scroll", "scrolls"),
-    a("mobile-phone", "📱", "a", "smartphone", "smartphones").or(&[("cell phone", "cell phones"), ("mobile phone", "mobile phones")]).fixed(),
+    a("mobile-phone", "📱", "a", "smartphone", "smartphones")
+        .or(&[("cell phone", "cell phones"), ("mobile phone", "mobile phones")])
+        .fixed(),
     a("stopwatch", "⏱", "a", "stopwatch", "stopwatches").fixed(),
     a("telescope", "🔭", "a", "telescope", "telescopes").fixed(),
-    a("television", "📺", "a", "tv", "tvs").or(&[("television", "televisions")]).fixed(),
+    a("television", "📺", "a", "tv", "tvs")
+        .or(&[("television", "televisions")])
+        .fixed(),
     // Signs and shapes.
     a("red-circle", "⭕", "a", "circle", "circles").or(&[("disc", "discs")]),
     a("red-square", "🔲 🔳", "a", "square", "squares"),
     a("red-triangle-pointed-down", "🔻", "a", "triangle", "triangles"),
-    a("check-mark-button", "✅ ✔", "a", "check mark", "check marks").or(&[("tick", "ticks")]).fixed(),
+    a("check-mark-button", "✅ ✔", "a", "check mark", "check marks")
+        .or(&[("tick", "ticks")])
+        .fixed(),
     a("cross-mark", "❌", "a", "cross", "crosses"),
     a("broken-heart", "💔", "a", "broken heart", "broken hearts"),
     a("triangular-flag", "🚩", "a", "flag", "flags"),
     a("chequered-flag", "🏁", "a", "checkered flag", "checkered flags").fixed(),
     a("pirate-flag", "🏴‍☠", "a", "pirate flag", "pirate flags").fixed(),
     a("red-question-mark", "❓ ❔", "a", "question mark", "question marks"),
-    a("red-exclamation-mark", "❗ ❕", "an", "exclamation mark", "exclamation marks"),
+    a(
+        "red-exclamation-mark",
+        "❗ ❕",
+        "an",
+        "exclamation mark",
+        "exclamation marks",
+    ),
     a("collision", "💥", "an", "explosion", "explosions").fixed(),
     a("speech-balloon", "💬", "a", "speech bubble", "speech bubbles").fixed(),
 ];

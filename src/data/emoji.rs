@@ -90,7 +90,9 @@ impl Known {
         if text.starts_with(|c: char| c.is_ascii()) {
             return None;
         }
-        let coloured = COLOURED.iter().map(|&(emoji, noun, plural)| Self { emoji, noun, plural });
+        let coloured = COLOURED
+            .iter()
+            .map(|&(emoji, noun, plural)| Self { emoji, noun, plural });
         let concepts = CONCEPTS.iter().flat_map(|concept| {
             concept.emoji.split(' ').map(|emoji| Self {
                 emoji,
@@ -140,7 +142,11 @@ mod tests {
         for concept in CONCEPTS {
             assert!(!concept.emoji.is_empty(), "{}", concept.noun);
             for emoji in concept.emoji.split(' ') {
-                assert!(!emoji.is_empty() && !emoji.is_ascii() && !emoji.contains(is_modifier), "{}", concept.noun);
+                assert!(
+                    !emoji.is_empty() && !emoji.is_ascii() && !emoji.contains(is_modifier),
+                    "{}",
+                    concept.noun
+                );
                 assert_eq!(seen.insert(emoji, concept.noun), None, "{emoji}");
             }
         }

@@ -132,10 +132,7 @@ impl Pose {
             let room = free.min(shift[axis]);
             start + length / 2.0 + (off[axis] + rng.range(-room, room)).clamp(-free, free)
         };
-        let centre = [
-            along(cell.left, cell.width, 0),
-            along(cell.top, cell.height, 1),
-        ];
+        let centre = [along(cell.left, cell.width, 0), along(cell.top, cell.height, 1)];
         Placement {
             centre,
             side,
@@ -305,7 +302,11 @@ pub(super) fn scatter(
             let pose = Pose::free(extents[small], mirror(rng), rng);
             let side = (large.side * rng.range(SMALL_SIDE.0, SMALL_SIDE.1)).min(pose.largest(&cells[small]));
             let little = pose.place(&cells[small], side, short, sink, rng);
-            if first_is_big { vec![large, little] } else { vec![little, large] }
+            if first_is_big {
+                vec![large, little]
+            } else {
+                vec![little, large]
+            }
         }
         (Kind::Count, [extent, ..]) => {
             let equal = vec![*extent; extents.len()];
@@ -318,7 +319,9 @@ pub(super) fn scatter(
         (Kind::Several, _) => {
             let cells = in_reading_order(&whole, extents.len(), rng).into_iter();
             let placed = cells.zip(extents);
-            placed.map(|(cell, &extent)| one(&cell, extent, FREE_FILL, 0.0, rng)).collect()
+            placed
+                .map(|(cell, &extent)| one(&cell, extent, FREE_FILL, 0.0, rng))
+                .collect()
         }
         (_, [extent, ..]) => {
             let (low, high) = match scene.sizes.first() {
@@ -345,7 +348,13 @@ fn one(cell: &Cell, extent: [f32; 2], fill: (f32, f32), sink: f32, rng: &mut Rng
 fn halves(whole: &Cell, share: f32, rng: &mut Rng) -> [Cell; 2] {
     let ratio = whole.width / whole.height;
     // Side by side is what "and" makes one think of.
-    let upright = if ratio < 0.8 { 0.9 } else if ratio > 1.25 { 0.1 } else { 0.25 };
+    let upright = if ratio < 0.8 {
+        0.9
+    } else if ratio > 1.25 {
+        0.1
+    } else {
+        0.25
+    };
     match rng.chance(upright) {
         true => whole.stacked(share),
         false => whole.beside(share),
@@ -371,7 +380,10 @@ fn in_reading_order(whole: &Cell, count: usize, rng: &mut Rng) -> Vec<Cell> {
     let uneven = |parts: usize, rng: &mut Rng| {
         let weights: Vec<f32> = (0..parts).map(|_| rng.range(0.8, 1.2)).collect();
         let total: f32 = weights.iter().sum();
-        weights.into_iter().map(move |weight| weight / total).collect::<Vec<_>>()
+        weights
+            .into_iter()
+            .map(move |weight| weight / total)
+            .collect::<Vec<_>>()
     };
     let mut cells = Vec::with_capacity(count);
     let mut top = whole.top;

@@ -10,11 +10,11 @@ use super::sprites::Letter;
 
 /// Words that may be written. Letters that a model saw in these it can only spell in these: captions name whole words.
 pub const WORDS: [&str; 64] = [
-    "ART", "BAR", "BEST", "BOOK", "BOSS", "BUS", "BYE", "CAFE", "CAT", "COFFEE", "COOL", "DANCE", "DOG", "DREAM", "EXIT",
-    "FISH", "FREE", "FUN", "GAME", "GO", "HAPPY", "HELLO", "HERO", "HI", "HOME", "HOPE", "HOT", "HOTEL", "JAZZ", "JOY",
-    "KING", "LIVE", "LOVE", "LUCKY", "MAX", "MOON", "MUSIC", "NEW", "NO", "OK", "OPEN", "PARK", "PARTY", "PEACE",
-    "PIZZA", "PLAY", "QUEEN", "READ", "RUST", "SALE", "SHOP", "SMILE", "STAR", "STOP", "SUN", "SURF", "TAXI", "TEA",
-    "WEB", "WIN", "WOW", "YES", "YOGA", "ZOO",
+    "ART", "BAR", "BEST", "BOOK", "BOSS", "BUS", "BYE", "CAFE", "CAT", "COFFEE", "COOL", "DANCE", "DOG", "DREAM",
+    "EXIT", "FISH", "FREE", "FUN", "GAME", "GO", "HAPPY", "HELLO", "HERO", "HI", "HOME", "HOPE", "HOT", "HOTEL",
+    "JAZZ", "JOY", "KING", "LIVE", "LOVE", "LUCKY", "MAX", "MOON", "MUSIC", "NEW", "NO", "OK", "OPEN", "PARK", "PARTY",
+    "PEACE", "PIZZA", "PLAY", "QUEEN", "READ", "RUST", "SALE", "SHOP", "SMILE", "STAR", "STOP", "SUN", "SURF", "TAXI",
+    "TEA", "WEB", "WIN", "WOW", "YES", "YOGA", "ZOO",
 ];
 /// Numbers that may be written go up to this.
 pub const LARGEST: u8 = 99;
@@ -226,7 +226,11 @@ mod tests {
     #[test]
     fn words_are_sorted_and_short() {
         assert!(WORDS.is_sorted() && WORDS.iter().all(|word| (2..=6).contains(&word.len())));
-        assert!(WORDS.iter().all(|word| word.bytes().all(|letter| letter.is_ascii_uppercase())));
+        assert!(
+            WORDS
+                .iter()
+                .all(|word| word.bytes().all(|letter| letter.is_ascii_uppercase()))
+        );
         assert_eq!(Writing::all().count(), 26 + 100 + 64);
         assert_eq!(Writing::Number(42).characters(), "42");
     }

@@ -83,7 +83,10 @@ mod tests {
                 let least = if pattern == Pattern::Dots { 0.08 } else { 0.25 };
                 assert!(share(colours[0]) > 0.25, "{pattern:?} {index}: {}", share(colours[0]));
                 assert!(share(colours[1]) > least, "{pattern:?} {index}: {}", share(colours[1]));
-                assert!(share(colours[0]) + share(colours[1]) > 0.55, "rims only between the two");
+                assert!(
+                    share(colours[0]) + share(colours[1]) > 0.55,
+                    "rims only between the two"
+                );
             }
         }
     }

@@ -208,7 +208,11 @@ impl Backdrop {
                 one.article(),
                 one.name(),
                 other.name(),
-                if pattern == Pattern::Stripes { "striped" } else { "checkered" }
+                if pattern == Pattern::Stripes {
+                    "striped"
+                } else {
+                    "checkered"
+                }
             ),
         }
     }

@@ -6,7 +6,7 @@ use crate::model::text::TextError;
 use crate::train::TrainError;
 use crate::weights::WeightsError;
 
-/// Errors of loading a model and of drawing an image.
+/// Errors of loading a model, generating an image and training.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("the prompt has {found} characters and at most {limit} are read; shorten it")]
@@ -56,7 +56,7 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// A stable name for programs.
+    /// A stable code for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Text(TextError::Empty) => "prompt-empty",

@@ -242,7 +242,7 @@ mod tests {
             index += 1;
             images
         };
-        // A tokenizer that loses everything but one colour.
+        // A tokenizer that loses everything but one color.
         let blank = |pictures: &[RgbImage]| Ok(vec![RgbImage::new(64, 64); pictures.len()]);
         let drawn = report.ask((Split::Train, &asked), &judge, &world, draw, blank).unwrap();
         assert_eq!((drawn.len(), report.pictures.len(), report.rows.len()), (36, 36, 4));

@@ -58,9 +58,9 @@ pub struct SynonymsRow {
     pub split: Split,
     /// Asked with a synonym in place of the concept's own noun.
     pub synonym: bool,
-    /// The object is there, in whatever colour.
+    /// The object is there, in whatever color.
     pub identity: Rate,
-    /// It is there in the colour asked for, if one was.
+    /// It is there in the color asked for, if one was.
     pub right: Rate,
 }
 

@@ -71,7 +71,7 @@ pub enum LevelEmbedding {
     EveryChunk,
 }
 
-/// How a token knows its place (Fig. 13 of the paper).
+/// Positional encoding of a token (Fig. 13 of the paper).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Positions {
@@ -86,7 +86,7 @@ pub enum Positions {
     Learned { max_tokens: usize },
 }
 
-/// What is predicted for a token (Sec. 3.3, Table 5).
+/// The classifier of a token (Sec. 3.3, Table 5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
@@ -115,7 +115,7 @@ pub struct VaeConfig {
     pub num_res_blocks: usize,
     /// Pixels per latent position and axis (the stride: 8 or 16).
     pub patch_size: usize,
-    /// Space-to-depth before the encoder and its inverse after the decoder, so that a small tokenizer is quick on a
+    /// Space-to-depth before the encoder and its inverse after the decoder, so that a small tokenizer is fast on a
     /// CPU; 1 is the official architecture. The levels halve the resolution `log2(patch_size / stem_patch)` times.
     #[serde(default = "default_stem_patch")]
     pub stem_patch: usize,

@@ -24,7 +24,7 @@ pub enum Stream {
     Cut = 8,
 }
 
-/// Finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection that mixes every bit into every other.
+/// Finalizer of SplitMix64 (Steele, Lea, Flood 2014), a bijection that mixes every bit into every other.
 fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,6 +1,6 @@
 //! The parameters of a module as one vector.
 //!
-//! A network of a few million parameters keeps most of them in hundreds of small tensors, and an optimiser runs some
+//! A network of a few million parameters keeps most of them in hundreds of small tensors, and an optimizer runs some
 //! twenty operations on each: thousands of launches a step, which cost a GPU more time than the forward and backward
 //! passes. Over one vector they are twenty.
 

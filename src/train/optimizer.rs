@@ -54,7 +54,7 @@ struct Moments {
     second: Flat,
 }
 
-/// The optimiser's state.
+/// The optimizer's state.
 pub struct Optimizer {
     options: AdamWOptions,
     /// Of the decayed parameters, then of the exempt ones.

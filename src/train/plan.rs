@@ -105,7 +105,7 @@ impl Plan {
     /// Writes `plan.json` into the run's folder.
     pub fn save(&self, run: &Path) -> Result<(), TrainError> {
         let path = run.join(PLAN);
-        // Structs of numbers, strings and lists always serialise.
+        // Structs of numbers, strings and lists always serialize.
         let text = serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("{error}"));
         std::fs::write(&path, text + "\n").map_err(|error| io_error(&path, error))
     }

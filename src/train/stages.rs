@@ -66,9 +66,9 @@ impl Stage for TokenizerStage<'_> {
 
     fn loss(&self, model: &Vae, batch: &Batch, step: usize) -> Result<StageLoss, TrainError> {
         let images = batch.images(&self.device);
-        let quantised = ((step + 1) as f64 / self.options.quantizer_warmup.max(1) as f64).min(1.0);
+        let quantized = ((step + 1) as f64 / self.options.quantizer_warmup.max(1) as f64).min(1.0);
         let cuts = self.cuts(step, batch);
-        let loss = tokenizer::loss(model, images, batch.schedule.grids(), &self.options, quantised, &cuts);
+        let loss = tokenizer::loss(model, images, batch.schedule.grids(), &self.options, quantized, &cuts);
         Ok(StageLoss {
             total: loss.total,
             details: vec![

@@ -1,7 +1,7 @@
 //! The tokenizer's training losses (Sec. 3.2 and the released tokenizer's recipe).
 //!
 //! `L1 + w_edge * edges + 4 mean_k(aux_k)`: reconstruction, a perceptual term (edges in place of LPIPS, which would
-//! need a downloaded VGG16; no adversarial term) and the quantiser's entropy and commitment.
+//! need a downloaded VGG16; no adversarial term) and the quantizer's entropy and commitment.
 
 use super::perceptual::edge_loss;
 use super::step::without_autodiff;
@@ -52,13 +52,13 @@ pub enum StraightThrough {
     /// al. 2024). Its gradient does not grow where a residual is short, so short runs get further with it.
     #[default]
     Pyramid,
-    /// Around every scale's sign, through the normalisation of every residual: the released recipe.
+    /// Around every scale's sign, through the normalization of every residual: the released recipe.
     Scale,
 }
 
-/// Encodes, quantises straight-through and decodes `images [B, 3, H, W]` in [-1, 1].
+/// Encodes, quantizes straight-through and decodes `images [B, 3, H, W]` in [-1, 1].
 ///
-/// The decoder reads `(1 - a) F + a F_K` with `a = quantised` from 0 to 1. A run starts near 0, as a plain autoencoder,
+/// The decoder reads `(1 - a) F + a F_K` with `a = quantized` from 0 to 1. A run starts near 0, as a plain autoencoder,
 /// and soon reaches 1, the tokenizer proper. Random bits say next to nothing about an image, so a decoder that starts
 /// on them learns to ignore them, and the encoder gets no reason to put something in. `cuts` has an entry for every
 /// image.
@@ -67,7 +67,7 @@ pub fn loss(
     images: Tensor<4>,
     grids: &[Grid],
     options: &TokenizerOptions,
-    quantised: f64,
+    quantized: f64,
     cuts: &Cuts,
 ) -> TokenizerLoss {
     if options.decoder_only {
@@ -93,8 +93,8 @@ pub fn loss(
             features.clone() + (sum - features.clone()).detach()
         }
     };
-    let decoded = match quantised < 1.0 {
-        true => features * (1.0 - quantised) + sum * quantised,
+    let decoded = match quantized < 1.0 {
+        true => features * (1.0 - quantized) + sum * quantized,
         false => sum,
     };
     let rebuilt = vae.decode_unclamped(cut(decoded, &pyramid.sums, cuts));

@@ -46,7 +46,8 @@ pub fn tuning() -> String {
     tuned()
 }
 
-/// Switches WebGPU between this project's shaders and burn's operations, to measure both in one page (bench-web/page.js).
+/// Switches WebGPU between this project's shaders and burn's operations, to measure both in one page
+/// (bench-web/page.js).
 #[wasm_bindgen(js_name = useShaders)]
 pub fn use_shaders(on: bool) {
     kernels::set_kernels_enabled(on);

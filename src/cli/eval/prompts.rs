@@ -13,7 +13,7 @@ use clap::Args;
 use image::RgbImage;
 use std::path::PathBuf;
 
-/// Six kinds of prompts, as in GenEval: one and two objects, counting, colours, position, colour attribution.
+/// Six kinds of prompts, as in GenEval: one and two objects, counting, colors, position, color attribution.
 ///
 /// Every score stands beside the one of real renders (the ceiling), that of the same renders after the model's
 /// tokenizer (what the transformer could reach) and the one of the model's pictures under shuffled prompts (the floor),

@@ -42,8 +42,8 @@ const EMA: f64 = 0.98;
 const TABLE: &str = "shared";
 
 impl Engine {
-    /// Sets a training up and tells `TrainingReady`. With a `checkpoint` it goes on exactly where that was taken; the
-    /// same train and data are then required.
+    /// Sets up a training and emits `TrainingReady`. With a `checkpoint` it resumes exactly where that was taken, which
+    /// requires the same settings and data.
     pub async fn begin(
         &self,
         train: TrainConfig,
@@ -125,7 +125,7 @@ impl Engine {
         })
     }
 
-    /// The networks that a new training has, and what it is known by.
+    /// The settings of a new training: its networks, its data and its vocabulary.
     fn session_config(
         &self,
         train: TrainConfig,

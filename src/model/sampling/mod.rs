@@ -1,8 +1,8 @@
 //! Cached sampling, scale by scale (the official `autoregressive_infer_cfg`).
 //!
 //! The [`Sampler`] is a state machine of small steps, one block each, so that a caller can stop or show an image
-//! between any two. Its duties lie in files of their own: [`options`] what is asked for, [`guidance`] classifier-free
-//! guidance, [`block_caches`] the blocks and their KV caches, [`bit_sampler`] from logits to bits, [`output`] given
+//! between any two. Its duties lie in files of their own: `options` what is asked for, `guidance` classifier-free
+//! guidance, `block_caches` the blocks and their KV caches, `bit_sampler` from logits to bits, `output` given
 //! bits, flips and results. All tensors stay on the device; the caller reads back what it shows.
 
 mod bit_sampler;

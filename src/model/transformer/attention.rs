@@ -21,7 +21,7 @@ fn merge_heads(x: Tensor<4>) -> Tensor<3> {
     x.swap_dims(1, 2).reshape([b, l, h * hd])
 }
 
-/// Keys (normalised and rotated) and values of one layer for all tokens of a schedule, allocated once.
+/// Keys (normalized and rotated) and values of one layer for all tokens of a schedule, allocated once.
 #[derive(Debug)]
 pub struct KvCache {
     /// `[B, H, L, hd]`; taken out while it is written, so that the write happens in place.
@@ -115,7 +115,7 @@ pub enum Past<'a> {
     Cached(&'a mut KvCache),
 }
 
-/// Self attention on L2-normalised queries and keys with a learned temperature per head.
+/// Self attention on L2-normalized queries and keys with a learned temperature per head.
 #[derive(Module, Debug)]
 pub struct SelfAttention {
     pub mat_qkv: Linear,

@@ -18,7 +18,7 @@ pub enum BitReduction {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Loss {
     pub bits: BitReduction,
-    /// Weight a token of scale k by `sqrt(L_K / L_k)`, normalised over the sequence (the training script's choice).
+    /// Weight a token of scale k by `sqrt(L_K / L_k)`, normalized over the sequence (the training script's choice).
     pub reweight_by_scale: bool,
 }
 

@@ -182,7 +182,7 @@ impl Transformer {
         })
     }
 
-    /// Normalised text features `[B, L_text, Ct5]`.
+    /// Normalized text features `[B, L_text, Ct5]`.
     pub fn normalise_text(&self, text: &TextFeatures) -> Tensor<3> {
         rms_norm(text.features.clone(), self.text_norm.weight.val(), self.config.norm_eps)
     }

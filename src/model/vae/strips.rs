@@ -1,4 +1,4 @@
-//! Decoding in strips of rows, where a whole map is more than a shader may see or than memory should hold.
+//! Decoding in strips of rows, for feature maps that are larger than a shader's binding or take too much memory.
 //!
 //! A map is kept as strips that are freed as soon as those of the next are made, and what lies between two kept maps is
 //! computed again rather than kept: a block's inner map twice, an enlarged one three times. The statistics of a norm
@@ -23,7 +23,7 @@ enum Map<'a> {
     Doubled(Strips, &'a Conv),
 }
 
-/// Rows of a map, strip after strip; those that nobody asks for any more are gone.
+/// Rows of a map, strip after strip; strips that are not needed any more are freed.
 struct Strips {
     height: usize,
     kept: Vec<(Range<usize>, Tensor<4>)>,
@@ -71,7 +71,7 @@ impl Map<'_> {
         }
     }
 
-    /// Nobody will ask for rows before `row`.
+    /// Frees the strips before `row`, which are not needed any more.
     fn forget(&mut self, row: usize) {
         let (strips, row) = match self {
             Self::Kept(strips) => (strips, row),
