@@ -144,7 +144,7 @@ function packModel(model, name, folder) {
   const entries = [manifest.tokenizer, ...manifest.shards];
   const files = entries.map(({ file }) => file);
   for (const file of files) cpSync(join(model, file), join(folder, file));
-  // The twin is not packed, so nobody may look for it. What tells models apart are the hashes of their shards, not the manifest's.
+  // The baseline is not packed, so nobody may look for it. What tells models apart are the hashes of their shards, not the manifest's.
   writeJson(join(folder, "manifest.json"), { ...manifest, twin: undefined });
   const licences = ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY_LICENSES"].filter((file) => existsSync(join(model, file)));
   for (const file of licences) cpSync(join(model, file), join(folder, file));

@@ -1,6 +1,6 @@
 //! Commands to the engine and events from it, the same for the page (as JavaScript objects) and the command line.
 //!
-//! www/protocol.js declares the same messages as JSDoc types. Where a Rust name differs from the name on the wire, a
+//! www/engine/protocol.js declares the same messages as JSDoc types. Where a Rust name differs from the name on the wire, a
 //! serde attribute says so: names on the wire stay as they are, since the npm package exposes them.
 
 use crate::kernels::runtime::fallbacks::Fallback;
