@@ -1,6 +1,6 @@
 # make serve          the page on http://localhost:8080
-# make check          before a commit: format, types, lints and the quick tests; two minutes once dependencies are compiled
-# make test           every check and test, and a table of seconds per step; about half an hour on two cores from nothing
+# make check          before a commit: format, types, lints and quick tests
+# make test           every check and test, with a table of seconds per step at the end
 # make build          the page into dist/, and what a visitor downloads of it
 # make npm            the npm packages into target/npm, from a release build of the page; PAGE=dist packs one that is there already
 # make npm-docs       pages about the package's API into target/npm-docs
@@ -31,11 +31,11 @@ MODEL_PACKAGE := infinity-web-emoji
 LINTED := env RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 
 .PHONY: serve check test build npm npm-test npm-docs parity eval-weights tools page-tools node-tools browser-tools \
-	everything page-lane rust-lane training-test training-tools format types lint linted unit quick eval-test scripts tiny-model test-page page size e2e
+	everything page-lane rust-lane training-test training-tools format types lint unit quick eval-test scripts tiny-model test-page page size e2e
 
 # Quicker to build than what ships (Cargo.toml, profile serve), and as quick to use.
 serve: page-tools
-	$(STEP) "Building the page (the first time takes ten minutes on two cores), then serving it on http://localhost:8080" \
+	$(STEP) "Building the page (the first time takes minutes), then serving it on http://localhost:8080" \
 		trunk serve --cargo-profile serve
 
 check: format types lint quick scripts
@@ -53,7 +53,7 @@ everything: tools
 
 page-lane: page size
 
-rust-lane: training-tools format types browser-tools linted unit eval-test scripts tiny-model training-test
+rust-lane: training-tools format types browser-tools lint unit eval-test scripts tiny-model training-test
 
 npm: page-tools node-tools $(if $(PAGE),,page)
 	@scripts/size.sh $(PAGE_FOLDER)
@@ -90,20 +90,18 @@ format: tools
 types: node-tools
 	$(STEP) "Types of the page's scripts" npx tsc
 
-# The code of the worker is linted for this machine, which saves checking every dependency for wasm32. The page's build shows that it
+# The code of the worker is linted for this machine, which saves compiling every dependency for wasm32. The page's build shows that it
 # compiles there.
 lint: tools
-	$(STEP) "Lints" cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
-
-linted: tools
 	$(STEP) "Lints, and the build of the Rust tests" $(LINTED) cargo build --locked --quiet --workspace --all-targets
 
 unit: tools browser-tools
 	$(STEP) "Rust tests" $(LINTED) cargo test --locked --workspace --no-fail-fast
 
-# The library's tests that take less than a few seconds each. The others compare with golden vectors, train, or run whole models.
+# The library's tests but for those that compare with golden vectors, train, score, or run shaders.
+SLOW := golden kernels:: eval:: train::
 quick: tools
-	$(STEP) "Quick Rust tests" cargo test --locked --quiet --workspace --lib -- $(addprefix --skip ,$(SLOW))
+	$(STEP) "Quick Rust tests" $(LINTED) cargo test --locked --quiet --workspace --lib -- $(addprefix --skip ,$(SLOW))
 
 eval-test: tools
 	$(STEP) "Rust tests with the published EfficientNet-Lite0" $(LINTED) scripts/eval_test.sh

@@ -43,10 +43,10 @@ function described(name, shape) {
  * @param {number} n
  * @param {Float32Array} weight [k, n]
  */
-export function product(rows, k, n, weight) {
+export function matmul(rows, k, n, weight) {
   const raw = new Uint8Array(weight.buffer, weight.byteOffset, weight.byteLength);
   const initialiser = join([number(1, k), number(1, n), number(2, FLOAT), bytes(8, "w"), bytes(9, raw)]);
-  const node = join([bytes(1, "x"), bytes(1, "w"), bytes(2, "y"), bytes(3, "product"), bytes(4, "MatMul")]);
+  const node = join([bytes(1, "x"), bytes(1, "w"), bytes(2, "y"), bytes(3, "matmul"), bytes(4, "MatMul")]);
   const graph = join([
     bytes(1, node),
     bytes(2, "graph"),

@@ -5,11 +5,11 @@
 import { launch } from "../tests/e2e/visit.js";
 import { open } from "./built.js";
 import { median } from "./median.js";
-import { product } from "./onnx-model.js";
+import { matmul } from "./onnx-model.js";
 import { serve } from "./site.js";
 
 const ROUNDS = Number(process.argv[2] ?? 7);
-/** Rows, k and n of products of the default model and of the 125M model. */
+/** Rows, k and n of matmuls of the default model and of the 125M model. */
 const SHAPES = [
   [2, 256, 768],
   [32, 256, 768],
@@ -49,7 +49,7 @@ for (const [i, [rows = 0, k = 0, n = 0]] of SHAPES.entries()) {
   const transposed = Float32Array.from({ length: k * n }, (_, i) => weight[(i % n) * k + Math.floor(i / n)] ?? 0);
   const times = await page.evaluate(measure, {
     rounds: ROUNDS,
-    model: [...product(rows, k, n, transposed)],
+    model: [...matmul(rows, k, n, transposed)],
     x: [...x],
     weight: [...weight],
     shape: [rows, k, n],

@@ -1,6 +1,6 @@
 // node bench-web/operations.js [default|125m|2b] [scale] [rounds] [name]: what the operations of one scale (the last, if none is said)
 // and of a decoding cost in a page, by shape, with the kernels and with burn's operations, in turn, on the software adapter. `name`
-// leaves all others out: `linear`, say, has products alone. Prints a Markdown table of medians.
+// leaves all others out: `linear`, for example, selects the matmuls. Prints a Markdown table of medians.
 
 import { open } from "./built.js";
 import { median } from "./median.js";

@@ -14,7 +14,7 @@ const site = await serve();
 const browser = await launch();
 // A service worker would answer in place of the route below.
 const page = await browser.newPage({ serviceWorkers: "block" });
-// Counts what any worker of the page sends to the graphics device.
+// Counts what any worker of the page sends to the GPU.
 await page.route("**/worker.js", async (route) => {
   const response = await route.fetch();
   const counting = `

@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_many(&target.join(MANY), &tokenizer)
 }
 
-/// Writes a model that is far larger than what the page's heap may grow to while it loads one onto a graphics device, in shards
+/// Writes a model that is far larger than what the page's heap may grow to while it loads one onto a GPU, in shards
 /// of a few megabytes.
 fn write_many(target: &Path, tokenizer: &[u8]) -> Result<(), Box<dyn Error>> {
     let mut manifest = manifest(tokenizer)?;

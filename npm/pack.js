@@ -9,6 +9,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
 import { minify } from "terser";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -18,6 +19,8 @@ const BUILT = ["infinity-web.js", "infinity-web_bg.wasm", "engine-size.js"];
 /** This project's own, by what a manifest calls them. */
 const LICENCES = [["MIT", "LICENSE-MIT"], ["Apache-2.0", "LICENSE-APACHE"]];
 const ENTRIES = ["embed/element.js", "embed/engine.js", "worker.js"];
+/** What worker.js alone imports: it goes into worker.js, which then is one request in place of ten. */
+const WORKER = "engine/worker/";
 
 /** @param {string} path */
 const read = (path) => readFileSync(path, "utf8");
@@ -48,6 +51,16 @@ function reach(entries, source, link, rename = (path) => path) {
   return [...found].sort();
 }
 
+/** worker.js with what only it imports; the rest it imports as before. */
+async function worker() {
+  const own = (/** @type {string} */ id, /** @type {string | undefined} */ importer) =>
+    importer === undefined || resolve(dirname(importer), id).startsWith(join(www, WORKER));
+  const bundle = await rolldown({ input: join(www, "worker.js"), platform: "neutral", external: (id, importer) => !own(id, importer) });
+  const { output: [{ code }, ...more] } = await bundle.generate({ format: "esm", dir: www });
+  if (more.length > 0) throw new Error("the worker came out in several files");
+  return code;
+}
+
 /** The same module without comments and in short names; its imports and addresses stay as they are. @param {string} code */
 async function small(code) {
   const { code: short } = await minify(code, { module: true, compress: { passes: 2 } });
@@ -63,13 +76,14 @@ async function packEngine(page, folder) {
     (path) => (path.endsWith(".js") && !BUILT.includes(path) ? read(join(www, path)) : undefined),
     /(?:from|import) "(\.[^"]+)"|new URL\("(\.[^"]+)", import\.meta\.url\)/g,
   );
-  for (const path of new Set([...scripts, ...BUILT])) {
+  const packed = new Set([...scripts.filter((path) => !path.startsWith(WORKER)), ...BUILT]);
+  for (const path of packed) {
     const [from, to] = [join(BUILT.includes(path) ? page : www, path), join(dist, path)];
     mkdirSync(dirname(to), { recursive: true });
-    if (path.endsWith(".js")) writeFileSync(to, await small(read(from)));
+    if (path.endsWith(".js")) writeFileSync(to, await small(path === "worker.js" ? await worker() : read(from)));
     else cpSync(from, to);
   }
-  const modules = [...new Set([...scripts, ...BUILT])].filter((path) => path.endsWith(".js"));
+  const modules = [...packed].filter((path) => path.endsWith(".js"));
   const bytes = modules.reduce((sum, path) => sum + gzipSync(readFileSync(join(dist, path)), { level: 9 }).length, 0);
   console.log(`    all scripts: ${(bytes / 1e3).toFixed(1)} kB with gzip`);
 
@@ -130,7 +144,7 @@ function packModel(model, name, folder) {
   const entries = [manifest.tokenizer, ...manifest.shards];
   const files = entries.map(({ file }) => file);
   for (const file of files) cpSync(join(model, file), join(folder, file));
-  // The twin is not packed, so nobody may look for it. What tells models apart are the hashes of their shards, not the manifest's.
+  // The baseline is not packed, so nobody may look for it. What tells models apart are the hashes of their shards, not the manifest's.
   writeJson(join(folder, "manifest.json"), { ...manifest, twin: undefined });
   const licences = ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE", "THIRD_PARTY_LICENSES"].filter((file) => existsSync(join(model, file)));
   for (const file of licences) cpSync(join(model, file), join(folder, file));

@@ -8,7 +8,8 @@ source scripts/step.sh
 one_file() {
   local log status=0
   log=$(mktemp)
-  step "$1" node --test --test-name-pattern='^(?!timed: )' "$1" >"$log" 2>&1 || status=$?
+  # Node.js also compares the pattern with the name of the file's root, whose match would count for every test.
+  step "$1" node --test --test-name-pattern='^(?!timed: |<root>)' "$1" >"$log" 2>&1 || status=$?
   cat "$log"
   rm "$log"
   return "$status"

@@ -2,7 +2,7 @@
 """Draws what `infinity eval self-correction --out` measured: `correction_plot.py REPORT.json OUT.svg` (needs matplotlib).
 
 One column for each share of flipped bits: the error of the running sum after every scale, with the 95 % interval of its mean.
-Above the tokenizer's paths, below those of the transformer and its twin, each against its own unflipped image.
+Above the tokenizer's paths, below those of the transformer and its teacher-forced baseline, each against its own unflipped image.
 """
 
 import json

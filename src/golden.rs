@@ -1,11 +1,11 @@
 //! Test harness for the golden vectors: finds cases by their manifests, compares tensors on a device, records the worst
 //! error.
 //!
-//! Cases live in `tests/golden`, or in the directory that `INFINITY_GOLDEN` names. A case states its own sizes, schedules
-//! and tolerances, so a new one runs without a change here.
+//! Cases live in `tests/golden`, or in the directory that `INFINITY_GOLDEN` names. A case states its own sizes,
+//! schedules and tolerances, so a new one runs without a change here.
 //!
-//! [`test_per_device`] makes one test per device of a golden test. The test's name chooses the device, and the environment
-//! variable `INFINITY_CASE` chooses one case by its name:
+//! [`test_per_device`] makes one test per device of a golden test. The test's name chooses the device, and the
+//! environment variable `INFINITY_CASE` chooses one case by its name:
 //!
 //! ```text
 //! cargo test --locked --lib golden_pyramids_wgpu
@@ -43,8 +43,8 @@ pub fn chosen() -> Option<String> {
     std::env::var("INFINITY_CASE").ok()
 }
 
-/// Every case of one `kind` that `INFINITY_CASE` lets through. The shipped directory has at least one of each kind that a
-/// test asks for. A test whose kind the chosen case is not of has nothing to do and passes.
+/// Every case of one `kind` that `INFINITY_CASE` lets through. The shipped directory has at least one of each kind that
+/// a test asks for. A test whose kind the chosen case is not of has nothing to do and passes.
 pub fn cases(kind: &str) -> Vec<Case> {
     let dir = directory();
     if let Some(name) = chosen() {
@@ -89,8 +89,8 @@ fn manifests(dir: &Path) -> Vec<Value> {
     paths.iter().map(read).collect()
 }
 
-/// Makes the tests `$flex` and `$wgpu` of `fn $run(name: &str, device: &Device)`: one per device, so that each can be run
-/// by its name and a failure on one device does not hide the other.
+/// Makes the tests `$flex` and `$wgpu` of `fn $run(name: &str, device: &Device)`: one per device, so that each can be
+/// run by its name and a failure on one device does not hide the other.
 macro_rules! test_per_device {
     ($run:ident: $flex:ident, $wgpu:ident) => {
         #[test]

@@ -4,9 +4,10 @@
 //! (Han et al., CVPR 2025). An image is a pyramid of residual maps `R_1 .. R_K`; every position of every map is a
 //! vector of `d` bits; a transformer predicts all bits of one map at a time from the text and the maps before it.
 //!
-//! The modules read in that order: [`model`] is the mathematics, [`kernels`] the shaders written by hand, [`weights`] brings
-//! checkpoints in and out, [`train`] fits the two networks, [`data`] composes captioned images, [`eval`] scores what is
-//! drawn, [`engine`] turns commands into a stream of events for the page and the command line alike, [`profiling`] has what is timed.
+//! The modules read in that order: [`model`] is the mathematics, [`kernels`] the shaders written by hand, [`weights`]
+//! brings checkpoints in and out, [`train`] fits the two networks, [`data`] composes captioned images, [`eval`] scores
+//! what is drawn, [`engine`] turns commands into a stream of events for the page and the command line alike,
+//! [`profiling`] has what is timed.
 
 pub mod data;
 pub mod engine;
@@ -23,3 +24,5 @@ pub mod eval;
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod tiny;

@@ -1,5 +1,5 @@
-//! On the GPU the shipped model runs no reference implementation because a kernel did not fit: neither for an image nor for a
-//! training step.
+//! On the GPU the shipped model runs no reference implementation because a kernel did not fit: neither for an image nor
+//! for a training step.
 
 use burn::tensor::{Device, DeviceKind};
 use infinity::engine::protocol::{Event, Options, TrainConfig, TrainSchedule};

@@ -1,4 +1,4 @@
-"""Bitwise self-correction (Alg. 2), as in `src/model/correction.rs`: inputs with flipped bits, targets quantized again."""
+"""Bitwise self-correction (Alg. 2), as in `src/model/self_correction.rs`: inputs with flipped bits, targets quantized again."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Resizing of feature maps by small fixed matrices, as `src/model/resize.rs` does it; and space-to-depth."""
+"""Resizing of feature maps by small fixed matrices, as `src/kernels/reference/resize.rs` does it; and space-to-depth."""
 
 import functools
 

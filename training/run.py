@@ -74,6 +74,10 @@ class Tokenizing:
     def prepare(self, pixels: Tensor) -> Tensor:
         return pixels
 
+    def compiled(self, batch: Batch) -> bool:
+        """Squares, of which there are many; each of the other shapes would be compiled for itself."""
+        return batch.template == 0
+
     def arguments(self, batch: Batch, step: int, generator: torch.Generator) -> tuple:
         template = self.plan.templates[batch.template]
         cuts = draw_cuts(self.partial, len(batch.data), len(template.grids), generator)
@@ -96,6 +100,10 @@ class Transforming:
             self.encoder.to(memory_format=torch.channels_last)
         # Halves keep eleven bits of the features whose signs are the targets; a single record stays as it is.
         self.kind = torch.float32 if options.pool == 1 else torch.float16
+
+    def compiled(self, batch: Batch) -> bool:
+        """All: the blocks are compiled for any number of tokens."""
+        return True
 
     @torch.no_grad()
     def prepare(self, pixels: Tensor) -> Tensor:
@@ -189,7 +197,9 @@ def train(plan: Plan, options: Options, process: Process) -> dict[str, float]:
         with clock.step():
             host = seeded(plan, process, step, torch.device("cpu"))
             generator = seeded(plan, process, step, process.device)
-            loss, numbers = stage(*job.arguments(pool.draw(host), step, generator))
+            batch = pool.draw(host)
+            with torch.compiler.set_stance("default" if job.compiled(batch) else "force_eager"):
+                loss, numbers = stage(*job.arguments(batch, step, generator))
             loss.backward()
             lr = plan.lr_at(step)
             norm = optimizer.step(lr)

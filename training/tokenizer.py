@@ -62,10 +62,11 @@ class TokenizerStage(nn.Module):
             self.model.encoder.requires_grad_(False)
 
     def compile(self) -> None:
-        # The norms alone: convolutions are the library's either way, and the whole network takes minutes to compile.
+        # The norms alone: convolutions are the library's either way, and the whole network takes minutes to compile. One size
+        # each, that of the squares: kernels for any size failed on batches of 256 (misaligned address, torch 2.11 on an H200).
         for module in self.model.modules():
             if isinstance(module, GroupNorm):
-                module.compile(dynamic=True)
+                module.compile(dynamic=False)
 
     def forward(self, images: Tensor, template: Template, step: int, cuts: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of `images [B, 3, H, W]` in [-1, 1], and the numbers of a step."""

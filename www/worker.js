@@ -16,7 +16,7 @@ let baselineWork = Promise.resolve();
 
 /** @param {Command} command */
 async function run(command) {
-  if (command.type === "load") return void (engine = await load(command));
+  if (command.type === "load") return void (engine = await load(command, new URL("./infinity-web_bg.wasm", import.meta.url)));
   if (command.type === "inspect") return inspect(command.source);
   if (command.type === "prefetch") return prefetchRest(command.source);
   if (!engine) return command.type === "cancel" ? undefined : fail("not-loaded", "the model is not loaded yet; wait for it");

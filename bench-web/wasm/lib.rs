@@ -9,7 +9,7 @@ use infinity::kernels::matmul::{LinearVariant, standalone};
 use infinity::kernels::runtime::Variant;
 use infinity::profiling::image::{Decoding, Drawing, Side, Size};
 use infinity::profiling::one_number;
-use infinity::profiling::operations::{Contest, Model, Op, Sizes};
+use infinity::profiling::operations::{Comparison, Model, Op, Sizes};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -70,7 +70,7 @@ pub struct Bench {
     device: Device,
     model: Option<Model>,
     operations: Vec<(Op, usize)>,
-    contest: Option<Contest>,
+    comparison: Option<Comparison>,
     drawing: Option<Drawing>,
     decoding: Option<Decoding>,
 }
@@ -86,7 +86,7 @@ impl Bench {
             device: gpu.device,
             model: None,
             operations: Vec::new(),
-            contest: None,
+            comparison: None,
             drawing: None,
             decoding: None,
         })
@@ -119,21 +119,21 @@ impl Bench {
 
     /// Makes up what the operation of row `index` reads.
     pub fn prepare(&mut self, index: usize) -> Result<(), JsError> {
-        self.contest = None;
+        self.comparison = None;
         let (Some(model), Some((op, _))) = (&self.model, self.operations.get(index)) else {
             return Err(unknown("operation"));
         };
-        self.contest = Some(model.contest(*op, &self.device));
+        self.comparison = Some(model.comparison(*op, &self.device));
         Ok(())
     }
 
     /// Milliseconds of so many `launches` of what was prepared, with the kernel or with burn's operations.
     pub async fn time(&self, ours: bool, launches: usize) -> Result<f64, JsError> {
-        let contest = self.contest.as_ref().ok_or_else(|| unknown("operation"))?;
+        let comparison = self.comparison.as_ref().ok_or_else(|| unknown("operation"))?;
         let began = now();
-        let mut last = contest.run(ours);
+        let mut last = comparison.run(ours);
         for _ in 1..launches {
-            last = contest.run(ours);
+            last = comparison.run(ours);
         }
         done(last).await?;
         Ok(now() - began)

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// Convert official checkpoints (.pth, safetensors, sharded folders) into a model folder with a manifest.
 ///
 /// The folder is written as a whole or not at all. Each input may be the slim weights, a training snapshot, a single
-/// file or a folder of Hugging Face; which network it holds is seen from its tensors.
+/// file or a folder of Hugging Face; the network is recognized by its tensors.
 #[derive(Args, Debug)]
 pub struct Convert {
     /// Checkpoint to convert: a transformer, or a VAE or text encoder on its own
@@ -56,10 +56,10 @@ pub struct Convert {
     /// Repeat the unconditional rows from the first if there are fewer than --text-maxlen
     #[arg(long, requires = "text_maxlen")]
     extend_cfg_uncond: bool,
-    /// Groups of blocks, for checkpoints whose names do not tell
+    /// Groups of blocks, for checkpoints whose names do not show them
     #[arg(long, value_name = "N")]
     block_chunks: Option<usize>,
-    /// A token is 2x2 latent positions (8B models); with --vae this is seen from the sizes
+    /// A token is 2x2 latent positions (8B models); with --vae the sizes show it
     #[arg(long)]
     patchify: bool,
     /// Where the scale embedding is added

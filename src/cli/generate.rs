@@ -1,4 +1,4 @@
-//! `infinity generate`: draws one image from a prompt, on the same engine as the page.
+//! `infinity generate`: generates one image from a prompt, on the same engine as the page.
 
 use super::processor::Processor;
 use crate::engine::protocol::{Event, Options, Pixels};
@@ -13,10 +13,10 @@ use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Draw an image from a prompt.
+/// Generate an image from a prompt.
 #[derive(Args, Debug)]
 pub struct Generate {
-    /// What to draw
+    /// What the image shows
     prompt: String,
     /// Folder of the model: manifest.json and its shards
     #[arg(long, value_name = "DIR")]
@@ -24,19 +24,19 @@ pub struct Generate {
     /// PNG file to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The same seed draws the same image
+    /// The same seed gives the same image
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Shape, width to height: 1:1, 4:3, 3:4, ..
     #[arg(long, default_value = "1:1")]
     aspect: String,
-    /// Guidance, one value or one per scale [default: the model's own]
+    /// Guidance strength, one value or one per scale [default: the model's own]
     #[arg(long, value_delimiter = ',', allow_negative_numbers = true)]
     cfg: Vec<f64>,
     /// Temperature, one value or one per scale [default: the model's own]
     #[arg(long, value_delimiter = ',', allow_negative_numbers = true)]
     tau: Vec<f64>,
-    /// Nucleus of a bit's two values; 0 turns it off [default: the model's own]
+    /// Nucleus sampling over a bit's two values; 0 turns it off [default: the model's own]
     #[arg(long, allow_negative_numbers = true)]
     top_p: Option<f64>,
     /// What the image should not show
@@ -48,7 +48,7 @@ pub struct Generate {
     /// Where to compute
     #[arg(long, value_enum, default_value_t = Processor::Cpu)]
     device: Processor,
-    /// How a graphics card keeps the weights of layers: f32, f16, q8 or q4
+    /// Format in which a GPU stores the weights of layers: f32, f16, q8 or q4
     #[arg(long, value_name = "FORM", default_value = "f32", value_parser = form)]
     weights: WeightFormat,
     /// Folder for the image after every scale
@@ -152,7 +152,7 @@ impl Files for Folder<'_> {
     }
 }
 
-/// Prints what the engine says and keeps the images.
+/// Prints the events of the engine and collects the images.
 pub(super) struct Terminal {
     began: Instant,
     bar: ProgressBar,

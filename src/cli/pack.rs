@@ -24,7 +24,8 @@ pub struct Pack {
     /// Folder of the tokenizer's run
     #[arg(long, value_name = "DIR")]
     tokenizer: PathBuf,
-    /// Folder of the transformer's run, trained on that tokenizer, or of a packed model (or its baseline) whose transformer was
+    /// Folder of the transformer's run, trained on that tokenizer, or of a packed model (or its baseline) whose
+    /// transformer was
     #[arg(long, value_name = "DIR")]
     transformer: PathBuf,
     /// The T5 tokenizer
@@ -56,8 +57,8 @@ pub struct Pack {
     /// Prompts that the page offers
     #[arg(long, value_delimiter = ';')]
     examples: Vec<String>,
-    /// Folder of the run, or of a packed model, of the teacher-forced baseline: the same transformer trained with --flips 0.
-    /// Packed into `twin` below --out, without what it shares
+    /// Folder of the run, or of a packed model, of the teacher-forced baseline: the same transformer trained with
+    /// --flips 0. Packed into `twin` below --out, without what it shares
     #[arg(long, visible_alias = "twin", value_name = "DIR")]
     baseline: Option<PathBuf>,
 }
@@ -93,7 +94,7 @@ impl Pack {
             vae: None,
             text_encoder: Some(drawing.text_encoder.clone()),
             tokenizer: None,
-            vocabulary: Some(drawing.pieces.clone()),
+            vocabulary: Some(drawing.token_ids.clone()),
             words: drawing.words.clone(),
             examples: Vec::new(),
             scales: drawing.scales,
@@ -142,7 +143,7 @@ impl Pack {
 struct Drawing {
     transformer: TransformerConfig,
     text_encoder: T5Config,
-    pieces: Vec<u32>,
+    token_ids: Vec<u32>,
     words: Vec<String>,
     scales: usize,
     training: Option<Training>,
@@ -161,7 +162,7 @@ impl Drawing {
         Ok(Some(Self {
             transformer: settings.transformer,
             text_encoder: settings.text_encoder,
-            pieces: settings.pieces,
+            token_ids: settings.token_ids,
             words: settings.words,
             scales: settings.data.scales.min(MAX_SCALES),
             training: Some(Training {
@@ -182,7 +183,7 @@ impl Drawing {
         /// bfloat16 has eight significant bits.
         const ROUNDING: f32 = 1.0 / 256.0;
         let (manifest, mut tensors, _) = load_whole(folder)?;
-        let (Some(transformer), Some(text_encoder), Some(pieces)) =
+        let (Some(transformer), Some(text_encoder), Some(token_ids)) =
             (manifest.transformer, manifest.text_encoder, manifest.vocabulary)
         else {
             return Err(CliError::NotPacked(folder.to_path_buf()));
@@ -201,7 +202,7 @@ impl Drawing {
         Ok(same.then_some(Self {
             transformer,
             text_encoder,
-            pieces,
+            token_ids,
             words: manifest.words,
             scales: manifest.scales,
             training: manifest.training,

@@ -9,7 +9,7 @@ use std::time::Instant;
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Processor {
     Cpu,
-    /// The graphics card, through Vulkan, Metal or Direct3D
+    /// The GPU, through Vulkan, Metal or Direct3D
     Webgpu,
 }
 
@@ -21,7 +21,7 @@ impl Processor {
                 let gpu = pollster::block_on(Gpu::open())?;
                 let began = Instant::now();
                 pollster::block_on(gpu.tune(None, &|| began.elapsed().as_secs_f64() * 1e3));
-                eprintln!("computing on {}, products by {}", gpu.name, tuned());
+                eprintln!("computing on {}, kernel variants: {}", gpu.name, tuned());
                 Ok(gpu.device)
             }
         }

@@ -44,8 +44,13 @@ impl Stream {
                     path: path.clone(),
                     reason: error.to_string(),
                 })?;
-                let (words, pieces) = (&settings.words, &settings.pieces);
-                Some(PromptEncoder::with_vocabulary(&json, text.text_maxlen, words, pieces)?)
+                let (words, token_ids) = (&settings.words, &settings.token_ids);
+                Some(PromptEncoder::with_vocabulary(
+                    &json,
+                    text.text_maxlen,
+                    words,
+                    token_ids,
+                )?)
             }
             _ => None,
         };

@@ -145,7 +145,7 @@ impl Common {
     }
 
     fn options<S: serde::Serialize>(&self, settings: &S) -> Result<RunOptions, CliError> {
-        // Structs of numbers, strings and lists always serialise.
+        // Structs of numbers, strings and lists always serialize.
         let config = serde_json::to_string(settings).unwrap_or_else(|error| unreachable!("{error}"));
         Ok(RunOptions {
             out: self.out.clone(),
@@ -210,7 +210,8 @@ struct TrainTokenizer {
     /// Train only the decoder, from --init-from on: the bits stay, and transformers trained on them stay valid
     #[arg(long, requires = "init_from")]
     decoder_only: bool,
-    /// Share of images that the decoder sees after their first scales only, so that an image under way is a coarse image
+    /// Share of images that the decoder sees after their first scales only, so that an image under way is a coarse
+    /// image
     #[arg(long, default_value_t = 0.1)]
     partial: f64,
 }
@@ -315,7 +316,7 @@ struct TrainTransformer {
     /// Flip the inputs but keep the clean image's targets, the baseline of the paper's Table 7
     #[arg(long)]
     inputs_only: bool,
-    /// Share of samples that hear no prompt, for guidance
+    /// Share of samples whose prompt is dropped, for guidance
     #[arg(long, default_value_t = 0.1)]
     condition_dropout: f64,
     /// Weight every scale alike instead of every token
@@ -375,13 +376,13 @@ impl TrainTransformer {
             reason: error.to_string(),
         })?;
         let captions = source.captions().map_err(TrainError::from)?;
-        let (words, pieces) = vocabulary(&json, captions.iter().map(String::as_str))?;
-        let prompts = PromptEncoder::with_vocabulary(&json, self.text_length, &words, &pieces)?;
+        let (words, token_ids) = vocabulary(&json, captions.iter().map(String::as_str))?;
+        let prompts = PromptEncoder::with_vocabulary(&json, self.text_length, &words, &token_ids)?;
         let settings = TransformerSettings {
             transformer: self.transformer(tokenizer.vae.codebook_dim)?,
-            text_encoder: small_text_encoder(pieces.len(), self.text_dim, self.text_depth),
+            text_encoder: small_text_encoder(token_ids.len(), self.text_dim, self.text_depth),
             words,
-            pieces,
+            token_ids,
             tokenizer: fingerprint(&vae),
             flips: self.flips,
             inputs_only: self.inputs_only,

@@ -1,4 +1,4 @@
-//! Names that people know for the model's fifteen shapes.
+//! Aspect ratios by their usual names: the model's fifteen templates.
 
 use super::EngineError;
 use super::protocol::Aspect;

@@ -1,7 +1,7 @@
 //! Backpressure on the GPU's queue, and waits that a cancel can end early.
 //!
-//! A GPU only queues the work it is given. Without backpressure every layer of a scale would be queued within milliseconds,
-//! and a cancel would have to wait for all of them.
+//! A GPU only queues the work it is given. Without backpressure every layer of a scale would be queued within
+//! milliseconds, and a cancel would have to wait for all of them.
 
 use super::protocol::Event;
 use super::{EngineError, Host};
@@ -18,8 +18,9 @@ type Read = Pin<Box<dyn Future<Output = Result<(), EngineError>>>>;
 
 /// The layers in flight, with one fence in the GPU's queue behind each.
 ///
-/// A fence is the read of a single value. It must be awaited even after a cancel: the buffer of a dropped read is reused while
-/// it is still mapped. Outside of a browser burn reads when the value is looked at, so nothing waits there.
+/// A fence is the read of a single value. It must be awaited even after a cancel: the buffer of a dropped read is
+/// reused while it is still mapped. Outside of a browser burn reads when the value is looked at, so nothing waits
+/// there.
 pub struct InFlight {
     fence: Box<dyn Fn() -> Read>,
     reads: VecDeque<Read>,
@@ -38,7 +39,8 @@ impl InFlight {
         }
     }
 
-    /// Fences the end of a layer, and waits while more than [`MAX_IN_FLIGHT`] layers are in flight. The future may be dropped.
+    /// Fences the end of a layer, and waits while more than [`MAX_IN_FLIGHT`] layers are in flight. The future may be
+    /// dropped.
     pub async fn layer_queued(&mut self) -> Result<(), EngineError> {
         let mut read = (self.fence)();
         // It enters the queue when it is polled for the first time.
@@ -79,8 +81,8 @@ async fn read(value: Tensor<1>) -> Result<(), EngineError> {
         .map_err(|error| EngineError::DeviceLost(error.to_string()))
 }
 
-/// The result of `work`. If the host cancels before it is there, `Cancelled` is emitted at once, `work` is awaited all the
-/// same, and the result is `None`.
+/// The result of `work`. If the host cancels before it is there, `Cancelled` is emitted at once, `work` is awaited all
+/// the same, and the result is `None`.
 pub async fn unless_cancelled<T>(work: impl Future<Output = T>, scales: usize, host: &impl Host) -> Option<T> {
     let (mut work, mut cancelled) = (pin!(work), pin!(host.until_cancelled()));
     let outcome = poll_fn(|context| match work.as_mut().poll(context) {

@@ -27,7 +27,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Encodes a picture into bits and emits the image of these bits scale by scale; ends with `Encoded` or `Cancelled`.
+    /// Encodes a picture into bits and emits the image of these bits scale by scale; ends with `Encoded` or
+    /// `Cancelled`.
     ///
     /// The encoder is loaded first if it was not needed before, from the same `files` as the model.
     pub async fn encode(&self, picture: Picture, files: &impl Files, host: &impl Host) -> Result<(), EngineError> {

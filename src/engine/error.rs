@@ -6,7 +6,7 @@ use crate::model::text::TextError;
 use crate::train::TrainError;
 use crate::weights::WeightsError;
 
-/// Errors of loading a model and of drawing an image.
+/// Errors of loading a model, generating an image and training.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("the prompt has {found} characters and at most {limit} are read; shorten it")]
@@ -37,7 +37,7 @@ pub enum EngineError {
     Picture { found: usize, height: usize, width: usize },
     #[error("the {engine} engine could not start ({reason}); choose the other engine")]
     Device { engine: &'static str, reason: String },
-    #[error("the graphics device failed ({0}); try again, or choose the CPU engine")]
+    #[error("the GPU failed ({0}); try again, or choose the CPU engine")]
     DeviceLost(String),
     #[error(transparent)]
     Training(#[from] TrainError),
@@ -56,7 +56,7 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// A stable name for programs.
+    /// A stable code for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Text(TextError::Empty) => "prompt-empty",
@@ -96,7 +96,7 @@ impl EngineError {
         }
     }
 
-    /// The event that tells the page.
+    /// The event that reports it.
     pub fn event(&self) -> Event {
         Event::Error {
             code: self.code(),

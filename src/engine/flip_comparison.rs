@@ -1,5 +1,5 @@
-//! Compares the three ablation arms of bit flips on one image (Sec. 3.4), scale by scale: clean bits, flipped bits with the
-//! old residuals, and flipped bits with later residuals quantized again from the flipped sum.
+//! Compares the three ablation arms of bit flips on one image (Sec. 3.4), scale by scale: clean bits, flipped bits with
+//! the old residuals, and flipped bits with later residuals quantized again from the flipped sum.
 
 use super::backpressure::unless_cancelled;
 use super::flip_masks::FlipMasks;
@@ -12,8 +12,8 @@ use crate::model::self_correction::{AblationArm, Corrected, correct_known};
 use burn::tensor::{Int, Tensor};
 
 impl Engine {
-    /// Compares the three arms on the image of `bits`, whose features `F` are the sum of their codes. Every scale of every arm
-    /// is an `Arm` event; ends with `Compared` or `Cancelled`.
+    /// Compares the three arms on the image of `bits`, whose features `F` are the sum of their codes. Every scale of
+    /// every arm is an `Arm` event; ends with `Compared` or `Cancelled`.
     pub async fn flip_bits(&self, bits: Bits, flips: Flips, host: &impl Host) -> Result<(), EngineError> {
         let schedule = aspect::template(&bits.aspect)?.schedule(self.manifest.scales)?;
         let masks = self.flip_masks(&flips, &schedule)?;
@@ -29,7 +29,8 @@ impl Engine {
         self.compare(known, &masks, &schedule, host).await
     }
 
-    /// The same for a picture, whose features are the encoder's. The encoder is loaded first if it was not needed before.
+    /// The same for a picture, whose features are the encoder's. The encoder is loaded first if it was not needed
+    /// before.
     pub async fn flip_picture(
         &self,
         picture: Picture,

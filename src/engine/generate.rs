@@ -1,5 +1,5 @@
-//! Generates one image: checks the options, encodes the prompt, then generates and shows one scale after the other. Scales
-//! before the last are shown at about the size of their tokens, enlarged.
+//! Generates one image: checks the options, encodes the prompt, then generates and shows one scale after the other.
+//! Scales before the last are shown at about the size of their tokens, enlarged.
 
 use super::backpressure::{InFlight, unless_cancelled};
 use super::options::Request;

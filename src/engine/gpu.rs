@@ -1,4 +1,4 @@
-//! The graphics card: WebGPU in a browser, Vulkan, Metal or Direct3D elsewhere.
+//! The GPU: WebGPU in a browser, Vulkan, Metal or Direct3D elsewhere.
 
 use super::EngineError;
 use crate::kernels::autotune::Tuning;
@@ -7,34 +7,34 @@ use burn::tensor::Device;
 use burn_wgpu::WgpuSetup;
 use wgpu::{AdapterInfo, DeviceType};
 
-/// The graphics card as burn's device, and what it calls itself.
+/// The GPU as burn's device, and its name.
 pub struct Gpu {
     pub device: Device,
     /// Such as `NVIDIA H100 (Vulkan)`.
     pub name: String,
-    /// Whether it says that it computes on the processor; browsers keep that to themselves.
+    /// Whether it is a software adapter that computes on the CPU. Browsers do not report that.
     software: bool,
 }
 
 impl Gpu {
-    /// Opens the fastest card. A process, and in a page a worker, can do so once.
+    /// Opens the fastest GPU. A process, and in a page a worker, can do so once.
     pub async fn open() -> Result<Self, EngineError> {
         let opened = Device::wgpu_options().init_with_setup_async().await;
         let (device, WgpuSetup { adapter, .. }) = opened.map_err(|error| EngineError::Device {
             engine: "WebGPU",
             reason: error.to_string(),
         })?;
-        let card = adapter.get_info();
-        set_fast_workgroup_memory(card.device_type != DeviceType::Cpu);
+        let info = adapter.get_info();
+        set_fast_workgroup_memory(info.device_type != DeviceType::Cpu);
         Ok(Self {
             device,
-            name: name(&card),
-            software: card.device_type == DeviceType::Cpu,
+            name: name(&info),
+            software: info.device_type == DeviceType::Cpu,
         })
     }
 
-    /// Uses the quickest kernel variants from now on: those that were `known`, as an earlier [`tuned`] wrote them for the same
-    /// candidates, or else those that are measured now, for which `now` says milliseconds.
+    /// Uses the quickest kernel variants from now on: those that were `known`, as an earlier [`tuned`] wrote them for
+    /// the same candidates, or else those that are measured now, for which `now` says milliseconds.
     pub async fn tune(&self, known: Option<&str>, now: &dyn Fn() -> f64) {
         let tuning = match known.and_then(Tuning::parse) {
             Some(known) => Some(known),
@@ -52,10 +52,10 @@ pub fn tuned() -> String {
     Tuning::current().describe()
 }
 
-/// Browsers may keep the card's name to themselves.
-fn name(card: &AdapterInfo) -> String {
-    match card.name.as_str() {
-        "" => card.backend.to_string(),
-        name => format!("{name} ({})", card.backend),
+/// Name of the adapter; browsers may not report it.
+fn name(adapter: &AdapterInfo) -> String {
+    match adapter.name.as_str() {
+        "" => adapter.backend.to_string(),
+        name => format!("{name} ({})", adapter.backend),
     }
 }

@@ -14,8 +14,8 @@ pub trait Host {
     /// Yields to the event loop, so that waiting messages are handled, a cancel among them. Awaited between layers.
     fn yield_now(&self) -> impl Future<Output = ()>;
 
-    /// Resolves when the command is cancelled, so that a wait for the device can end early. A host without it can cancel
-    /// only between layers.
+    /// Resolves when the command is cancelled, so that a wait for the device can end early. A host without it can
+    /// cancel only between layers.
     fn until_cancelled(&self) -> impl Future<Output = ()> {
         pending()
     }

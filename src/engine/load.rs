@@ -25,14 +25,14 @@ const TRANSFORMER: &str = "transformer.";
 const DECODER: &str = "vae.decoder.";
 const ENCODER: &str = "vae.encoder.";
 
-/// Tensors, and bytes of f32 values, that may be on their way to the device before the loader waits for it. They take up
-/// memory until then, and on Metal too many at once lose some (tracel-ai/cubecl#1120).
+/// Tensors, and bytes of f32 values, that may be on their way to the device before the loader waits for it. They take
+/// up memory until then, and on Metal too many at once lose some (tracel-ai/cubecl#1120).
 const TENSORS_AT_ONCE: usize = 32;
 const BYTES_AT_ONCE: usize = 16 << 20;
 
 impl Engine {
-    /// Loads the model that the file `manifest` describes; `host` receives the progress and, at the end, `Loaded`. The image
-    /// encoder is loaded later, when it is first needed.
+    /// Loads the model that the file `manifest` describes; `host` receives the progress and, at the end, `Loaded`. The
+    /// image encoder is loaded later, when it is first needed.
     ///
     /// One shard at a time is in memory, and those of its tensors that are on their way to the device. An error leaves
     /// nothing behind.
@@ -45,8 +45,8 @@ impl Engine {
         Self::load_as(WeightFormat::F32, manifest, files, device, host).await
     }
 
-    /// As [`load`](Self::load); the weights of the transformer's and the text encoder's layers are stored in `form` on GPUs, as f32
-    /// on the CPU.
+    /// As [`load`](Self::load); the weights of the transformer's and the text encoder's layers are stored in `form` on
+    /// GPUs, as f32 on the CPU.
     pub async fn load_as(
         form: WeightFormat,
         manifest: &str,
@@ -93,8 +93,9 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Loads the teacher-forced baseline of this model from `files`, the baseline's own folder; `host` receives the progress
-    /// and, at the end, `Loaded`. Only its transformer and text encoder are read; the rest is shared with this model.
+    /// Loads the teacher-forced baseline of this model from `files`, the baseline's own folder; `host` receives the
+    /// progress and, at the end, `Loaded`. Only its transformer and text encoder are read; the rest is shared with this
+    /// model.
     pub async fn load_baseline(
         &self,
         manifest: &str,
@@ -269,10 +270,13 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
     ) -> Result<PromptEncoder, EngineError> {
         let bytes = self.read(&file.file, Phase::Tokenizer).await?;
         let tokenizer = whole(file, bytes)?;
-        Ok(match &manifest.vocabulary {
-            Some(pieces) => PromptEncoder::with_vocabulary(&tokenizer, limit, &manifest.words, pieces)?,
-            None => PromptEncoder::new(&tokenizer, limit)?,
-        })
+        let vocabulary = manifest.vocabulary.as_deref();
+        Ok(PromptEncoder::for_model(
+            &tokenizer,
+            limit,
+            &manifest.words,
+            vocabulary,
+        )?)
     }
 
     /// The two networks that turn a prompt into bits.
@@ -291,7 +295,8 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
         Ok((text_encoder, transformer.await?))
     }
 
-    /// `module` with all tensors under `prefix`, from one shard after the other; the weights of its layers are stored in `form`.
+    /// `module` with all tensors under `prefix`, from one shard after the other; the weights of its layers are stored
+    /// in `form`.
     async fn fill<M: Module>(
         &mut self,
         form: WeightFormat,
@@ -325,6 +330,6 @@ impl<'a, F: Files, H: Host> Loader<'a, F, H> {
                 backpressure::synchronize(self.device).await?;
             }
         }
-        Ok(nn::laid_out(filler.finish()?))
+        Ok(nn::with_device_layout(filler.finish()?))
     }
 }

@@ -1,7 +1,7 @@
 //! Loads a model and draws images with it: commands in, a stream of events out.
 //!
-//! The page's worker and the command line stand on the same [`Engine`]. They differ in the [`Host`] that hears the events
-//! and in the [`Files`] that hold the model; nothing here knows which of them it is.
+//! The page's worker and the command line use the same [`Engine`]. They differ in the [`Host`] that receives the events
+//! and in the [`Files`] that hold the model.
 
 mod aspect;
 mod backpressure;
@@ -36,7 +36,7 @@ use std::cell::OnceCell;
 /// A model on a device, ready for prompts.
 pub struct Engine {
     device: Device,
-    /// How the layers' weights are kept.
+    /// Stored format of the layers' weights.
     weights: WeightFormat,
     prompts: PromptEncoder,
     text_encoder: T5Encoder,

@@ -33,7 +33,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Completes `options` with the model's `defaults` and checks them for a model of `depth` blocks and `scales` scales.
+    /// Completes `options` with the model's `defaults` and checks them for a model of `depth` blocks and `scales`
+    /// scales.
     pub fn new(options: Options, defaults: &SamplingOptions, depth: usize, scales: usize) -> Result<Self, EngineError> {
         let seed = seed(options.seed)?;
         let defaults = defaults.clone();

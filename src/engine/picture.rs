@@ -1,4 +1,4 @@
-//! From the decoder's values to pixels in memory, and back.
+//! Decoded tensors to pixels in memory, and back.
 
 use super::EngineError;
 use super::protocol::{Pixels, Residual};
@@ -6,8 +6,8 @@ use crate::kernels::to_rgba;
 use crate::model::vae::images;
 use burn::tensor::{DType, Device, Int, Tensor};
 
-/// Reads one decoded image `[1, 3, H, W]` in [-1, 1] and the packed bits of its last scale back, together: on the web this
-/// is the only wait of a scale.
+/// Reads one decoded image `[1, 3, H, W]` in [-1, 1] and the packed bits of its last scale back, together: in a
+/// browser this is the only wait of a scale.
 pub async fn read(image: Tensor<4>, words: Tensor<3, Int>) -> Result<(Pixels, Vec<u32>), EngineError> {
     let [_, _, height, width] = image.dims();
     let words = words.flatten(0, 2);
@@ -36,7 +36,7 @@ pub async fn read_with_residual(
     Ok((pixels_of(width, height, pixels), unsigned(words), residual))
 }
 
-/// Reads several tensors with one wait.
+/// Reads several tensors in one transfer.
 async fn together<const N: usize>(tensors: [Tensor<1, Int>; N]) -> Result<[Vec<i32>; N], EngineError> {
     let lengths = tensors.each_ref().map(|tensor| tensor.dims()[0]);
     let tensors = tensors.into_iter().map(|tensor| tensor.cast(DType::I32)).collect();
@@ -61,7 +61,7 @@ pub fn tensor(image: &Pixels, device: &Device) -> Tensor<4> {
     images(colours, [1, image.height, image.width], device)
 }
 
-/// Peak signal-to-noise ratio of two pictures of one size in decibels, over the colours; infinite where they are equal.
+/// Peak signal-to-noise ratio of two pictures of one size in decibels, over the colors; infinite where they are equal.
 pub fn psnr(a: &Pixels, b: &Pixels) -> f64 {
     let pairs = a.rgba.iter().zip(&b.rgba).enumerate().filter(|(i, _)| i % 4 != 3);
     let squares = pairs.map(|(_, (a, b))| f64::from(a.abs_diff(*b)).powi(2));

@@ -1,7 +1,7 @@
 //! Commands to the engine and events from it, the same for the page (as JavaScript objects) and the command line.
 //!
-//! www/protocol.js declares the same messages as JSDoc types. Where a Rust name differs from the name on the wire, a serde
-//! attribute says so: names on the wire stay as they are, since the npm package exposes them.
+//! www/engine/protocol.js declares the same messages as JSDoc types. Where a Rust name differs from the name on the wire, a
+//! serde attribute says so: names on the wire stay as they are, since the npm package exposes them.
 
 use crate::kernels::runtime::fallbacks::Fallback;
 use crate::model::sampling::PerScale;
@@ -161,8 +161,8 @@ pub enum Event {
         /// Words of the prompt that the model never learned.
         unknown_words: Vec<String>,
     },
-    /// The image after scale `k` of `of` (from 1), which has `height x width` tokens. During generation from a prompt without
-    /// `against`, scales before the last are decoded at about the size of their tokens and enlarged.
+    /// The image after scale `k` of `of` (from 1), which has `height x width` tokens. During generation from a prompt
+    /// without `against`, scales before the last are decoded at about the size of their tokens and enlarged.
     Scale {
         k: usize,
         of: usize,
@@ -198,7 +198,8 @@ pub enum Event {
     Finished {
         seed: u64,
         ms: f64,
-        /// Runs of a reference implementation on the GPU because no kernel fitted, by op and reason; none of the models here has any.
+        /// Runs of a reference implementation on the GPU because no kernel fitted, by op and reason; none of the models
+        /// here has any.
         fallbacks: Vec<Fallback>,
     },
     /// All scales of the given bits were shown.
@@ -347,7 +348,8 @@ pub struct Residual {
     pub height: usize,
     /// Its columns.
     pub width: usize,
-    /// Channel by channel and row by row, as signed bytes: 127 is the component `1/sqrt(d)` of a code, -127 its negative.
+    /// Channel by channel and row by row, as signed bytes: 127 is the component `1/sqrt(d)` of a code, -127 its
+    /// negative.
     #[serde(serialize_with = "as_bytes")]
     pub levels: Vec<u8>,
 }

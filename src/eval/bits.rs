@@ -90,8 +90,15 @@ impl Tally {
         schedule: &crate::model::schedule::Schedule,
     ) -> Result<(), EvalError> {
         let text = subject.text(captions)?;
-        let heard = vec![false; captions.len()];
-        let out = forward(&subject.transformer, text, &heard, example, schedule, &Loss::default())?;
+        let dropped = vec![false; captions.len()];
+        let out = forward(
+            &subject.transformer,
+            text,
+            &dropped,
+            example,
+            schedule,
+            &Loss::default(),
+        )?;
         let config = subject.transformer.config();
         // One class of a conventional classifier speaks for all bits of its token.
         let bits = match config.classifier {
@@ -203,7 +210,7 @@ mod tests {
             );
             assert_eq!(row.scales.len(), 2);
         }
-        assert_ne!(rows[0].loss, rows[1].loss, "the caption is heard");
+        assert_ne!(rows[0].loss, rows[1].loss, "the caption matters");
         let report = BitsReport {
             model: subject.name,
             images: 11,

@@ -1,9 +1,9 @@
 //! Does a model draw, or does it recall? The distance of what it drew to the nearest training render.
 //!
 //! Training renders are drawn anew without end, so the check is against a pool of them: random ones, and several of
-//! each seen prompt. The yardstick are real renders of held-out prompts. They are no copies, so a model that draws held-out
-//! prompts closer to the pool than nearly all of them are has learned pictures by heart. For seen prompts fresh renders
-//! stand beside the model's pictures: where a scene has only one render, that is the training render itself.
+//! each seen prompt. The yardstick are real renders of held-out prompts. They are no copies, so a model that draws
+//! held-out prompts closer to the pool than nearly all of them are overfits. For seen prompts fresh renders stand
+//! beside the model's pictures: where a scene has only one render, that is the training render itself.
 
 use super::features::{Extractor, cosine};
 use super::judge::Judge;
@@ -136,7 +136,8 @@ impl CopiesReport {
         }
     }
 
-    /// Adds the rows of one side of the split: pictures of `questions`, `drawn[i]` those of the i-th, equally many of each.
+    /// Adds the rows of one side of the split: pictures of `questions`, `drawn[i]` those of the i-th, equally many of
+    /// each.
     pub fn add(
         &mut self,
         (split, questions): (Split, &[Question]),

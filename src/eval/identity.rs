@@ -1,7 +1,7 @@
 //! What a cutting shows: the object whose drawing is nearest in EfficientNet-Lite0 features.
 //!
-//! Every drawing of the bank is a prototype as it comes, and those of the flat style, which prompts about colours ask
-//! for, in every colour they can be painted in besides: a black strawberry is nearer to other black things than to a
+//! Every drawing of the bank is a prototype as it comes, and those of the flat style, which prompts about colors ask
+//! for, in every color they can be painted in besides: a black strawberry is nearer to other black things than to a
 //! red one. Features are compared by the cosine after the mean of all prototypes is taken off, which is what all have
 //! in common.
 

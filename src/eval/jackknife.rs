@@ -1,5 +1,6 @@
-//! Intervals of scores that are no means over pictures, such as a Frechet distance: the delete-a-group jackknife. The prompts
-//! are dealt into groups, the score is taken again without each of them, and from how much it moves follows how sure it is.
+//! Intervals of scores that are no means over pictures, such as a Frechet distance: the delete-a-group jackknife. The
+//! prompts are dealt into groups, the score is taken again without each of them, and from how much it moves follows how
+//! sure it is.
 
 use super::measure::Z;
 use serde::Serialize;
@@ -22,7 +23,8 @@ impl Groups {
         prompt % self.0.max(1)
     }
 
-    /// A score of all prompts, and without each group. `score` is asked with what to keep, which it tells of each prompt.
+    /// A score of all prompts, and without each group. `score` is asked with what to keep, which it tells of each
+    /// prompt.
     pub fn replicate<E>(self, score: impl Fn(&dyn Fn(usize) -> bool) -> Result<f64, E>) -> Result<Replicates, E> {
         let without = |group| score(&|prompt| self.group(prompt) != group);
         Ok(Replicates {
@@ -66,8 +68,8 @@ impl Replicates {
     }
 }
 
-/// Deviations that hold 95 % of Student's distribution with so many degrees of freedom, by its expansion about the normal
-/// one (Abramowitz and Stegun 26.7.5).
+/// Deviations that hold 95 % of Student's distribution with so many degrees of freedom, by its expansion about the
+/// normal one (Abramowitz and Stegun 26.7.5).
 fn student(degrees: f64) -> f64 {
     let z = |power| Z.powi(power);
     let first = (z(3) + z(1)) / 4.0;

@@ -15,7 +15,7 @@ use std::fmt;
 /// Most regions looked at one by one; a picture with more shows nothing that was asked for.
 const MOST_REGIONS: usize = 10;
 
-/// Names things by their nearest drawing and reads colours off them.
+/// Names things by their nearest drawing and reads colors off them.
 pub struct Judge<'a> {
     pub extractor: &'a Extractor,
     pub prototypes: &'a Prototypes,
@@ -58,7 +58,7 @@ impl Judge<'_> {
         let cuttings: Vec<RgbImage> = candidates.iter().map(|region| view.cut(region, GROUND)).collect();
         let mut things = Vec::with_capacity(candidates.len());
         for (region, features) in candidates.iter().zip(self.extractor.features(&cuttings)?) {
-            // The oracle reads colours best on the ground that the object was drawn on.
+            // The oracle reads colors best on the ground that the object was drawn on.
             let colour = self.oracle.judge(&view.cut(region, Rgb(backdrop))).colour;
             things.push(Thing {
                 noun: self.prototypes.nearest(&features).unwrap_or_default().to_string(),
@@ -101,12 +101,12 @@ impl Sight {
         self.regions.iter().chain(&self.groups)
     }
 
-    /// Is the `i`-th object that was asked for there, in whatever colour?
+    /// Is the `i`-th object that was asked for there, in whatever color?
     pub fn shows(&self, question: &Question, i: usize) -> bool {
         self.things().any(|thing| thing.noun == question.nouns[i])
     }
 
-    /// Has anything this colour?
+    /// Has anything this color?
     pub fn has(&self, colour: Colour) -> bool {
         self.things().any(|thing| thing.colour == colour)
     }

@@ -1,10 +1,10 @@
 //! How good is a model? Every score stands between what real renders get, the ceiling, and what chance gets, the floor,
 //! and combinations that training showed stand apart from ones it never did.
 //!
-//! [`tokenizer`] and [`bits`] score the two networks, [`prompts`] has the whole draw what it is told and [`judge`]
-//! looks at it, [`tables`] repeats the paper's ablations, [`self_correction`] measures self-correction and [`copies`] looks
-//! for training images in what was drawn. Pictures are compared as [`features`] of [`efficientnet`]; what they show is
-//! named by [`identity`] and by the [`oracle`](crate::data::oracle), neither of which has learnt from us.
+//! [`tokenizer`] and [`bits`] score the two networks, [`prompts`] generates images of prompts and [`judge`] checks what
+//! they show, [`tables`] repeats the paper's ablations, [`self_correction`] measures self-correction and [`copies`]
+//! looks for training images in what was drawn. Pictures are compared as [`features`] of [`efficientnet`]; what they
+//! show is named by [`identity`] and by the [`oracle`](crate::data::oracle), neither of which has learnt from us.
 
 pub mod bits;
 pub mod copies;

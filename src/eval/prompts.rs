@@ -1,5 +1,5 @@
 //! What a model is asked to draw: the six tasks of GenEval (Ghosh, Hajishirzi and Schmidt 2023) with the objects and
-//! colours of our own data.
+//! colors of our own data.
 
 use crate::data::captions::full_prompt;
 use crate::data::colour::Colour;
@@ -241,7 +241,7 @@ mod tests {
     fn an_assortment_has_as_many_of_each_as_can_be() {
         let flat = EmojiWorld::composed("emoji:flat", Split::Train).unwrap();
         let found = assortment(&flat, Split::HeldOut, 100);
-        // An object in no colour and in the only style is never held out.
+        // An object in no color and in the only style is never held out.
         let counts = Task::ALL.map(|task| found.iter().filter(|question| question.task == task).count());
         assert_eq!(counts, [0, 20, 20, 20, 20, 20]);
         assert!(found.is_sorted_by_key(|question| question.task as usize));

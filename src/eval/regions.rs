@@ -1,6 +1,6 @@
-//! Where a picture shows something: connected pieces that differ from the colour of its border.
+//! Where a picture shows something: connected pieces that differ from the color of its border.
 //!
-//! Nothing is learnt and nothing is told about what should be there. It takes a plain backdrop, which is why every
+//! The method is not trained and knows nothing of what should be there. It takes a plain backdrop, which is why every
 //! prompt of the test asks for one.
 
 use crate::data::colour::OkLab;

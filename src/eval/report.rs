@@ -76,8 +76,8 @@ impl Report {
     }
 
     /// Has the questions of one side of the split drawn, all seeds of one by one call of `draw`, and judges the
-    /// pictures; adds the model's row, the ceiling's, that of the ceiling's pictures after `rebuild`, and the floor's. Gives
-    /// the pictures, in the order of those of the report.
+    /// pictures; adds the model's row, the ceiling's, that of the ceiling's pictures after `rebuild`, and the floor's.
+    /// Gives the pictures, in the order of those of the report.
     pub fn ask(
         &mut self,
         (split, questions): (Split, &[Question]),
@@ -242,7 +242,7 @@ mod tests {
             index += 1;
             images
         };
-        // A tokenizer that loses everything but one colour.
+        // A tokenizer that loses everything but one color.
         let blank = |pictures: &[RgbImage]| Ok(vec![RgbImage::new(64, 64); pictures.len()]);
         let drawn = report.ask((Split::Train, &asked), &judge, &world, draw, blank).unwrap();
         assert_eq!((drawn.len(), report.pictures.len(), report.rows.len()), (36, 36, 4));

@@ -24,8 +24,8 @@ impl Rate {
 
     /// The 95 % interval of Wilson (1927), which stays inside 0..1 and is not empty at either end.
     ///
-    /// Its trials are the prompts, not the pictures: pictures of one prompt are alike, so that four seeds may tell no more
-    /// than one. Where they differ, the interval is wider than it had to be.
+    /// Its trials are the prompts, not the pictures: pictures of one prompt are alike, so that four seeds may tell no
+    /// more than one. Where they differ, the interval is wider than it had to be.
     pub fn interval(self) -> [f64; 2] {
         if self.of == 0 {
             return [0.0, 1.0];
@@ -94,13 +94,13 @@ pub struct Score {
     pub right: Rate,
     /// Mean of the tasks' shares, as GenEval's overall score.
     pub overall: f64,
-    /// Where one object was asked for: whether it is there, in whatever colour.
+    /// Where one object was asked for: whether it is there, in whatever color.
     pub identity: Rate,
-    /// Where one object in a colour was asked for: whether something has the colour, whatever it is.
+    /// Where one object in a color was asked for: whether something has the color, whatever it is.
     pub colour: Rate,
     /// Where two objects in a position were asked for and both are there: whether they stand as asked.
     pub relation: Rate,
-    /// Whether the background has the colour asked for, over all tasks.
+    /// Whether the background has the color asked for, over all tasks.
     pub background: Rate,
 }
 

@@ -49,12 +49,8 @@ impl Subject {
         let vae = manifest.vae.as_ref().ok_or_else(|| missing("VAE"))?;
         let text_encoder = manifest.text_encoder.as_ref().ok_or_else(|| missing("text encoder"))?;
         let transformer = manifest.transformer.as_ref().ok_or_else(|| missing("transformer"))?;
-        let prompts = match &manifest.vocabulary {
-            Some(pieces) => {
-                PromptEncoder::with_vocabulary(&tokenizer, transformer.text_maxlen, &manifest.words, pieces)?
-            }
-            None => PromptEncoder::new(&tokenizer, transformer.text_maxlen)?,
-        };
+        let (limit, vocabulary) = (transformer.text_maxlen, manifest.vocabulary.as_deref());
+        let prompts = PromptEncoder::for_model(&tokenizer, limit, &manifest.words, vocabulary)?;
         let mut take = |component: Component| take_component(&mut tensors, component.prefix());
         Ok(Self {
             vae: load_module(Vae::new(vae, device)?, &mut take(Component::Vae), str::to_string)?,
@@ -136,8 +132,9 @@ impl Subject {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+    use crate::model::config::Classifier;
     use crate::model::text::vocabulary;
+    use crate::tiny;
     use crate::train::init;
 
     /// Images of 32 x 32 in two scales, from random weights.
@@ -148,52 +145,18 @@ pub(super) mod tests {
     /// The same with either way to predict a token.
     pub fn random_with(classifier: Classifier) -> Subject {
         let device = Device::flex();
-        let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
-        let json = std::fs::read(json).unwrap();
+        let json = tiny::text_tokenizer();
         let captions = ["a red apple on a blue background", "a green car"];
-        let (words, pieces) = vocabulary(&json, captions).unwrap();
-        let vae = VaeConfig {
-            codebook_dim: 8,
-            base_ch: 16,
-            ch_mult: vec![1],
-            num_res_blocks: 1,
-            patch_size: 16,
-            stem_patch: 16,
-            norm_groups: 4,
-            encoder: None,
-        };
-        let transformer = TransformerConfig {
-            embed_dim: 32,
-            depth: 2,
-            num_heads: 2,
-            block_chunks: 1,
-            ffn_hidden: 64,
-            text_dim: 128,
-            text_maxlen: 32,
-            bits: 8,
-            norm_eps: 1e-6,
-            patchify: false,
-            level_embedding: LevelEmbedding::FirstBlock,
-            positions: Positions::RopeNormalized,
-            classifier,
-        };
-        let text_encoder = T5Config {
-            vocab_size: pieces.len(),
-            d_model: 128,
-            d_kv: 16,
-            d_ff: 128,
-            num_layers: 1,
-            num_heads: 2,
-            layer_norm_epsilon: 1e-6,
-            relative_attention_num_buckets: 32,
-            relative_attention_max_distance: 128,
-        };
+        let (words, token_ids) = vocabulary(&json, captions).unwrap();
+        let vae = tiny::vae(16, 4);
+        let transformer = tiny::transformer(classifier);
+        let text_encoder = tiny::text_encoder(token_ids.len());
         Subject {
             name: "random".into(),
             vae: init::vae(Vae::new(&vae, &device).unwrap(), 3),
             transformer: init::transformer(Transformer::new(&transformer, &device).unwrap(), &transformer, 1),
             text_encoder: init::t5(T5Encoder::new(&text_encoder, &device).unwrap(), &text_encoder, 2),
-            prompts: PromptEncoder::with_vocabulary(&json, 32, &words, &pieces).unwrap(),
+            prompts: PromptEncoder::with_vocabulary(&json, tiny::TEXT_LENGTH, &words, &token_ids).unwrap(),
             scales: 2,
             sampling: SamplingOptions::default(),
             training: None,

@@ -1,5 +1,5 @@
-//! Do synonyms land near their concept? The same questions for one object, asked with the concept's own noun and with another
-//! one, which must be drawn alike. Training showed both words, each object's own one more often.
+//! Do synonyms land near their concept? The same questions for one object, asked with the concept's own noun and with
+//! another one, which must be drawn alike. Training showed both words, each object's own one more often.
 
 use super::EvalError;
 use super::jackknife::{Estimate, Groups};
@@ -22,7 +22,8 @@ pub struct Pair {
     pub synonym: Question,
 }
 
-/// Up to `count` pairs of each task that asks for one object, of objects that have a synonym, the first of which is taken.
+/// Up to `count` pairs of each task that asks for one object, of objects that have a synonym, the first of which is
+/// taken.
 pub fn pairs(world: &EmojiWorld, split: Split, count: usize) -> Vec<Pair> {
     let bank = world.bank();
     let mut renamed = bank.clone();
@@ -57,9 +58,9 @@ pub struct SynonymsRow {
     pub split: Split,
     /// Asked with a synonym in place of the concept's own noun.
     pub synonym: bool,
-    /// The object is there, in whatever colour.
+    /// The object is there, in whatever color.
     pub identity: Rate,
-    /// It is there in the colour asked for, if one was.
+    /// It is there in the color asked for, if one was.
     pub right: Rate,
 }
 

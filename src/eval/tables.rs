@@ -123,8 +123,8 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// `others` are prompts like `questions`, whose real renders all pictures are compared with: where a scene has only one
-    /// render, that of `questions` themselves would be no set that real renders differ from.
+    /// `others` are prompts like `questions`, whose real renders all pictures are compared with: where a scene has only
+    /// one render, that of `questions` themselves would be no set that real renders differ from.
     pub fn new(
         (questions, others, seeds): (&'a [Question], &[Question], u64),
         judge: &'a Judge<'a>,

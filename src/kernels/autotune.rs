@@ -1,7 +1,8 @@
 //! Autotune: which kernel variant of every op is the quickest on this GPU. Measured once, known for software adapters.
 //!
-//! What was measured is kept as text under the GPU's name (by the page, www/tuning.js). The text begins with a version that follows
-//! from the candidates, so that a GPU is measured again when a variant is added, removed or renamed.
+//! What was measured is kept as text under the GPU's name (by the page, www/engine/worker/tuning.js). The text begins
+//! with a version that follows from the candidates, so that a GPU is measured again when a variant is added, removed or
+//! renamed.
 
 use super::attention::{AttentionBias, AttentionVariant, attention_with};
 use super::convolution::{ConvolutionVariant, Fused, convolution_with};

@@ -2,12 +2,9 @@
 
 use super::matmul::WeightFormat;
 use super::runtime::fallbacks::or_count;
-use super::runtime::{NoKernel, Shader, allocate, gpu_f32, gpu_f32_always, gpu_int};
+use super::runtime::{ELEMENTWISE, NoKernel, Shader, allocate, gpu_f32, gpu_f32_always, gpu_int};
 use burn::tensor::{Int, Tensor};
 use burn_cubecl::Cube;
-
-/// Invocations of a workgroup.
-const WORKGROUP_SIZE: usize = 64;
 
 /// Rows `ids [L]` of `table [V, width]`, or of one in [`WeightFormat::F16`], to `[L, width]`.
 pub fn embedding(table: &Tensor<2>, ids: Tensor<1, Int>, width: usize) -> Tensor<2> {
@@ -31,10 +28,9 @@ fn launch(table: &Tensor<2>, ids: &Tensor<1, Int>, width: usize) -> Result<Tenso
         source: wgsl!("embedding.wgsl"),
         constants: vec![("F32", usize::from(!f16)), ("F16", usize::from(f16))],
         sizes: vec![("LENGTH", length), ("WIDTH", width / 4)],
-        workgroup_size: WORKGROUP_SIZE as u32,
+        workgroup_size: ELEMENTWISE,
     };
-    let workgroups = [(length * width / 4).div_ceil(WORKGROUP_SIZE), 1, 1];
-    shader.launch(workgroups, &[&table, &ids, &result]);
+    shader.launch_each(length * width / 4, &[&table, &ids, &result]);
     Ok(Tensor::from_primitive::<Cube>(result))
 }
 

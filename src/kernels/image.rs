@@ -7,7 +7,7 @@ use burn_cubecl::Cube;
 use burn_cubecl::tensor::CubeTensor;
 
 /// Invocations of a workgroup.
-const WORKGROUP_SIZE: usize = 256;
+const WORKGROUP_SIZE: u32 = 256;
 
 /// One decoded image `[1, 3, H, W]` in [-1, 1] as pixels `[H, W]`: the 32 bits of each are red, green, blue and alpha from the
 /// lowest byte up, and alpha is 255. What lies outside the range is cut off.
@@ -35,9 +35,9 @@ fn launch(planes: &CubeTensor) -> CubeTensor {
         source: wgsl!("image.wgsl"),
         constants: vec![],
         sizes: vec![("AREA", height * width)],
-        workgroup_size: WORKGROUP_SIZE as u32,
+        workgroup_size: WORKGROUP_SIZE,
     };
-    shader.launch([(height * width).div_ceil(WORKGROUP_SIZE), 1, 1], &[planes, &pixels]);
+    shader.launch_each(height * width, &[planes, &pixels]);
     pixels
 }
 

@@ -75,3 +75,61 @@ fn test_values<const D: usize>(shape: [usize; D], device: &burn::tensor::Device)
     let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
     burn::tensor::Tensor::from_data(burn::tensor::TensorData::new(values, shape), device)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Calls `look` with every file below `folder`.
+    fn each_file(folder: &Path, look: &mut dyn FnMut(&Path)) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => each_file(&path, look),
+                false => look(&path),
+            }
+        }
+    }
+
+    #[test]
+    fn kernels_stand_below_the_rest() {
+        let above = [
+            "cli",
+            "data",
+            "engine",
+            "eval",
+            "model",
+            "profiling",
+            "train",
+            "weights",
+        ]
+        .map(|name| format!("crate::{name}"));
+        each_file(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernels"),
+            &mut |path| {
+                let text = std::fs::read_to_string(path).unwrap();
+                for module in &above {
+                    assert!(!text.contains(module), "{} imports {module}", path.display());
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn every_shader_is_launched_or_included() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut sources = String::new();
+        each_file(&root.join("src/kernels"), &mut |path| {
+            sources += &std::fs::read_to_string(path).unwrap()
+        });
+        each_file(&root.join("shaders"), &mut |path| {
+            let name = path
+                .strip_prefix(root.join("shaders"))
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .replace('\\', "/");
+            assert!(sources.contains(&format!("wgsl!(\"{name}\")")), "{name}");
+        });
+    }
+}

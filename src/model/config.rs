@@ -71,7 +71,7 @@ pub enum LevelEmbedding {
     EveryChunk,
 }
 
-/// How a token knows its place (Fig. 13 of the paper).
+/// Positional encoding of a token (Fig. 13 of the paper).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Positions {
@@ -86,7 +86,7 @@ pub enum Positions {
     Learned { max_tokens: usize },
 }
 
-/// What is predicted for a token (Sec. 3.3, Table 5).
+/// The classifier of a token (Sec. 3.3, Table 5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
@@ -115,15 +115,16 @@ pub struct VaeConfig {
     pub num_res_blocks: usize,
     /// Pixels per latent position and axis (the stride: 8 or 16).
     pub patch_size: usize,
-    /// Space-to-depth before the encoder and its inverse after the decoder, so that a small tokenizer is quick on a CPU;
-    /// 1 is the official architecture. The levels halve the resolution `log2(patch_size / stem_patch)` times.
+    /// Space-to-depth before the encoder and its inverse after the decoder, so that a small tokenizer is fast on a
+    /// CPU; 1 is the official architecture. The levels halve the resolution `log2(patch_size / stem_patch)` times.
     #[serde(default = "default_stem_patch")]
     pub stem_patch: usize,
     /// Most groups of a group norm. The official 32 leave a narrow model two channels in a group, whose statistics then
     /// wipe out the level of a plain surface; fewer groups keep it.
     #[serde(default = "default_norm_groups")]
     pub norm_groups: usize,
-    /// Sizes of the encoder where they differ from the decoder's. Generating an image never runs the encoder, so it may be wide.
+    /// Sizes of the encoder where they differ from the decoder's. Generating an image never runs the encoder, so it may
+    /// be wide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoder: Option<EncoderConfig>,
 }

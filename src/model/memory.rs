@@ -1,8 +1,8 @@
-//! What an image takes on a graphics device, part by part, from the sizes of its networks alone.
+//! GPU memory that an image needs, part by part, computed from the sizes of its networks.
 
 use super::ModelError;
 use super::config::{T5Config, TransformerConfig, VaeConfig};
-use super::nn::kept_as;
+use super::nn::stored_as;
 use super::sampling::parts;
 use super::schedule::Schedule;
 use super::t5::T5Encoder;
@@ -16,7 +16,7 @@ use burn::tensor::{Device, Tensor};
 /// Bytes of an f32.
 const F32: usize = 4;
 
-/// The networks of a model and what is asked of them.
+/// The networks of a model and the image to generate.
 pub struct Networks<'a> {
     pub text_encoder: &'a T5Config,
     pub transformer: &'a TransformerConfig,
@@ -24,7 +24,7 @@ pub struct Networks<'a> {
     pub schedule: &'a Schedule,
     /// Tokens of the prompt.
     pub text: usize,
-    /// How layers keep their weights; all but f32 keep the cache in f16.
+    /// Stored format of the layers' weights; with all but f32 the KV cache is stored in f16.
     pub weights: WeightFormat,
 }
 
@@ -38,9 +38,9 @@ pub struct Part {
 
 /// The parts of an image of one prompt with guidance.
 pub struct Memory {
-    /// There all the time.
+    /// Allocated all the time.
     pub held: Vec<Part>,
-    /// Of which only one is there at a time.
+    /// Of these, one at a time is allocated.
     pub passing: Vec<Part>,
 }
 
@@ -67,9 +67,9 @@ pub fn memory(of: &Networks) -> Result<Memory, ModelError> {
     let config = of.transformer;
     let (c, depth) = (config.embed_dim, config.depth);
     let rows = 2;
-    let halved = of.weights != WeightFormat::F32;
-    let parts = parts(config, of.schedule, rows, halved, MAX_BINDING);
-    let (each, number) = (rows / parts, if halved { 2 } else { F32 });
+    let in_f16 = of.weights != WeightFormat::F32;
+    let parts = parts(config, of.schedule, rows, in_f16, MAX_BINDING);
+    let (each, number) = (rows / parts, if in_f16 { 2 } else { F32 });
     let last = of.schedule.tokens(of.schedule.len() - 1);
     let total = of.schedule.total();
     let kept = if parts > 1 { total - last } else { total };
@@ -102,8 +102,8 @@ pub fn memory(of: &Networks) -> Result<Memory, ModelError> {
                     + of.text * of.text * text.num_heads * F32,
                 of.text * text.d_ff.max(of.text * text.num_heads) * F32,
             ),
-            // The rows of all parts before and behind a block; one part's input, its normed, the widest, and the result; keys and
-            // values that are not kept.
+            // The rows of all parts before and after a block; one part's input, its normed input, its widest tensor,
+            // and the result; keys and values that are not cached.
             part(
                 "a block at the last scale",
                 (2 * rows * last * c + tokens * (3 * c + wide)) * F32 + 2 * spare,
@@ -129,7 +129,7 @@ fn weights(name: &'static str, network: &impl Module, form: WeightFormat) -> Par
     }
 }
 
-/// Adds up parameters as they are kept.
+/// Adds up the sizes of parameters as they are stored.
 struct Sizes {
     form: WeightFormat,
     /// Fields and what contains them.
@@ -153,7 +153,7 @@ impl ModuleVisitor for Sizes {
             .path
             .last()
             .map_or(("", ""), |(field, container)| (field, container));
-        let form = kept_as(self.form, container, field);
+        let form = stored_as(self.form, container, field);
         let words = match shape[..] {
             [rows, k] => rows * form.quantized_words(rows, k),
             _ => shape.iter().product(),
@@ -212,7 +212,7 @@ mod tests {
         assert!((bytes(WeightFormat::F32) / bytes(WeightFormat::Q4) - 32.0 / 4.5).abs() < 0.2);
         assert!((bytes(WeightFormat::F32) / bytes(WeightFormat::Q8) - 32.0 / 8.5).abs() < 0.1);
         assert!((bytes(WeightFormat::F32) / bytes(WeightFormat::F16) - 2.0).abs() < 0.01);
-        // In f32 the embedding of the pieces is too large for a shader, in halves it is not.
+        // The embedding table is too large for a shader in f32, and small enough in f16.
         assert!(planned(WeightFormat::F32, 7).held[0].largest > MAX_BINDING);
         assert!(planned(WeightFormat::Q8, 7).held[0].largest <= MAX_BINDING);
     }

@@ -11,9 +11,10 @@ pub fn parameter<const D: usize>(shape: [usize; D], device: &Device) -> Param<Te
     Initializer::Zeros.init(shape, device)
 }
 
-/// How the parameter that a module mapper calls `field` of `container` is kept where `form` is asked for: weights of a [`Linear`] in
-/// that, the embedding table of the text encoder in halves at least, everything else as it is.
-pub fn kept_as(form: WeightFormat, container: &str, field: &str) -> WeightFormat {
+/// Format in which the parameter `field` of `container`, as a module mapper names them, is stored where `form` is asked
+/// for: weights of a [`Linear`] in `form`, the embedding table of the text encoder in f16 unless `form` is f32, all
+/// else in f32.
+pub fn stored_as(form: WeightFormat, container: &str, field: &str) -> WeightFormat {
     match (container, field) {
         ("Struct:Linear", "weight") => form,
         ("Struct:T5Encoder", "shared") if form != WeightFormat::F32 => WeightFormat::F16,
@@ -21,8 +22,9 @@ pub fn kept_as(form: WeightFormat, container: &str, field: &str) -> WeightFormat
     }
 }
 
-/// A network whose layers' weights lie in memory as the products of its device read them best; numbers and shapes are the same.
-pub fn laid_out<M: Module>(module: M) -> M {
+/// Gives the weights of linear layers the memory layout that the device's matmul reads best; values and shapes stay the
+/// same.
+pub fn with_device_layout<M: Module>(module: M) -> M {
     module.map(&mut LayOut::default())
 }
 

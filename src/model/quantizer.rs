@@ -1,8 +1,8 @@
-//! The bitwise multi-scale residual quantiser (Alg. 1) and its losses.
+//! The bitwise multi-scale residual quantizer (Alg. 1) and its losses.
 //!
-//! Features `F [B, d, H, W]` become bits at every scale: the residual `F - F_{k-1}` shrinks to the grid of scale k, its
-//! signs are the bits, the codes grow back and add to the running sum `F_k`. The transformer's input for the next scale is
-//! `F~_k`, the running sum resized to the next grid.
+//! Features `F [B, d, H, W]` become bits at every scale: the residual `F - F_{k-1}` is downsampled to the grid of scale
+//! k, its signs are the bits, and their codes are upsampled and added to the running sum, which gives `F_k`. The
+//! transformer's input for the next scale is `F~_k`, the running sum resized to the next grid.
 
 use super::bits;
 use super::resize::Resize;
@@ -13,9 +13,9 @@ use burn::tensor::{Int, Tensor};
 /// Values of a code (Eq. 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codebook {
-    /// Binary spherical: residuals normalised over channels, codes `+-1/sqrt(d)`.
+    /// Binary spherical: residuals normalized over channels, codes `+-1/sqrt(d)`.
     Bsq,
-    /// Lookup-free: codes `+-1`, no normalisation.
+    /// Lookup-free: codes `+-1`, no normalization.
     Lfq,
 }
 
@@ -25,11 +25,11 @@ const COMMITMENT_WEIGHT: f64 = 0.25;
 /// The released recipe's factor on the entropy penalty (the default argument of its forward call).
 const ENTROPY_WEIGHT: f64 = 0.1;
 
-/// The quantiser has no parameters, only its variant.
+/// The quantizer has no parameters, only its variant.
 #[derive(Clone, Copy, Debug)]
 pub struct Quantizer {
     pub codebook: Codebook,
-    /// How residuals shrink: area in the official code, bilinear in the paper's text.
+    /// How residuals are downsampled: area in the official code, bilinear in the paper's text.
     pub down: Resize,
 }
 
@@ -43,7 +43,7 @@ impl Default for Quantizer {
     }
 }
 
-/// An image as bits, with the running sums along the way.
+/// An image as bits, with its running sums.
 #[derive(Clone, Debug)]
 pub struct Pyramid {
     /// Latent bits of scale k, `[B, h_k, w_k, d]`.
@@ -93,8 +93,9 @@ impl Quantizer {
         self.encode_with(features, grids, |_, bits| bits)
     }
 
-    /// Alg. 1 with a hand in what is stored: `store(k, bits)` gives the bits whose codes enter the running sum, from
-    /// which the next residuals are taken. Returned bits are the quantiser's own, before `store`.
+    /// Alg. 1 with a change of the bits: the codes of `store(k, bits)` enter the running sum, from which the next
+    /// residuals are taken. The returned bits are those before `store`. Residuals are not normalized, as that changes
+    /// no sign.
     pub fn encode_with(
         &self,
         features: Tensor<4>,
@@ -128,7 +129,7 @@ impl Quantizer {
         sums
     }
 
-    /// A running sum and the codes of the latent bits `[B, h, w, d]` of one more scale, grown to its size.
+    /// A running sum and the codes of the latent bits `[B, h, w, d]` of one more scale, upsampled to its size.
     fn added(&self, sum: Tensor<4>, bits: Tensor<4, Int>) -> Tensor<4> {
         let [_, h, w, d] = bits.dims();
         add_codes(sum, &bits.flatten::<3>(1, 2), (h, w), false, self.code_scale(d))
@@ -146,7 +147,7 @@ impl Quantizer {
         }
     }
 
-    /// Alg. 1 as the tokenizer trains through it: straight-through codes and one auxiliary loss per scale.
+    /// Alg. 1 in the training of the tokenizer: straight-through codes and one auxiliary loss per scale.
     ///
     /// `gradient` says whether the residual update lets gradients through the code (the released recipe) or not.
     pub fn train(&self, features: Tensor<4>, grids: &[Grid], gradient: ResidualGradient) -> TrainedPyramid {
@@ -195,7 +196,7 @@ impl Quantizer {
         }
     }
 
-    /// `z` of a residual, and its codes: the single-scale quantiser of Eq. 4.
+    /// `z` of a residual, and its codes: the single-scale quantizer of Eq. 4.
     pub fn quantize(&self, residual: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
         let z = self.project(residual);
         let code = self.codes(bits::from_signs(z.clone()));
@@ -211,7 +212,7 @@ pub enum ResidualGradient {
     Detach,
 }
 
-/// What the tokenizer's training step needs from the quantiser.
+/// Result of [`Quantizer::train`].
 pub struct TrainedPyramid {
     /// `F_K [B, d, H, W]` with straight-through gradients.
     pub sum: Tensor<4>,
@@ -251,7 +252,7 @@ fn binary_entropy<const D: usize>(p: Tensor<D>) -> Tensor<D> {
     -(p.clone() * (p + EPS).log()) - q.clone() * (q + EPS).log()
 }
 
-/// BSQ entropies in O(d): the soft assignment factorises over bits, so no codebook of `2^d` entries is ever formed.
+/// BSQ entropies in O(d): the soft assignment factorizes over bits, so the codebook of `2^d` entries is not needed.
 fn bsq_entropy(z: Tensor<2>) -> Entropy {
     let [_, d] = z.dims();
     let sharpness = 4.0 * INVERSE_TEMPERATURE / (d as f64).sqrt();

@@ -1,7 +1,7 @@
 //! Seeded randomness that is the same on every device: a counter-based generator on the host.
 //!
-//! A number depends only on (seed, stream, major, minor), never on the order of draws, so a single bit of a single scale
-//! can be drawn again. The numbers are few (one per bit of an image), so making them on the host costs nothing.
+//! A number depends only on (seed, stream, major, minor), never on the order of draws, so a single bit of a single
+//! scale can be drawn again. The numbers are few (one per bit of an image), so making them on the host costs nothing.
 
 /// What the numbers are for; streams never overlap.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ pub enum Stream {
     Cut = 8,
 }
 
-/// Finaliser of SplitMix64 (Steele, Lea, Flood 2014), a bijection that mixes every bit into every other.
+/// Finalizer of SplitMix64 (Steele, Lea, Flood 2014), a bijection that mixes every bit into every other.
 fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -52,7 +52,8 @@ pub fn normal(seed: u64, stream: Stream, major: u64, minor: u64) -> f64 {
     radius * (std::f64::consts::TAU * uniform(seed, stream, major, 2 * minor + 1)).cos()
 }
 
-/// Logistic noise `ln(u / (1 - u))`: a bit with logit difference `D` is 1 with probability `sigmoid(D)` iff `D` exceeds it.
+/// Logistic noise `ln(u / (1 - u))`: a bit with logit difference `D` is 1 with probability `sigmoid(D)` iff `D` exceeds
+/// it.
 pub fn logistic(seed: u64, stream: Stream, major: u64, minor: u64) -> f64 {
     let u = uniform(seed, stream, major, minor);
     (u / (1.0 - u)).ln()

@@ -1,6 +1,6 @@
 //! Two-dimensional rotary embedding over all scales of a schedule (Sec. 3.5 of the paper).
 //!
-//! Of the `P = hd/2` channel pairs of a head the first half turns with the row, the second with the column; pair i is
+//! Of the `P = hd/2` channel pairs of a head the first half is rotated by the row, the second by the column; pair i is
 //! the adjacent channels (2i, 2i+1).
 
 use super::config::Positions;

@@ -119,7 +119,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Any list of grids, with the grid whose coordinates normalised rotary positions use.
+    /// Any list of grids, with the grid whose coordinates normalized rotary positions use.
     pub fn new(grids: Vec<Grid>, reference: Grid) -> Result<Self, ModelError> {
         let sizes = || grids.iter().chain([&reference]).flat_map(|&(h, w)| [h, w]);
         if grids.is_empty() || grids.len() > LEVELS {

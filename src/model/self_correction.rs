@@ -1,4 +1,5 @@
-//! Bitwise self-correction (Alg. 2): train on inputs whose bits were flipped, towards targets re-quantized after the flip.
+//! Bitwise self-correction (Alg. 2): train on inputs whose bits were flipped, towards targets re-quantized after the
+//! flip.
 //!
 //! At inference a wrong bit changes everything after it. In training, bits of the codes that enter the running sum are
 //! flipped with a random probability per scale, and later residuals are taken from the flipped sum, so that the targets
@@ -15,8 +16,8 @@ use serde::Serialize;
 pub enum Targets {
     /// Alg. 2: later residuals are taken from the flipped sum, so the targets correct the flips.
     Requantized,
-    /// The paper's random-flip baseline (Table 7): the targets are those of the clean image. The official code no longer
-    /// has it; its `noise_apply_requant=0` flips nothing at all.
+    /// The paper's random-flip baseline (Table 7): the targets are those of the clean image. The official code no
+    /// longer has it; its `noise_apply_requant=0` flips nothing at all.
     Clean,
 }
 
@@ -84,8 +85,8 @@ impl Correction {
     }
 }
 
-/// Which of `count` bits of scale `k` flip (1) when each does so with probability `rate`. The same seed flips the same bits
-/// on every device, and the bits of a smaller rate are among those of a larger one.
+/// Which of `count` bits of scale `k` flip (1) when each does so with probability `rate`. The same seed flips the same
+/// bits on every device, and the bits of a smaller rate are among those of a larger one.
 pub fn draw_flips(seed: u64, k: usize, rate: f64, count: usize) -> Vec<i32> {
     let flip = |i| i32::from(uniform(seed, Stream::Flip, k as u64, i) < rate);
     (0..count as u64).map(flip).collect()

@@ -1,4 +1,4 @@
-//! The T5 encoder in the gated-GELU layout of Flan-T5: what turns piece ids into text features.
+//! The T5 encoder in the gated-GELU layout of Flan-T5: from token ids to text features.
 //!
 //! Raffel et al. 2020; unlike most transformers it scales no scores, has no biases in its matrices and knows positions
 //! only from a learned bias of the attention scores, one table for all layers.
@@ -17,7 +17,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 /// The encoder half. Field paths are official names up to [`official_name`].
 #[derive(Module, Debug)]
 pub struct T5Encoder {
-    /// One row per piece `[V, d_model]`.
+    /// One row per token id `[V, d_model]`.
     pub shared: Param<Tensor<2>>,
     /// Bias of an attention score by distance bucket and head, the same in all layers `[buckets, H]`.
     pub relative_attention_bias: Param<Tensor<2>>,
@@ -41,7 +41,7 @@ pub struct T5Block {
     pub wo: Linear,
 }
 
-/// Official name of the embedding table, `[pieces, d_model]`.
+/// Official name of the embedding table, `[V, d_model]`.
 pub const EMBEDDING: &str = "shared.weight";
 
 /// Field path -> name in official checkpoints.
@@ -62,7 +62,7 @@ pub fn official_name(path: &str) -> String {
     }
 }
 
-/// Piece ids of prompts as one batch `[B, L]`, padded behind to the longest, and how many of each row count.
+/// Token ids of prompts as one batch `[B, L]`, padded behind to the longest, and how many of each row count.
 pub fn batch(rows: &[Vec<u32>], device: &Device) -> (Tensor<2, Int>, Vec<usize>) {
     let lens: Vec<usize> = rows.iter().map(Vec::len).collect();
     let longest = lens.iter().copied().max().unwrap_or(1);
@@ -102,8 +102,8 @@ impl T5Encoder {
         &self.config
     }
 
-    /// Piece ids `[B, L]`, of which the first `lens[b]` count -> features `[B, L, d_model]`; rows of padding hold nothing
-    /// of use.
+    /// Token ids `[B, L]`, of which the first `lens[b]` count -> features `[B, L, d_model]`; rows of padding hold
+    /// nothing of use.
     pub fn forward(&self, ids: Tensor<2, Int>, lens: &[usize]) -> Tensor<3> {
         let [b, l] = ids.dims();
         let rows = embedding(&self.shared.val(), ids.reshape([b * l]), self.config.d_model);

@@ -1,7 +1,7 @@
-//! From a prompt to piece ids: the Flan-T5 tokenizer, and small models' own vocabulary on top of it (Sec. 3.1).
+//! From a prompt to token ids: the Flan-T5 tokenizer, and on top of it the vocabulary of small models (Sec. 3.1).
 //!
-//! A small model learned a few hundred words. Its embedding table holds only the rows of the pieces in those words; other
-//! words are skipped and reported, since a row that was never trained would only disturb.
+//! A small model learned a few hundred words. Its embedding table has only the rows of the token ids in those words.
+//! Other words of a prompt are skipped and reported, since a row that was never trained would only add noise.
 
 use std::collections::{BTreeMap, BTreeSet};
 use tokenizers::Tokenizer;
@@ -21,37 +21,37 @@ pub enum TextError {
     Unknown(Vec<String>),
 }
 
-/// A prompt as the text encoder takes it.
+/// The input of the text encoder for one prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    /// Rows of the embedding table, the end-of-sequence row last.
+    /// Token ids, the end of sequence last; for a small model the rows of its reduced embedding table.
     pub ids: Vec<u32>,
     /// Words that were skipped because the model never learned them.
     pub unknown: Vec<String>,
 }
 
-/// Turns prompts into rows of the embedding table.
+/// Turns prompts into token ids.
 #[derive(Clone, Debug)]
 pub struct PromptEncoder {
     tokenizer: Tokenizer,
     vocabulary: Option<Vocabulary>,
-    /// Most ids of a prompt, the end of sequence included.
+    /// Most token ids of a prompt, the end of sequence included.
     limit: usize,
 }
 
-/// The words and pieces a small model was trained on.
+/// The words and token ids a small model was trained on.
 #[derive(Clone, Debug)]
 struct Vocabulary {
     words: BTreeSet<String>,
-    /// Piece id -> row of the embedding table.
+    /// Token id -> row of the reduced embedding table.
     rows: BTreeMap<u32, u32>,
 }
 
 impl PromptEncoder {
-    /// Text of any kind: rows are piece ids.
+    /// For free text: every token id has its row.
     pub fn new(tokenizer: &[u8], limit: usize) -> Result<Self, TextError> {
         let mut tokenizer = Tokenizer::from_bytes(tokenizer).map_err(|e| TextError::Tokenizer(e.to_string()))?;
-        // The limit is ours: a prompt that is cut or padded unseen would surprise.
+        // The limit is checked here, so that no prompt is truncated or padded silently.
         tokenizer.with_padding(None);
         tokenizer
             .with_truncation(None)
@@ -63,30 +63,43 @@ impl PromptEncoder {
         })
     }
 
-    /// Text of the given words only; row `i` of the embedding table is piece `pieces[i]`.
+    /// For text of the given words only; row `i` of the embedding table belongs to token id `token_ids[i]`.
     pub fn with_vocabulary(
         tokenizer: &[u8],
         limit: usize,
         words: &[String],
-        pieces: &[u32],
+        token_ids: &[u32],
     ) -> Result<Self, TextError> {
         let mut encoder = Self::new(tokenizer, limit)?;
-        let rows = (0..).zip(pieces).map(|(row, piece)| (*piece, row)).collect();
+        let rows = (0..).zip(token_ids).map(|(row, id)| (*id, row)).collect();
         let vocabulary = Vocabulary {
             words: words.iter().cloned().collect(),
             rows,
         };
         for word in words {
             let known = encoder
-                .pieces(word)?
+                .token_ids(word)?
                 .iter()
-                .all(|piece| vocabulary.rows.contains_key(piece));
+                .all(|id| vocabulary.rows.contains_key(id));
             if !known || *word != normalised(word) {
                 return Err(TextError::Vocabulary(word.clone()));
             }
         }
         encoder.vocabulary = Some(vocabulary);
         Ok(encoder)
+    }
+
+    /// As a model needs it: with its words if it has a `vocabulary` of token ids, else for free text.
+    pub fn for_model(
+        tokenizer: &[u8],
+        limit: usize,
+        words: &[String],
+        vocabulary: Option<&[u32]>,
+    ) -> Result<Self, TextError> {
+        match vocabulary {
+            Some(token_ids) => Self::with_vocabulary(tokenizer, limit, words, token_ids),
+            None => Self::new(tokenizer, limit),
+        }
     }
 
     /// The words known, in order; empty for a model of free text.
@@ -101,7 +114,7 @@ impl PromptEncoder {
     pub fn encode(&self, prompt: &str) -> Result<Prompt, TextError> {
         let prompt = match &self.vocabulary {
             None => Prompt {
-                ids: self.pieces(prompt)?,
+                ids: self.token_ids(prompt)?,
                 unknown: Vec::new(),
             },
             Some(vocabulary) => self.encode_known(prompt, vocabulary)?,
@@ -128,29 +141,29 @@ impl PromptEncoder {
             .split(' ')
             .filter(|word| !word.is_empty())
             .partition(|word| vocabulary.words.contains(*word));
-        let row = |piece: u32| {
-            let missing = || TextError::Vocabulary(self.tokenizer.id_to_token(piece).unwrap_or_default());
-            vocabulary.rows.get(&piece).copied().ok_or_else(missing)
+        let row = |id: u32| {
+            let missing = || TextError::Vocabulary(self.tokenizer.id_to_token(id).unwrap_or_default());
+            vocabulary.rows.get(&id).copied().ok_or_else(missing)
         };
-        let pieces = self.pieces(&known.join(" "))?;
+        let token_ids = self.token_ids(&known.join(" "))?;
         let mut unknown: Vec<String> = unknown.into_iter().map(str::to_string).collect();
         unknown.dedup();
         Ok(Prompt {
-            ids: pieces.into_iter().map(row).collect::<Result<_, _>>()?,
+            ids: token_ids.into_iter().map(row).collect::<Result<_, _>>()?,
             unknown,
         })
     }
 
-    /// Piece ids and the end of sequence.
-    fn pieces(&self, text: &str) -> Result<Vec<u32>, TextError> {
+    /// Token ids and the end of sequence.
+    fn token_ids(&self, text: &str) -> Result<Vec<u32>, TextError> {
         let encoded = self.tokenizer.encode_fast(text, true);
         let encoded = encoded.map_err(|error| TextError::Tokenizer(error.to_string()))?;
         Ok(encoded.get_ids().to_vec())
     }
 }
 
-/// The words of some captions and the pieces that spell them, for a model trained on those captions: the input of
-/// [`PromptEncoder::with_vocabulary`]. The first pieces are padding, end of sequence and unknown, as in the full table.
+/// The words of some captions and the token ids that spell them, for a model trained on those captions: the input of
+/// [`PromptEncoder::with_vocabulary`]. The first ids are padding, end of sequence and unknown, as in the full table.
 pub fn vocabulary<'a>(
     tokenizer: &[u8],
     captions: impl IntoIterator<Item = &'a str>,
@@ -166,11 +179,11 @@ pub fn vocabulary<'a>(
                 .map(str::to_string),
         );
     }
-    let mut pieces = BTreeSet::from(SPECIAL);
+    let mut token_ids = BTreeSet::from(SPECIAL);
     for word in &words {
-        pieces.extend(encoder.pieces(word)?);
+        token_ids.extend(encoder.token_ids(word)?);
     }
-    Ok((words.into_iter().collect(), pieces.into_iter().collect()))
+    Ok((words.into_iter().collect(), token_ids.into_iter().collect()))
 }
 
 /// Lower case, and spaces for whatever is neither letter, digit nor a hyphen or apostrophe inside a word.
@@ -189,7 +202,8 @@ fn normalised(text: &str) -> String {
     words.join(" ")
 }
 
-/// Words that set off [`with_positive_prompt`], matched anywhere in the text as the official tools do ("many" holds "man").
+/// Words that set off [`with_positive_prompt`], matched anywhere in the text as the official tools do ("many" holds
+/// "man").
 const PEOPLE: [&str; 22] = [
     "man",
     "woman",
@@ -234,8 +248,8 @@ mod tests {
 
     fn small(limit: usize) -> PromptEncoder {
         let json = tokenizer();
-        let (words, pieces) = vocabulary(&json, ["a red apple", "a strawberry on a blue background"]).unwrap();
-        PromptEncoder::with_vocabulary(&json, limit, &words, &pieces).unwrap()
+        let (words, token_ids) = vocabulary(&json, ["a red apple", "a strawberry on a blue background"]).unwrap();
+        PromptEncoder::with_vocabulary(&json, limit, &words, &token_ids).unwrap()
     }
 
     #[test]
@@ -267,13 +281,13 @@ mod tests {
             (some.ids, some.unknown),
             (plain.ids.clone(), vec!["zeppelin".to_string()])
         );
-        // Every row fits a table of as many rows as there are pieces, in the order of the pieces.
-        let (_, pieces) = vocabulary(&tokenizer(), ["a red apple", "a strawberry on a blue background"]).unwrap();
+        // Every row fits a table of as many rows as there are token ids, in the order of the ids.
+        let (_, token_ids) = vocabulary(&tokenizer(), ["a red apple", "a strawberry on a blue background"]).unwrap();
         let full = PromptEncoder::new(&tokenizer(), 16)
             .unwrap()
             .encode("a red strawberry")
             .unwrap();
-        let back: Vec<u32> = plain.ids.iter().map(|row| pieces[*row as usize]).collect();
+        let back: Vec<u32> = plain.ids.iter().map(|row| token_ids[*row as usize]).collect();
         assert_eq!(back, full.ids);
     }
 

@@ -1,7 +1,7 @@
-//! What the transformer hears of the prompts: the text encoder's rows, padded to a rectangle.
+//! The text features that the transformer is conditioned on: the text encoder's rows, padded to a rectangle.
 //!
 //! The official code concatenates the rows of all samples without padding (`kv_compact [sum len, Ct5]` with the
-//! offsets `cu_seqlens`). A rectangle with a mask suits batched matrix products; both hold the same rows.
+//! offsets `cu_seqlens`). A rectangle with a mask suits batched matmuls; both hold the same rows.
 
 use super::error::ModelError;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -20,7 +20,8 @@ pub struct TextFeatures {
 }
 
 impl TextFeatures {
-    /// From the official packing: rows `kv_compact [sum len, Ct5]`, offsets `cu_seqlens = [0, len_1, len_1 + len_2, ..]`.
+    /// From the official packing: rows `kv_compact [sum len, Ct5]`, offsets
+    /// `cu_seqlens = [0, len_1, len_1 + len_2, ..]`.
     pub fn from_compact(kv_compact: Tensor<2>, cu_seqlens: &[usize]) -> Result<Self, ModelError> {
         let [rows, width] = kv_compact.dims();
         let lens = lengths(cu_seqlens, rows)?;

@@ -60,7 +60,7 @@ impl Side {
 
 /// The network with small numbers in every parameter, as the engine would hold it.
 pub fn filled<M: Module>(network: M) -> M {
-    nn::laid_out(network.map(&mut Fill))
+    nn::with_device_layout(network.map(&mut Fill))
 }
 
 struct Fill;

@@ -229,14 +229,14 @@ impl Model {
     }
 
     /// The operation with made-up inputs on `device`.
-    pub fn contest(&self, op: Op, device: &Device) -> Contest {
+    pub fn comparison(&self, op: Op, device: &Device) -> Comparison {
         let (b, l, c) = (2, self.tokens.0, self.width);
         match op {
             Op::Linear { k, n, what } => {
                 let (x, weight, bias) = (random([b, l, k], device), random([n, k], device), random([n], device));
                 let residual = random([b, l, n], device);
                 let column_major = to_column_major(weight.clone());
-                Contest::new(move |ours| {
+                Comparison::new(move |ours| {
                     let epilogue = match what {
                         What::Plain => Epilogue::None,
                         What::Gelu => Epilogue::Gelu,
@@ -253,7 +253,7 @@ impl Model {
                 // No tensor twice: WebGPU refuses buffers that overlap.
                 let [k, v] = [0, 1].map(|_| random([b, self.heads, seen, c / self.heads], device));
                 let q = random([b, l, c], device);
-                Contest::new(move |ours| {
+                Comparison::new(move |ours| {
                     let run = if ours { attention } else { attention_reference };
                     run(q.clone(), k.clone(), v.clone(), AttentionBias::default(), 0.1)
                 })
@@ -264,7 +264,7 @@ impl Model {
                     weight: random([c], device),
                     bias: random([c], device),
                 };
-                Contest::new(move |ours| {
+                Comparison::new(move |ours| {
                     let run = if ours { layer_norm } else { layer_norm_reference };
                     run(x.clone(), 1e-6, modulation.clone())
                 })
@@ -277,7 +277,7 @@ impl Model {
                     residual: None,
                     upsampled: map.upsampled,
                 };
-                Contest::new(move |ours| {
+                Comparison::new(move |ours| {
                     let kernels = ours.then(|| convolution(&x, &weight, &fused)).flatten();
                     kernels.unwrap_or_else(|| convolution_reference(x.clone(), weight.clone(), fused.clone()))
                 })
@@ -285,7 +285,7 @@ impl Model {
             Op::GroupNorm { channels, side } => {
                 let x = random([1, channels, side, side], device);
                 let [weight, bias] = [0, 1].map(|_| random([channels], device));
-                Contest::new(move |ours| {
+                Comparison::new(move |ours| {
                     let run = if ours {
                         group_norm_silu
                     } else {
@@ -339,15 +339,15 @@ impl Model {
     }
 }
 
-/// Two ways to one result, with their inputs on a device.
-pub struct Contest(Box<dyn Fn(bool) -> Tensor<1>>);
+/// An operation by its kernel and by its reference implementation, with its inputs on a device.
+pub struct Comparison(Box<dyn Fn(bool) -> Tensor<1>>);
 
-impl Contest {
+impl Comparison {
     fn new<const D: usize>(run: impl Fn(bool) -> Tensor<D> + 'static) -> Self {
         Self(Box::new(move |ours| one_number(run(ours))))
     }
 
-    /// Computes it with the kernel, or with burn's operations; the result is there when the number that is returned is.
+    /// Computes it with the kernel, or with the reference; the result is there when the number that is returned is.
     pub fn run(&self, ours: bool) -> Tensor<1> {
         self.0(ours)
     }
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_come_to_one_result() {
+    fn kernel_and_reference_come_to_one_result() {
         let model = Model {
             width: 8,
             depth: 1,
@@ -397,8 +397,8 @@ mod tests {
             pixels: 3,
         };
         for (op, count) in model.operations() {
-            let contest = model.contest(op, &Device::flex());
-            let [ours, burns] = [true, false].map(|ours| contest.run(ours).into_scalar::<f32>());
+            let comparison = model.comparison(op, &Device::flex());
+            let [ours, burns] = [true, false].map(|ours| comparison.run(ours).into_scalar::<f32>());
             assert!(count > 0 && (ours - burns).abs() < 1e-4, "{op:?}: {ours} and {burns}");
         }
     }

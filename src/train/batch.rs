@@ -24,7 +24,7 @@ pub struct Batches<'a> {
 pub struct Batch {
     pub schedule: Schedule,
     pub samples: Vec<Sample>,
-    /// The pixels of all samples, four neighbours in a number: `[B, 3, H, W / 4]`. Some graphics drivers take as long to
+    /// The pixels of all samples, four neighbours in a number: `[B, 3, H, W / 4]`. Some GPU drivers take as long to
     /// receive a batch as to learn from it.
     pixels: Vec<i32>,
 }

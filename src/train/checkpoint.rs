@@ -1,4 +1,5 @@
-//! A training run put aside: one safetensors file that is replaced whole, so that a run cut off anywhere resumes exactly.
+//! A training run put aside: one safetensors file that is replaced whole, so that a run cut off anywhere resumes
+//! exactly.
 
 #[cfg(not(target_family = "wasm"))]
 use super::TrainError;

@@ -15,7 +15,8 @@ pub struct Ema {
 }
 
 impl Ema {
-    /// `decay` in [0, 1): the share of the old average at each step; early steps use less of it, `min(decay, (1+t)/(10+t))`.
+    /// `decay` in [0, 1): the share of the old average at each step; early steps use less of it,
+    /// `min(decay, (1+t)/(10+t))`.
     pub fn new(decay: f64) -> Self {
         Self {
             decay,

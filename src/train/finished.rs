@@ -50,8 +50,8 @@ pub fn start_from<M: Module>(path: &Path, module: M) -> Result<M, TrainError> {
     averaged(Checkpoint::load(path)?, module)
 }
 
-/// The transformer and text encoder of a packed model in `model`. Text pieces that both vocabularies have keep what they
-/// mean; the others stay as `model` has them.
+/// The transformer and text encoder of a packed model in `model`. Embedding rows of token ids that both vocabularies
+/// have are taken from the packed model; the others stay as `model` has them.
 pub fn start_from_packed(
     folder: &Path,
     model: TextToBits,
@@ -65,10 +65,10 @@ pub fn start_from_packed(
         transformer::official_name,
     )?;
     let mut text = take(Component::TextEncoder);
-    if let (Some(pieces), Some(packed)) = (&manifest.vocabulary, text.get(t5::EMBEDDING).cloned()) {
+    if let (Some(token_ids), Some(packed)) = (&manifest.vocabulary, text.get(t5::EMBEDDING).cloned()) {
         let own = export_module(&model.text_encoder, t5::official_name);
         if let Some((name, own)) = own.into_iter().find(|(name, _)| name == t5::EMBEDDING) {
-            text.insert(name, carry_rows(own, &settings.pieces, &packed, pieces));
+            text.insert(name, carry_rows(own, &settings.token_ids, &packed, token_ids));
         }
     }
     let text_encoder = load_module(model.text_encoder, &mut text, t5::official_name)?;

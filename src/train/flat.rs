@@ -1,7 +1,7 @@
 //! The parameters of a module as one vector.
 //!
-//! A network of a few million parameters keeps most of them in hundreds of small tensors, and an optimiser runs some twenty
-//! operations on each: thousands of launches a step, which cost a graphics card more time than the forward and backward
+//! A network of a few million parameters keeps most of them in hundreds of small tensors, and an optimizer runs some
+//! twenty operations on each: thousands of launches a step, which cost a GPU more time than the forward and backward
 //! passes. Over one vector they are twenty.
 
 use super::TrainError;
@@ -32,8 +32,8 @@ pub struct Flat {
 }
 
 impl Flat {
-    /// The parameters that `keep` picks, outside autodiff; `None` if it picks none. Of a module on an autodiff device those
-    /// that ask for no gradient are left out.
+    /// The parameters that `keep` picks, outside autodiff; `None` if it picks none. Of a module on an autodiff device
+    /// those that ask for no gradient are left out.
     pub fn values<M: Module>(module: &M, keep: impl Fn(&Part) -> bool) -> Option<Self> {
         Self::collect(module, &keep, None)
     }

@@ -1,9 +1,10 @@
 //! Seeded initial values, the same on every device.
 //!
-//! Transformer: the official `init_weights` (truncation at +-2 is left out: at these widths it would never bind). Text encoder: T5's own
-//! scheme. Tokenizer: variance `1/fan_in`, and zero for the second convolution of every residual block, so that it starts as
-//! its skip connections and carries an image through from the first step (Zhang, Dauphin and Ma 2019). From PyTorch's
-//! default, five times smaller through five layers, a short run spends most of its steps on finding that out.
+//! Transformer: the official `init_weights` (truncation at +-2 is left out: at these widths it would never bind). Text
+//! encoder: T5's own scheme. Tokenizer: variance `1/fan_in`, and zero for the second convolution of every residual
+//! block, so that it starts as its skip connections and carries an image through from the first step (Zhang, Dauphin
+//! and Ma 2019). From PyTorch's default, five times smaller through five layers, a short run spends most of its steps
+//! on finding that out.
 
 use crate::model::config::{T5Config, TransformerConfig};
 use crate::model::random::{Stream, normal};

@@ -1,7 +1,7 @@
 //! AdamW over the named parameters of a module, with global-norm clipping.
 //!
-//! The update rule is burn's, over all parameters in one vector; a checkpoint keeps the state by parameter name, so that it
-//! resumes exactly whatever the process.
+//! The update rule is burn's, over all parameters in one vector; a checkpoint keeps the state by parameter name, so
+//! that it resumes exactly whatever the process.
 
 use super::TrainError;
 use super::flat::{Flat, Part, replace};
@@ -54,7 +54,7 @@ struct Moments {
     second: Flat,
 }
 
-/// The optimiser's state.
+/// The optimizer's state.
 pub struct Optimizer {
     options: AdamWOptions,
     /// Of the decayed parameters, then of the exempt ones.

@@ -1,8 +1,8 @@
 //! A perceptual term that needs no downloaded network: edges at three resolutions.
 //!
 //! Plain L1 is content with a blur. Comparing the differences of neighbouring pixels, at full, half and quarter
-//! resolution, charges for every edge that is missing, soft or in the wrong place (the gradient-difference loss of Mathieu,
-//! Couprie and LeCun 2016, on a pyramid).
+//! resolution, charges for every edge that is missing, soft or in the wrong place (the gradient-difference loss of
+//! Mathieu, Couprie and LeCun 2016, on a pyramid).
 
 use burn::tensor::Tensor;
 use burn::tensor::module::avg_pool2d;

@@ -1,7 +1,7 @@
 //! What a trainer outside this process needs to know of a run: `training/` (PyTorch) reads it from the run's folder.
 //!
-//! The checkpoint beside it holds the weights to start from and the settings; schedules, words and shapes stay defined here
-//! and are written down once for every run.
+//! The checkpoint beside it holds the weights to start from and the settings; schedules, words and shapes stay defined
+//! here and are written down once for every run.
 
 use super::TrainError;
 use super::checkpoint::io_error;
@@ -61,7 +61,8 @@ pub struct StreamSettings {
     #[serde(default)]
     pub words: Vec<String>,
     #[serde(default)]
-    pub pieces: Vec<u32>,
+    #[serde(rename = "pieces")]
+    pub token_ids: Vec<u32>,
     pub transformer: Option<TextLength>,
 }
 
@@ -104,7 +105,7 @@ impl Plan {
     /// Writes `plan.json` into the run's folder.
     pub fn save(&self, run: &Path) -> Result<(), TrainError> {
         let path = run.join(PLAN);
-        // Structs of numbers, strings and lists always serialise.
+        // Structs of numbers, strings and lists always serialize.
         let text = serde_json::to_string_pretty(self).unwrap_or_else(|error| unreachable!("{error}"));
         std::fs::write(&path, text + "\n").map_err(|error| io_error(&path, error))
     }

@@ -85,8 +85,8 @@ pub struct Trained<M> {
 /// File names in the output directory.
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.csv";
-/// Batches that wait composed.
-const AHEAD: usize = 4;
+/// Composed batches that wait for their step.
+const QUEUED_BATCHES: usize = 4;
 
 /// Trains `model` (on an autodiff device) to `options.steps`, resuming from `out` if it holds a checkpoint.
 pub fn run<S: Pictures>(stage: &S, model: S::Model, options: &RunOptions) -> Result<Trained<S::Model>, TrainError> {
@@ -99,9 +99,9 @@ pub fn run<S: Pictures>(stage: &S, model: S::Model, options: &RunOptions) -> Res
         bar.set_style(style);
     }
     bar.reset_eta();
-    // Composed ahead on another thread, so that a graphics card never waits for pictures.
+    // Composed ahead on another thread, so that a GPU never waits for pictures.
     let (batches, steps) = (stage.batches(), state.step..options.steps);
-    let (send, composed) = sync_channel(AHEAD);
+    let (send, composed) = sync_channel(QUEUED_BATCHES);
     std::thread::scope(|scope| {
         // Ends with its last step, or when nobody listens any more.
         scope.spawn(move || {
@@ -145,8 +145,8 @@ pub fn run<S: Pictures>(stage: &S, model: S::Model, options: &RunOptions) -> Res
     })
 }
 
-/// Writes the folder of a run for a trainer in another process: a checkpoint before the first step and the plan. Where a run is
-/// under way, only the plan is written anew, for instance with more steps.
+/// Writes the folder of a run for a trainer in another process: a checkpoint before the first step and the plan. Where
+/// a run is under way, only the plan is written anew, for instance with more steps.
 pub fn prepare<M: Module>(model: M, options: &RunOptions, plan: &Plan) -> Result<(), TrainError> {
     options.validate()?;
     std::fs::create_dir_all(&options.out).map_err(|e| io_error(&options.out, e))?;
@@ -229,11 +229,12 @@ mod tests {
     use super::*;
     use crate::data::compose::EmojiWorld;
     use crate::data::heldout::Split;
-    use crate::model::config::{Classifier, LevelEmbedding, Positions, T5Config, TransformerConfig, VaeConfig};
+    use crate::model::config::Classifier;
     use crate::model::self_correction::{Correction, Targets};
     use crate::model::text::{PromptEncoder, vocabulary};
     use crate::model::transformer::Loss;
     use crate::model::vae::Vae;
+    use crate::tiny;
     use crate::train::batch::Batches;
     use crate::train::init;
     use crate::train::settings::{DataSettings, TransformerSettings};
@@ -260,19 +261,6 @@ mod tests {
         }
     }
 
-    fn vae_config() -> VaeConfig {
-        VaeConfig {
-            codebook_dim: 8,
-            base_ch: 32,
-            ch_mult: vec![1],
-            num_res_blocks: 1,
-            patch_size: 16,
-            stem_patch: 16,
-            norm_groups: 32,
-            encoder: None,
-        }
-    }
-
     fn batches(world: &EmojiWorld) -> Batches<'_> {
         Batches {
             source: world,
@@ -294,7 +282,8 @@ mod tests {
         table.lines().map(row).collect()
     }
 
-    /// Six steps at once, and three and three with everything dropped in between, must leave the same table and weights.
+    /// Six steps at once, and three and three with everything dropped in between, must leave the same table and
+    /// weights.
     fn resumes_exactly<S: Pictures>(stage: &S, model: impl Fn() -> S::Model) {
         let directory = tempfile::tempdir().unwrap();
         let (whole, halves) = (directory.path().join("whole"), directory.path().join("halves"));
@@ -337,51 +326,26 @@ mod tests {
             },
             device: device.clone(),
         };
-        resumes_exactly(&stage, || init::vae(Vae::new(&vae_config(), &device).unwrap(), 3));
+        resumes_exactly(&stage, || init::vae(Vae::new(&tiny::vae(32, 32), &device).unwrap(), 3));
     }
 
     #[test]
     fn a_transformer_run_resumes_exactly() {
         let world = EmojiWorld::bundled(Split::Train).unwrap();
         let device = Device::flex().autodiff();
-        let json = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
-        let json = std::fs::read(json).unwrap();
+        let json = tiny::text_tokenizer();
         let batches = batches(&world);
         let captions: Vec<String> = (0..6)
             .flat_map(|step| batches.get(step).unwrap().samples)
             .map(|sample| sample.caption)
             .chain(["a red apple".to_string()])
             .collect();
-        let (words, pieces) = vocabulary(&json, captions.iter().map(String::as_str)).unwrap();
+        let (words, token_ids) = vocabulary(&json, captions.iter().map(String::as_str)).unwrap();
         let settings = TransformerSettings {
-            transformer: TransformerConfig {
-                embed_dim: 32,
-                depth: 2,
-                num_heads: 2,
-                block_chunks: 1,
-                ffn_hidden: 64,
-                text_dim: 128,
-                text_maxlen: 32,
-                bits: 8,
-                norm_eps: 1e-6,
-                patchify: false,
-                level_embedding: LevelEmbedding::FirstBlock,
-                positions: Positions::RopeNormalized,
-                classifier: Classifier::Bits,
-            },
-            text_encoder: T5Config {
-                vocab_size: pieces.len(),
-                d_model: 128,
-                d_kv: 16,
-                d_ff: 128,
-                num_layers: 1,
-                num_heads: 2,
-                layer_norm_epsilon: 1e-6,
-                relative_attention_num_buckets: 32,
-                relative_attention_max_distance: 128,
-            },
+            transformer: tiny::transformer(Classifier::Bits),
+            text_encoder: tiny::text_encoder(token_ids.len()),
             words: words.clone(),
-            pieces: pieces.clone(),
+            token_ids: token_ids.clone(),
             tokenizer: String::new(),
             flips: 0.3,
             inputs_only: false,
@@ -395,8 +359,8 @@ mod tests {
                 square_share: 0.5,
             },
         };
-        let vae = init::vae(Vae::new(&vae_config(), &Device::flex()).unwrap(), 3);
-        let prompts = PromptEncoder::with_vocabulary(&json, 32, &words, &pieces).unwrap();
+        let vae = init::vae(Vae::new(&tiny::vae(32, 32), &Device::flex()).unwrap(), 3);
+        let prompts = PromptEncoder::with_vocabulary(&json, tiny::TEXT_LENGTH, &words, &token_ids).unwrap();
         let show = ["a red apple".to_string()];
         let stage = TransformerStage {
             batches,

@@ -1,5 +1,5 @@
-//! What a run trains and on what, as its checkpoint remembers it: a finished tokenizer is found again by it, and a resume
-//! with other settings is refused.
+//! What a run trains and on what, as its checkpoint remembers it: a finished tokenizer is found again by it, and a
+//! resume with other settings is refused.
 
 use super::TrainError;
 use super::tokenizer::TokenizerOptions;
@@ -36,9 +36,10 @@ pub struct TokenizerSettings {
 pub struct TransformerSettings {
     pub transformer: TransformerConfig,
     pub text_encoder: T5Config,
-    /// Words of the captions, and the pieces whose rows the embedding table keeps.
+    /// Words of the captions, and the token ids whose rows the embedding table has.
     pub words: Vec<String>,
-    pub pieces: Vec<u32>,
+    #[serde(rename = "pieces")]
+    pub token_ids: Vec<u32>,
     /// SHA-256 of the averaged weights of the tokenizer's encoder.
     pub tokenizer: String,
     /// Largest flip probability of self-correction; 0 is teacher forcing.
@@ -70,10 +71,10 @@ pub fn small_transformer(width: usize, depth: usize, bits: usize, text_dim: usiz
     }
 }
 
-/// The text encoder beside it, of a vocabulary of `pieces`.
-pub fn small_text_encoder(pieces: usize, text_dim: usize, depth: usize) -> T5Config {
+/// The text encoder beside it, with a vocabulary of `vocab_size` token ids.
+pub fn small_text_encoder(vocab_size: usize, text_dim: usize, depth: usize) -> T5Config {
     T5Config {
-        vocab_size: pieces,
+        vocab_size,
         d_model: text_dim,
         d_kv: HEAD,
         d_ff: 2 * text_dim,

@@ -26,8 +26,8 @@ use burn::tensor::{Device, Int, Tensor};
 use image::RgbImage;
 
 impl PromptEncoder {
-    /// Token ids of a training caption, of which every word must be known: what the text encoder does not read cannot be learned
-    /// from the image.
+    /// Token ids of a training caption, of which every word must be known: what the text encoder does not read cannot
+    /// be learned from the image.
     pub fn training_ids(&self, caption: &str) -> Result<Vec<u32>, TrainError> {
         let encoded = self.encode(caption);
         let encoded = encoded.map_err(|error| TrainError::Caption(caption.to_string(), error.to_string()))?;
@@ -66,9 +66,9 @@ impl Stage for TokenizerStage<'_> {
 
     fn loss(&self, model: &Vae, batch: &Batch, step: usize) -> Result<StageLoss, TrainError> {
         let images = batch.images(&self.device);
-        let quantised = ((step + 1) as f64 / self.options.quantizer_warmup.max(1) as f64).min(1.0);
+        let quantized = ((step + 1) as f64 / self.options.quantizer_warmup.max(1) as f64).min(1.0);
         let cuts = self.cuts(step, batch);
-        let loss = tokenizer::loss(model, images, batch.schedule.grids(), &self.options, quantised, &cuts);
+        let loss = tokenizer::loss(model, images, batch.schedule.grids(), &self.options, quantized, &cuts);
         Ok(StageLoss {
             total: loss.total,
             details: vec![
@@ -111,7 +111,7 @@ pub struct TransformerStage<'a> {
     pub prompts: &'a PromptEncoder,
     pub loss: Loss,
     pub correction: Correction,
-    /// Share of samples that hear no prompt, for guidance.
+    /// Share of samples whose prompt is dropped, for guidance.
     pub condition_dropout: f64,
     /// Drawn for the pictures, with guidance `cfg`.
     pub show: &'a [String],

@@ -1,4 +1,5 @@
-//! One step of training and all that the next one depends on; the loops of the command line and of the page stand on it.
+//! One step of training and all that the next one depends on; the loops of the command line and of the page stand on
+//! it.
 
 use super::TrainError;
 use super::batch::{Batch, Batches};

@@ -1,8 +1,8 @@
 //! Batches as bytes, for a trainer in another process: raw pixels and token ids, one record a step.
 //!
-//! A record is eight little-endian `u32` - the magic number, step, template, images B, height H, width W, text length T and
-//! zero - then `u8 [B, H, W, 3]` pixels, `u16 [B]` prompt lengths and `u16 [B, T]` token ids, padded with zeros. A tokenizer's
-//! run has T = 0 and no prompts.
+//! A record is eight little-endian `u32` - the magic number, step, template, images B, height H, width W, text length T
+//! and zero - then `u8 [B, H, W, 3]` pixels, `u16 [B]` prompt lengths and `u16 [B, T]` token ids, padded with zeros. A
+//! tokenizer's run has T = 0 and no prompts.
 
 use super::TrainError;
 use super::batch::Batches;
@@ -100,8 +100,8 @@ mod tests {
         };
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/t5_tokenizer.json");
         let json = std::fs::read(path).unwrap();
-        let (words, pieces) = vocabulary(&json, ["a red apple"]).unwrap();
-        let prompts = PromptEncoder::with_vocabulary(&json, 8, &words, &pieces).unwrap();
+        let (words, token_ids) = vocabulary(&json, ["a red apple"]).unwrap();
+        let prompts = PromptEncoder::with_vocabulary(&json, 8, &words, &token_ids).unwrap();
         let ids = prompts.encode("a red apple").unwrap().ids;
         let mut written = Vec::new();
         write(&batches, Some(&prompts), [4, 6].into_iter(), &pool(), &mut written).unwrap();

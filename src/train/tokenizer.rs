@@ -1,7 +1,7 @@
 //! The tokenizer's training losses (Sec. 3.2 and the released tokenizer's recipe).
 //!
-//! `L1 + w_edge * edges + 4 mean_k(aux_k)`: reconstruction, a perceptual term (edges in place of LPIPS, which would need a
-//! downloaded VGG16; no adversarial term) and the quantiser's entropy and commitment.
+//! `L1 + w_edge * edges + 4 mean_k(aux_k)`: reconstruction, a perceptual term (edges in place of LPIPS, which would
+//! need a downloaded VGG16; no adversarial term) and the quantizer's entropy and commitment.
 
 use super::perceptual::edge_loss;
 use super::step::without_autodiff;
@@ -48,25 +48,26 @@ pub struct TokenizerLoss {
 #[cfg_attr(not(target_family = "wasm"), derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum StraightThrough {
-    /// Once, around all scales: `F + sg(F_K - F)`, with `MSE(F, sg(F_K))` to keep the two together (as in VAR, Tian et al.
-    /// 2024). Its gradient does not grow where a residual is short, so short runs get further with it.
+    /// Once, around all scales: `F + sg(F_K - F)`, with `MSE(F, sg(F_K))` to keep the two together (as in VAR, Tian et
+    /// al. 2024). Its gradient does not grow where a residual is short, so short runs get further with it.
     #[default]
     Pyramid,
-    /// Around every scale's sign, through the normalisation of every residual: the released recipe.
+    /// Around every scale's sign, through the normalization of every residual: the released recipe.
     Scale,
 }
 
-/// Encodes, quantises straight-through and decodes `images [B, 3, H, W]` in [-1, 1].
+/// Encodes, quantizes straight-through and decodes `images [B, 3, H, W]` in [-1, 1].
 ///
-/// The decoder reads `(1 - a) F + a F_K` with `a = quantised` from 0 to 1. A run starts near 0, as a plain autoencoder, and
-/// soon reaches 1, the tokenizer proper. Random bits say next to nothing about an image, so a decoder that starts on them
-/// learns to ignore them, and the encoder gets no reason to put something in. `cuts` has an entry for every image.
+/// The decoder reads `(1 - a) F + a F_K` with `a = quantized` from 0 to 1. A run starts near 0, as a plain autoencoder,
+/// and soon reaches 1, the tokenizer proper. Random bits say next to nothing about an image, so a decoder that starts
+/// on them learns to ignore them, and the encoder gets no reason to put something in. `cuts` has an entry for every
+/// image.
 pub fn loss(
     vae: &Vae,
     images: Tensor<4>,
     grids: &[Grid],
     options: &TokenizerOptions,
-    quantised: f64,
+    quantized: f64,
     cuts: &Cuts,
 ) -> TokenizerLoss {
     if options.decoder_only {
@@ -92,25 +93,25 @@ pub fn loss(
             features.clone() + (sum - features.clone()).detach()
         }
     };
-    let seen = match quantised < 1.0 {
-        true => features * (1.0 - quantised) + sum * quantised,
+    let decoded = match quantized < 1.0 {
+        true => features * (1.0 - quantized) + sum * quantized,
         false => sum,
     };
-    let rebuilt = vae.decode_unclamped(cut(seen, &pyramid.sums, cuts));
+    let rebuilt = vae.decode_unclamped(cut(decoded, &pyramid.sums, cuts));
     compare(rebuilt, images, auxiliary, options, cuts)
 }
 
 /// `whole [B, d, H, W]`, but for images that are cut after a scale the sum `F_k` up to there.
 fn cut(whole: Tensor<4>, sums: &[Tensor<4>], cuts: &Cuts) -> Tensor<4> {
     let device = whole.device();
-    let mut seen = whole * mask(cuts, |cut| cut.is_none(), &device);
+    let mut sum_up_to_cut = whole * mask(cuts, |cut| cut.is_none(), &device);
     for (k, sum) in sums.iter().enumerate() {
         let ends = |cut: Option<usize>| cut == Some(k + 1);
         if cuts.iter().any(|&cut| ends(cut)) {
-            seen = seen + sum.clone() * mask(cuts, ends, &device);
+            sum_up_to_cut = sum_up_to_cut + sum.clone() * mask(cuts, ends, &device);
         }
     }
-    seen
+    sum_up_to_cut
 }
 
 /// 1 for the images of which it `holds`, `[B, 1, 1, 1]`.

@@ -46,10 +46,10 @@ impl Example {
         schedule: &Schedule,
         patch: bool,
         masks: &[Option<Tensor<4, Int>>],
-        flips: Targets,
+        target_bits: Targets,
     ) -> Self {
         let grids = schedule.latent_grids(patch);
-        let corrected = correct(&Quantizer::default(), features.clone(), &grids, masks, flips);
+        let corrected = correct(&Quantizer::default(), features.clone(), &grids, masks, target_bits);
         let rows = |map: Tensor<4>| {
             let map = if patch { patchify(map) } else { map };
             map.flatten::<3>(2, 3).swap_dims(1, 2)
@@ -83,7 +83,7 @@ pub struct Forward {
     pub loss: Tensor<1>,
 }
 
-/// Teacher-forced loss; samples marked in `dropped` hear no prompt.
+/// Teacher-forced loss; samples marked in `dropped` are not conditioned on their prompt.
 pub fn forward(
     model: &Transformer,
     text: TextFeatures,

@@ -1,4 +1,4 @@
-//! The checkpoint store of the browser, which www/checkpoints.js implements.
+//! The checkpoint store of the browser, which www/engine/worker/checkpoints.js implements.
 
 use super::files::reason;
 use infinity::engine::{CheckpointStore, EngineError};
@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// An object of www/checkpoints.js.
+    /// An object of www/engine/worker/checkpoints.js.
     pub type JsCheckpointStore;
 
     #[wasm_bindgen(method, catch)]

@@ -1,12 +1,12 @@
-//! The model's files as www/model-files.js reads them: from the network, from the browser's storage or from a visitor's
-//! disk. The script reports their progress, as it downloads several at once.
+//! The model's files as www/engine/worker/model-files.js reads them: from the network, from the browser's storage or
+//! from a visitor's disk. The script reports their progress, as it downloads several at once.
 
 use infinity::engine::{EngineError, Files};
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// An object of www/model-files.js.
+    /// An object of www/engine/worker/model-files.js.
     pub type JsFiles;
 
     #[wasm_bindgen(method, catch)]

@@ -11,14 +11,14 @@ use web_sys::{Performance, WorkerGlobalScope};
 
 #[wasm_bindgen]
 extern "C" {
-    /// The object of www/worker.js that posts events and yields to the event loop.
+    /// The object of www/engine/worker/messages.js that posts events and yields to the event loop.
     pub type JsHost;
 
     /// `device` is the number of bytes that the engine holds on the GPU.
     #[wasm_bindgen(method)]
     fn emit(this: &JsHost, event: JsValue, device: Option<f64>);
 
-    /// `breathe` in www/worker.js.
+    /// `breathe` in www/engine/worker/messages.js.
     #[wasm_bindgen(method, js_name = breathe)]
     async fn yield_now(this: &JsHost);
 }

@@ -26,8 +26,8 @@ unsafe extern "C" {
 
 /// Runs the constructors with which burn's shader compiler registers its parts, once.
 ///
-/// If no code calls them, the linker has every exported function call them first: on each allocation and each answer of the
-/// browser, which was most of what an image took on WebGPU.
+/// If no code calls them, the linker has every exported function call them first: on each allocation and each answer of
+/// the browser, which was most of what an image took on WebGPU.
 #[wasm_bindgen(start)]
 pub fn construct() {
     // SAFETY: made by the linker for exactly this, and called before anything else of this module.
@@ -46,7 +46,8 @@ pub fn tuning() -> String {
     tuned()
 }
 
-/// Switches WebGPU between this project's shaders and burn's operations, to measure both in one page (bench-web/page.js).
+/// Switches WebGPU between this project's shaders and burn's operations, to measure both in one page
+/// (bench-web/page.js).
 #[wasm_bindgen(js_name = useShaders)]
 pub fn use_shaders(on: bool) {
     kernels::set_kernels_enabled(on);
@@ -64,9 +65,9 @@ pub struct WebEngine {
 
 #[wasm_bindgen]
 impl WebEngine {
-    /// Builds the model that the file `manifest` describes, on `"webgpu"` or `"cpu"`. `weights` is the format in which a GPU
-    /// stores the weights of layers: `"f32"`, `"f16"`, `"q8"` or `"q4"`. `tuning` is the result of [`tuning`] on the same GPU,
-    /// or `software`; left out, the GPU is measured, which takes a second.
+    /// Builds the model that the file `manifest` describes, on `"webgpu"` or `"cpu"`. `weights` is the format in which
+    /// a GPU stores the weights of layers: `"f32"`, `"f16"`, `"q8"` or `"q4"`. `tuning` is the result of [`tuning`] on
+    /// the same GPU, or `software`; left out, the GPU is measured, which takes a second.
     pub async fn load(
         manifest: String,
         files: JsFiles,
@@ -154,8 +155,8 @@ impl WebEngine {
         })
     }
 
-    /// Sets up a training in place of the previous one, from `checkpoint` if there is one. Its data are `captions` with their
-    /// pictures in `bytes`, or `part` of the composed data set with its drawings in `bytes`.
+    /// Sets up a training in place of the previous one, from `checkpoint` if there is one. Its data are `captions` with
+    /// their pictures in `bytes`, or `part` of the composed data set with its drawings in `bytes`.
     pub async fn begin(
         &self,
         config: JsValue,

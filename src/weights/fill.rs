@@ -1,5 +1,5 @@
-//! Fills a network's parameters from one part of a checkpoint after the other, so that no more of it is in memory than what is
-//! on its way to the device.
+//! Fills a network's parameters from one part of a checkpoint after the other, so that no more of it is in memory than
+//! what is on its way to the device.
 
 use super::module::parameter_shapes;
 use super::{Tensors, WeightsError, reader};
@@ -146,7 +146,7 @@ impl<F: Fn(&str) -> String, G: FnMut(&str) -> Option<V>, V: RawTensor> ModuleMap
         };
         let container = self.containers.last().map_or("", String::as_str);
         let field = self.path.last().map_or("", String::as_str);
-        let form = nn::kept_as(self.form, container, field);
+        let form = nn::stored_as(self.form, container, field);
         match upload(&name, &values, form, &param.lazy_shape().to_vec(), &param.lazy_device()) {
             Ok(tensor) => {
                 self.filled.insert(name);

@@ -1,7 +1,7 @@
 //! Checkpoints in and out: named tensors on one side, modules on the other.
 //!
 //! [`files`] opens what others wrote (safetensors, `torch.save`, sharded folders), [`official`] gives it our names,
-//! [`shards`] and [`manifest`] are what we write, [`fill`] fills networks, [`module`] reads them.
+//! [`shards`] and [`manifest`] are what we write, [`fill`] fills networks, `module` reads them.
 
 mod error;
 pub mod fill;

@@ -1,7 +1,7 @@
 //! Files of `torch.save`: a zip archive with one pickle, which describes tensors, and one raw entry per storage.
 //!
 //! The state dict may lie at the top level or inside the containers that the official tools write (slim weights, VAE
-//! files, training snapshots); optimiser state and settings beside it are never read.
+//! files, training snapshots); optimizer state and settings beside it are never read.
 
 use super::WeightsError;
 use super::pickle::{Id, Node, Pickle, Storage, StridedView};
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom};
 use zip::{CompressionMethod, ZipArchive};
 
-/// Far more than the description of any checkpoint, optimiser and all.
+/// Far more than the description of any checkpoint, optimizer and all.
 const MAX_PICKLE_BYTES: u64 = 256 << 20;
 
 /// Where official files keep the weights, deepest first.

@@ -145,7 +145,7 @@ test("the model's package has its licences, says how it is used, and names no tw
 });
 
 test("the wasm's constructors run once and not before every call", () => {
-  // The names that the linker gives to exports which run them (src/web/mod.rs).
+  // The names that the linker gives to exports which run them (src/web/lib.rs).
   assert.doesNotMatch(readFileSync(join(folder, "node_modules/infinity-web/dist/infinity-web.js"), "utf8"), /command_export/);
 });
 

@@ -3,7 +3,7 @@
 import { resolve } from "./address.js";
 import { EngineError, crash } from "./error.js";
 import { PROTOCOL } from "./protocol.js";
-import { startThread } from "./start-worker.js";
+import { startThread } from "./start-thread.js";
 
 /** @typedef {import("./protocol.js").EngineEvent} EngineEvent */
 /** @typedef {import("./protocol.js").Command} Command */

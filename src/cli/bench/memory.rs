@@ -1,4 +1,4 @@
-//! `infinity bench memory`: what an image takes on a graphics device, planned from the sizes alone.
+//! `infinity bench memory`: what an image takes on a GPU, planned from the sizes alone.
 
 use super::super::CliError;
 use crate::engine::EngineError;

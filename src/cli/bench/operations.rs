@@ -4,7 +4,7 @@ use super::super::CliError;
 use super::super::processor::Processor;
 use super::median;
 use crate::engine::EngineError;
-use crate::profiling::operations::{Contest, Sizes};
+use crate::profiling::operations::{Comparison, Sizes};
 use clap::Args;
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ impl Operations {
         let operations = model.operations();
         let timed: Vec<_> = operations
             .into_iter()
-            .map(|(op, count)| (op, count, medians(self.rounds, &model.contest(op, &device))))
+            .map(|(op, count)| (op, count, medians(self.rounds, &model.comparison(op, &device))))
             .collect();
         let whole = |i: usize| timed.iter().map(|(_, count, ms)| *count as f64 * ms[i]).sum::<f64>();
         println!("| operation | shape | times | ms | GFLOP/s | GB/s | share | burn's ms | ratio |");
@@ -58,10 +58,10 @@ impl Operations {
 }
 
 /// Median milliseconds with the kernel and with burn's operations, in turn, after one round that compiles.
-fn medians(rounds: u32, contest: &Contest) -> [f64; 2] {
+fn medians(rounds: u32, comparison: &Comparison) -> [f64; 2] {
     let time = |ours| {
         let began = Instant::now();
-        let number: f32 = contest.run(ours).into_scalar();
+        let number: f32 = comparison.run(ours).into_scalar();
         std::hint::black_box(number);
         began.elapsed().as_secs_f64() * 1e3
     };

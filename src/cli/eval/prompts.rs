@@ -13,11 +13,11 @@ use clap::Args;
 use image::RgbImage;
 use std::path::PathBuf;
 
-/// Six kinds of prompts, as in GenEval: one and two objects, counting, colours, position, colour attribution.
+/// Six kinds of prompts, as in GenEval: one and two objects, counting, colors, position, color attribution.
 ///
-/// Every score stands beside the one of real renders (the ceiling), that of the same renders after the model's tokenizer (what
-/// the transformer could reach) and the one of the model's pictures under shuffled prompts (the floor), for combinations
-/// seen in training and held out.
+/// Every score stands beside the one of real renders (the ceiling), that of the same renders after the model's
+/// tokenizer (what the transformer could reach) and the one of the model's pictures under shuffled prompts (the floor),
+/// for combinations seen in training and held out.
 #[derive(Args, Debug)]
 pub(super) struct EvalPrompts {
     #[command(flatten)]
@@ -30,18 +30,18 @@ pub(super) struct EvalPrompts {
     /// Pictures of each prompt, with the seeds 1 to N
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
     seeds: u64,
-    /// Guidance, one value or one per scale [default: the model's own]
+    /// Guidance strength, one value or one per scale [default: the model's own]
     #[arg(long, value_delimiter = ',', allow_negative_numbers = true)]
     cfg: Vec<f64>,
     /// Temperature, one value or one per scale [default: the model's own]
     #[arg(long, value_delimiter = ',', allow_negative_numbers = true)]
     tau: Vec<f64>,
-    /// PNG file for the first seed's pictures of 100 held-out prompts of all kinds, not picked; the prompts get the same name
-    /// with .txt
+    /// PNG file for the first seed's pictures of 100 held-out prompts of all kinds, not picked; the prompts get the
+    /// same name with .txt
     #[arg(long, value_name = "FILE")]
     grid: Option<PathBuf>,
-    /// PNG file for the first ten held-out prompts of each kind whose first seed's picture was judged wrong; prompts and what
-    /// was seen get the same name with .txt
+    /// PNG file for the first ten held-out prompts of each kind whose first seed's picture was judged wrong; prompts
+    /// and what was seen get the same name with .txt
     #[arg(long, value_name = "FILE")]
     failures: Option<PathBuf>,
 }

@@ -7,8 +7,8 @@ use crate::eval::self_correction::report;
 use crate::eval::subject::Subject;
 use clap::Args;
 
-/// Error of flipped bits, scale by scale, with old residuals and with re-quantized ones; and how the transformer and its
-/// teacher-forced baseline, if the model has one, recover from flips during sampling.
+/// Error of flipped bits, scale by scale, with old residuals and with re-quantized ones; and how the transformer and
+/// its teacher-forced baseline, if the model has one, recover from flips during sampling.
 #[derive(Args, Debug)]
 pub(super) struct EvalSelfCorrection {
     #[command(flatten)]

@@ -13,7 +13,7 @@ pub(super) struct EvalSynonyms {
     common: Common,
     #[command(flatten)]
     features: Features,
-    /// Scenes with an object in its own colours and with one in another colour, seen and held out
+    /// Scenes with an object in its own colors and with one in another color, seen and held out
     #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u32).range(1..))]
     prompts: u32,
     /// Pictures of each scene, with the seeds 1 to N

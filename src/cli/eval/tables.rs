@@ -12,12 +12,12 @@ use std::path::PathBuf;
 
 /// The paper's ablations: the ways to decode of Table 9, and models side by side as in Tables 7 and 8.
 ///
-/// Every model is scored with its own sampling and compared with the first one, which is also scored in every way to decode.
-/// For Tables 7 and 8 train models with `infinity train transformer --flips P` (0 is teacher forcing) and `--inputs-only`
-/// (random flips).
+/// Every model is scored with its own sampling and compared with the first one, which is also scored in every way to
+/// decode. For Tables 7 and 8 train models with `infinity train transformer --flips P` (0 is teacher forcing) and
+/// `--inputs-only` (random flips).
 #[derive(Args, Debug)]
 pub(super) struct EvalTables {
-    /// Folder of a model, or of a twin within one; several models make one table
+    /// Folder of a model, or of a baseline within one; several models make one table
     #[arg(long, value_name = "DIR", required = true)]
     model: Vec<PathBuf>,
     #[command(flatten)]

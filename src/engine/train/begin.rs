@@ -42,8 +42,8 @@ const EMA: f64 = 0.98;
 const TABLE: &str = "shared";
 
 impl Engine {
-    /// Sets a training up and tells `TrainingReady`. With a `checkpoint` it goes on exactly where that was taken; the same
-    /// train and data are then required.
+    /// Sets up a training and emits `TrainingReady`. With a `checkpoint` it resumes exactly where that was taken, which
+    /// requires the same settings and data.
     pub async fn begin(
         &self,
         train: TrainConfig,
@@ -95,10 +95,7 @@ impl Engine {
             state = state.restore(saved)?;
         }
         let limit = config.transformer.text_maxlen;
-        let prompts = match &config.vocabulary {
-            Some(pieces) => PromptEncoder::with_vocabulary(&json, limit, &config.words, pieces)?,
-            None => PromptEncoder::new(&json, limit)?,
-        };
+        let prompts = PromptEncoder::for_model(&json, limit, &config.words, config.vocabulary.as_deref())?;
         for caption in &captions {
             let encoded = prompts.encode(caption);
             encoded.map_err(|error| TrainError::Caption(caption.clone(), error.to_string()))?;
@@ -128,7 +125,7 @@ impl Engine {
         })
     }
 
-    /// The networks that a new training has, and what it is known by.
+    /// The settings of a new training: its networks, its data and its vocabulary.
     fn session_config(
         &self,
         train: TrainConfig,
@@ -168,27 +165,27 @@ impl Engine {
             text_encoder,
         };
         if !free {
-            let (words, pieces) = vocabulary(json, text.iter().map(String::as_str))?;
-            config.text_encoder.vocab_size = pieces.len();
-            (config.words, config.vocabulary) = (words, Some(pieces));
+            let (words, token_ids) = vocabulary(json, text.iter().map(String::as_str))?;
+            config.text_encoder.vocab_size = token_ids.len();
+            (config.words, config.vocabulary) = (words, Some(token_ids));
         }
         Ok(config)
     }
 
-    /// The loaded networks on `device`; rows of pieces that they never had are random.
+    /// The loaded networks on `device`; embedding rows of new token ids are random.
     async fn adopt(&self, config: &SessionConfig, device: &Device) -> Result<TextToBits, EngineError> {
         let mut text = parameters(&self.text_encoder).await?;
-        if let (Some(pieces), Some(known)) = (&config.vocabulary, &self.manifest.vocabulary)
+        if let (Some(token_ids), Some(known)) = (&config.vocabulary, &self.manifest.vocabulary)
             && let Some(table) = text.remove(TABLE)
         {
             let width = config.text_encoder.d_model;
-            let row = |piece: &u32| {
-                let (seed, piece) = (config.train.seed as u64, u64::from(*piece));
-                (0..width as u64).map(move |i| normal(seed, Stream::Init, piece, i) as f32)
+            let row = |id: &u32| {
+                let (seed, id) = (config.train.seed as u64, u64::from(*id));
+                (0..width as u64).map(move |i| normal(seed, Stream::Init, id, i) as f32)
             };
-            let rows: Vec<f32> = pieces.iter().flat_map(row).collect();
-            let own = TensorData::new(rows, [pieces.len(), width]);
-            text.insert(TABLE.to_string(), carry_rows(own, pieces, &table, known));
+            let rows: Vec<f32> = token_ids.iter().flat_map(row).collect();
+            let own = TensorData::new(rows, [token_ids.len(), width]);
+            text.insert(TABLE.to_string(), carry_rows(own, token_ids, &table, known));
         }
         let model = config.module(device)?;
         Ok(TextToBits {

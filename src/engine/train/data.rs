@@ -10,14 +10,14 @@ use crate::train::TrainError;
 use crate::weights::shards::sha256;
 use image::RgbImage;
 
-/// Captioned pictures, given or composed.
+/// Captioned images, given or composed.
 pub enum TrainingData {
-    /// A caption and a picture each; `rgba` holds the pictures one behind the other, square and of the size that the model
-    /// draws, four bytes a pixel.
+    /// One caption per picture. `rgba` holds the pictures one after the other, square and of the size of the model's
+    /// images, four bytes a pixel.
     Pictures { captions: Vec<String>, rgba: Vec<u8> },
     /// The composer's drawings (data/sprites.bin), and the part of its data set, such as `emoji:flat,single,apple,car`.
     Emoji { bank: Vec<u8>, part: String },
-    /// Any other, under a name that tells it from others.
+    /// Any other source, under a name that identifies it.
     Source { source: Box<dyn Source>, name: String },
 }
 

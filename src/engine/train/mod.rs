@@ -1,7 +1,8 @@
-//! Training in the engine: a session that steps, draws samples and keeps itself, on whatever device the model is loaded.
+//! Training in the engine: a session that runs steps, generates samples and stores checkpoints, on the device of the
+//! model.
 //!
-//! The step is that of the command line ([`crate::train::step`]), so the same data and seed give the same losses. What is
-//! different is who waits: every value is read back by awaiting it, and between two steps waiting messages are let in.
+//! The step is that of the command line ([`crate::train::step`]), so the same data and seed give the same losses. Here
+//! every value is read back asynchronously, and the session yields to the event loop between two steps.
 
 mod begin;
 mod data;
@@ -31,15 +32,15 @@ use session_config::SessionConfig;
 
 /// Steps of linear warm-up. After them the learning rate stays: a visitor may always ask for more steps.
 const WARMUP: usize = 10;
-/// Share of samples that hear no prompt, for guidance.
+/// Share of samples whose prompt is dropped, for guidance.
 const DROPOUT: f64 = 0.1;
 
-/// A training under way.
+/// A training session.
 pub struct Session {
     config: SessionConfig,
     context: TrainContext,
     state: State<TextToBits>,
-    /// Of the model that was loaded when the training was set up; its image tokenizer becomes the result's.
+    /// Manifest of the model that the training was set up with; the result takes over its image tokenizer.
     base: Manifest,
 }
 
@@ -50,7 +51,7 @@ struct TrainContext {
     scales: usize,
     vae: Vae,
     prompts: PromptEncoder,
-    /// What the samples show.
+    /// Prompts of the samples.
     show: Vec<String>,
     sampling: SamplingOptions,
     /// With autodiff.
@@ -91,7 +92,7 @@ impl Session {
 
     /// Trains until all steps of `schedule` are done or the host cancels; both end with a checkpoint and `Paused`.
     ///
-    /// After an error the session may be half a step on and is best dropped: the last checkpoint is whole.
+    /// After an error the session may be within a step and must be dropped; the last checkpoint is complete.
     pub async fn run(
         &mut self,
         schedule: TrainSchedule,
@@ -167,8 +168,8 @@ impl Session {
         Ok(())
     }
 
-    /// Draws the prompts to show with averaged weights, the first with seed 0, the next with seed 1 and so on. A cancel
-    /// ends it early.
+    /// Generates the sample prompts with averaged weights, the first with seed 0, the next with seed 1 and so on. A
+    /// cancel ends it early.
     async fn sample(&self, host: &impl Host) -> Result<(), EngineError> {
         let TrainContext {
             show,

@@ -1,4 +1,4 @@
-//! The trained model as the files of a model folder: what the page loads and saves, and the command line draws with.
+//! Packs the trained model into the files of a model folder, which the page and the command line load.
 
 use super::Session;
 use crate::engine::load::tokenizer;
@@ -19,8 +19,9 @@ const MANIFEST: &str = "manifest.json";
 const TOKENIZER: &str = "tokenizer.json";
 
 impl Session {
-    /// The averaged weights under `name`, in half precision; the manifest comes last. The image tokenizer's shards are those
-    /// of the model that the training was set up with, byte for byte, so that images and links of both are one another's.
+    /// The averaged weights under `name`, in half precision; the manifest comes last. The image tokenizer's shards are
+    /// those of the model that the training was set up with, byte for byte, so that both models decode each other's
+    /// images and links.
     pub async fn pack(&self, name: &str, files: &impl Files) -> Result<Vec<ModelFile>, EngineError> {
         let mut packed = Vec::new();
         let mut put = |name: &str, bytes: Vec<u8>| {
@@ -58,7 +59,7 @@ impl Session {
             shards,
             // The base model's baseline was trained on other pictures.
             baseline: None,
-            // Nor is the record of its training that of what came after.
+            // Its training record does not describe this training.
             training: None,
             ..self.base.clone()
         };

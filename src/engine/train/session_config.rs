@@ -25,7 +25,7 @@ pub struct SessionConfig {
 
 impl SessionConfig {
     pub fn to_json(&self) -> String {
-        // Numbers, strings and lists always serialise.
+        // Numbers, strings and lists always serialize.
         serde_json::to_string(self).unwrap_or_else(|error| unreachable!("{error}"))
     }
 

@@ -1,5 +1,5 @@
-//! Self-correction, measured (Sec. 3.4): [`quantizer`] the error that bit flips leave in the running sums of a given image,
-//! [`sampling`] how transformers recover from flips while they sample an image.
+//! Self-correction, measured (Sec. 3.4): [`quantizer`] the error that bit flips leave in the running sums of a given
+//! image, [`sampling`] how transformers recover from flips while they sample an image.
 
 mod distance;
 pub mod quantizer;
@@ -25,8 +25,8 @@ pub struct CorrectionReport {
     pub recovery: Recovery,
 }
 
-/// Measures on `images` square scenes of `source` at each of `rates`, in the quantizer and during sampling by `subject` and
-/// its teacher-forced baseline.
+/// Measures on `images` square scenes of `source` at each of `rates`, in the quantizer and during sampling by `subject`
+/// and its teacher-forced baseline.
 pub fn report(
     subject: &Subject,
     baseline: Option<&Subject>,

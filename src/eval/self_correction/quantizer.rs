@@ -1,6 +1,6 @@
 //! Bit flips in the quantizer: the distance of the running sums `F_k` from the features `F` for each ablation arm.
 
-use super::distance::{deviations, psnrs};
+use super::distance::Tally;
 use crate::data::Source;
 use crate::eval::measure::Mean;
 use crate::eval::subject::Subject;
@@ -41,10 +41,10 @@ pub(super) fn measure(
     let flipped = rates
         .iter()
         .flat_map(|&rate| [(AblationArm::Flipped, rate), (AblationArm::Requantized, rate)]);
-    let mut tallies: Vec<Tally> = [(AblationArm::Clean, 0.0)]
+    let mut arms: Vec<Arm> = [(AblationArm::Clean, 0.0)]
         .into_iter()
         .chain(flipped)
-        .map(Tally::new)
+        .map(Arm::new)
         .collect();
     let batches = Batches {
         source,
@@ -58,30 +58,25 @@ pub(super) fn measure(
         let pixels = batch.images(&subject.device);
         let features = subject.vae.encode(pixels.clone());
         let grids = batch.schedule.latent_grids(subject.transformer.config().patchify);
-        for tally in &mut tallies {
-            tally.add(subject, &pixels, &features, &grids, step as u64)?;
+        for arm in &mut arms {
+            arm.add(subject, &pixels, &features, &grids, step as u64)?;
         }
         bar.inc(batch.samples.len() as u64);
     }
-    Ok(tallies.into_iter().map(|tally| tally.row(images)).collect())
+    Ok(arms.into_iter().map(|arm| arm.row(images)).collect())
 }
 
-/// Values of one image each.
-struct Tally {
+/// One arm at one rate.
+struct Arm {
     arm: AblationArm,
     rate: f64,
-    errors: Vec<Vec<f64>>,
-    psnrs: Vec<f64>,
+    tally: Tally,
 }
 
-impl Tally {
+impl Arm {
     fn new((arm, rate): (AblationArm, f64)) -> Self {
-        Self {
-            arm,
-            rate,
-            errors: Vec::new(),
-            psnrs: Vec::new(),
-        }
+        let tally = Tally::default();
+        Self { arm, rate, tally }
     }
 
     fn add(
@@ -104,22 +99,17 @@ impl Tally {
             self.arm.targets(),
         )
         .sums;
-        self.errors.resize(grids.len(), Vec::new());
-        for (errors, found) in self.errors.iter_mut().zip(deviations(features, &sums)?) {
-            errors.extend(found);
-        }
+        self.tally.add_sums(features, &sums)?;
         let rebuilt = subject.vae.decode(sums[sums.len() - 1].clone());
-        self.psnrs.extend(psnrs(rebuilt, pixels.clone())?);
-        Ok(())
+        self.tally.add_images(rebuilt, pixels.clone())
     }
 
-    /// Over the first `images`; the last batch may have brought more.
     fn row(self, images: usize) -> CorrectionRow {
         CorrectionRow {
             arm: self.arm,
             rate: self.rate,
-            errors: self.errors.iter().map(|errors| Mean::of(&errors[..images])).collect(),
-            psnr: Mean::of(&self.psnrs[..images]),
+            errors: self.tally.errors(images),
+            psnr: self.tally.psnr(images),
         }
     }
 }

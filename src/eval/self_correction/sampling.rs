@@ -1,7 +1,7 @@
 //! Bit flips during sampling: bits of the early scales are flipped while an image is sampled, and all later bits are
 //! conditioned on them. Measured is the distance to the image of the same seed without flips.
 
-use super::distance::{deviations, psnrs};
+use super::distance::Tally;
 use crate::data::Source;
 use crate::eval::EvalError;
 use crate::eval::measure::Mean;
@@ -94,8 +94,8 @@ pub fn recovery(
     let others = baseline
         .map(|baseline| measurement.measure(baseline, bar))
         .transpose()?;
-    let mut rows: Vec<RecoveryRow> = own.iter().map(|tally| tally.row(false, images)).collect();
-    rows.extend(others.iter().flatten().map(|tally| tally.row(true, images)));
+    let mut rows: Vec<RecoveryRow> = own.iter().map(|run| run.row(false, images)).collect();
+    rows.extend(others.iter().flatten().map(|run| run.row(true, images)));
     let pairs = own.iter().zip(others.iter().flatten());
     let differences = pairs.filter(|(own, _)| own.later_bits == LaterBits::Drawn);
     Ok(Recovery {
@@ -114,10 +114,10 @@ struct Measurement<'a> {
 }
 
 impl Measurement<'_> {
-    fn measure(&self, subject: &Subject, bar: &ProgressBar) -> Result<Vec<Tally>, EvalError> {
+    fn measure(&self, subject: &Subject, bar: &ProgressBar) -> Result<Vec<Run>, EvalError> {
         let flips = self.rates.iter();
-        let mut tallies = vec![Tally::new((LaterBits::Unflipped, 0.0))];
-        tallies.extend(flips.flat_map(|&rate| [(LaterBits::Kept, rate), (LaterBits::Drawn, rate)].map(Tally::new)));
+        let mut runs = vec![Run::new((LaterBits::Unflipped, 0.0))];
+        runs.extend(flips.flat_map(|&rate| [(LaterBits::Kept, rate), (LaterBits::Drawn, rate)].map(Run::new)));
         let config = subject.transformer.config();
         let (d, patchify) = (config.bits, config.patchify);
         for step in 0..self.images.div_ceil(self.batches.size) {
@@ -131,9 +131,9 @@ impl Measurement<'_> {
             };
             let size = [target.dims()[2], target.dims()[3]];
             let picture = subject.vae.decode(target.clone());
-            for tally in &mut tallies {
-                let masks = self.masks(tally.rate, first, schedule, d, &subject.device);
-                let sums = match tally.later_bits {
+            for run in &mut runs {
+                let masks = self.masks(run.rate, first, schedule, d, &subject.device);
+                let sums = match run.later_bits {
                     LaterBits::Unflipped => clean.iter().map(|scale| scale.sum.clone()).collect(),
                     LaterBits::Kept => {
                         let bits = clean.iter().zip(masks).zip(schedule.grids());
@@ -152,11 +152,11 @@ impl Measurement<'_> {
                         drawn.into_iter().map(|scale| scale.sum).collect()
                     }
                 };
-                tally.add(subject, &target, &picture, &sums)?;
+                run.add(subject, &target, &picture, &sums)?;
             }
             bar.inc(batch.samples.len() as u64);
         }
-        Ok(tallies)
+        Ok(runs)
     }
 
     /// Flips `[B, L_k, d]` of the early scales; those of an image depend on its number alone.
@@ -198,21 +198,20 @@ fn draw(
     Ok(std::iter::from_fn(|| sampler.next_scale()).collect())
 }
 
-/// Values of one image each.
-struct Tally {
+/// One kind of later bits at one rate.
+struct Run {
     later_bits: LaterBits,
     rate: f64,
-    errors: Vec<Vec<f64>>,
-    psnrs: Vec<f64>,
+    tally: Tally,
 }
 
-impl Tally {
+impl Run {
     fn new((later_bits, rate): (LaterBits, f64)) -> Self {
+        let tally = Tally::default();
         Self {
             later_bits,
             rate,
-            errors: Vec::new(),
-            psnrs: Vec::new(),
+            tally,
         }
     }
 
@@ -223,40 +222,32 @@ impl Tally {
         picture: &Tensor<4>,
         sums: &[Tensor<4>],
     ) -> Result<(), EvalError> {
-        self.errors.resize(sums.len(), Vec::new());
-        for (errors, found) in self.errors.iter_mut().zip(deviations(target, sums)?) {
-            errors.extend(found);
+        self.tally.add_sums(target, sums)?;
+        match sums.last() {
+            Some(last) if self.later_bits != LaterBits::Unflipped => {
+                let image = subject.vae.decode(last.clone());
+                self.tally.add_images(image, picture.clone())
+            }
+            _ => Ok(()),
         }
-        if self.later_bits != LaterBits::Unflipped
-            && let Some(last) = sums.last()
-        {
-            self.psnrs
-                .extend(psnrs(subject.vae.decode(last.clone()), picture.clone())?);
-        }
-        Ok(())
     }
 
-    /// Over the first `images`; the last batch may have brought more.
     fn row(&self, baseline: bool, images: usize) -> RecoveryRow {
         RecoveryRow {
             baseline,
             later_bits: self.later_bits,
             rate: self.rate,
-            errors: self.errors.iter().map(|errors| Mean::of(&errors[..images])).collect(),
-            psnr: (self.psnrs.len() >= images).then(|| Mean::of(&self.psnrs[..images])),
+            errors: self.tally.errors(images),
+            psnr: (self.later_bits != LaterBits::Unflipped).then(|| self.tally.psnr(images)),
         }
     }
 
     fn difference(&self, baseline: &Self, images: usize) -> PairedDifference {
-        let less = |own: &[f64], other: &[f64]| {
-            let differences: Vec<f64> = own.iter().zip(other).map(|(own, other)| own - other).collect();
-            Mean::of(&differences[..images])
-        };
-        let scales = self.errors.iter().zip(&baseline.errors);
+        let (errors, psnr) = self.tally.minus(&baseline.tally, images);
         PairedDifference {
             rate: self.rate,
-            errors: scales.map(|(own, other)| less(own, other)).collect(),
-            psnr: less(&self.psnrs, &baseline.psnrs),
+            errors,
+            psnr,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The 3 x 3 convolution under automatic differentiation, and its gradients.
 
-use super::Sides;
 use super::forward::registers;
+use super::sides::Sides;
 use super::variant::{ConvolutionVariant, Tile};
 use crate::kernels::runtime::fallbacks::or_count;
 use crate::kernels::runtime::{

@@ -1,6 +1,6 @@
 //! The convolution for inference: with its bias and residual, and an enlarged input, in one dispatch.
 
-use super::Sides;
+use super::sides::Sides;
 use super::variant::{ConvolutionVariant, Tile};
 use crate::kernels::reference::resize::nearest2x;
 use crate::kernels::runtime::fallbacks::or_count;

@@ -5,44 +5,12 @@
 
 mod backward;
 mod forward;
+mod sides;
 mod variant;
 
 pub use backward::convolution_with_autodiff;
 pub use forward::{Fused, convolution, convolution_reference, convolution_with};
 pub use variant::ConvolutionVariant;
-
-use burn_cubecl::tensor::CubeTensor;
-
-/// The weights `[O, C, k, k]` as a convolution, or as the transposed one reads them: its inputs are the outputs `O`, its kernel is
-/// flipped.
-struct Sides {
-    channels: usize,
-    out: usize,
-    /// From one output, and from one input, to the next in the weights.
-    out_stride: usize,
-    in_stride: usize,
-}
-
-impl Sides {
-    fn of(weight: &CubeTensor, transposed: bool) -> Self {
-        let shape = weight.meta.shape();
-        let (from, to, area) = (shape[1], shape[0], shape[2] * shape[3]);
-        match transposed {
-            false => Self {
-                channels: from,
-                out: to,
-                out_stride: from * area,
-                in_stride: area,
-            },
-            true => Self {
-                channels: to,
-                out: from,
-                out_stride: area,
-                in_stride: from * area,
-            },
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

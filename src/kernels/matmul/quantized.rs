@@ -1,4 +1,4 @@
-//! Quantized weights of a linear layer, as the kernels of [`linear`](super::linear) read them.
+//! Quantized weights of a linear layer, as the kernels of [`linear`](super::linear()) read them.
 //!
 //! A row of K numbers becomes a row of 32-bit words, which the tensor carries as if they were floats. So the shape of a layer's
 //! weight says its format, and a quantized weight is loaded, moved and freed like any other parameter.

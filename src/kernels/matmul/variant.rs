@@ -2,7 +2,7 @@
 
 use crate::kernels::runtime::{Chosen, Constants, Variant, Wgsl};
 
-/// A kernel variant of [`linear`](super::linear).
+/// A kernel variant of [`linear`](super::linear()).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinearVariant {
     name: &'static str,

@@ -1,19 +1,12 @@
 //! Group norm with SiLU on the GPU.
 
 use super::group_norm_backward::group_norm_silu_with_autodiff;
-use super::{MOST_WORKGROUPS, WORKGROUP_SIZE};
+use super::launch::{apply, check_rows, statistics};
 use crate::kernels::runtime::fallbacks::or_count;
-use crate::kernels::runtime::{NoKernel, Shader, allocate, float_bits, gpu_f32, reduction_workgroup_size};
+use crate::kernels::runtime::{NoKernel, gpu_f32};
 use crate::kernels::{cpu, reference};
 use burn::tensor::Tensor;
 use burn_cubecl::Cube;
-use burn_cubecl::tensor::CubeTensor;
-
-/// Workgroup size of a reduction of `MANY` numbers and more.
-const LARGE_WORKGROUP_SIZE: u32 = 256;
-const MANY: usize = 4096;
-/// Neighbours of an invocation.
-const EACH: usize = 4;
 
 /// `silu(GN(x) weight + bias)` for `x [B, C, H, W]` in `groups` groups of channels, weight and bias `[C]`.
 pub fn group_norm_silu(x: Tensor<4>, weight: Tensor<1>, bias: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
@@ -67,63 +60,9 @@ fn launch(
     Ok(Tensor::from_primitive::<Cube>(y))
 }
 
-/// Whether so many channels of images, or rows, are workgroups of one dispatch.
-pub(super) fn check_rows(rows: usize) -> Result<(), NoKernel> {
-    match rows {
-        ..=MOST_WORKGROUPS => Ok(()),
-        _ => Err(NoKernel::Unfit("more than 65,535 rows")),
-    }
-}
-
-/// Mean and inverse deviation of every group of every image of `x [B, C, H, W]`: `[B G, 2]`.
-pub(super) fn statistics(x: &CubeTensor, groups: usize, epsilon: f64) -> CubeTensor {
-    let numbers = x.meta.shape().num_elements() / x.meta.shape()[0] / groups;
-    let on_gpu = if numbers < MANY {
-        WORKGROUP_SIZE
-    } else {
-        LARGE_WORKGROUP_SIZE
-    };
-    statistics_with(reduction_workgroup_size(on_gpu), x, groups, epsilon)
-}
-
-fn statistics_with(workgroup_size: u32, x: &CubeTensor, groups: usize, epsilon: f64) -> CubeTensor {
-    let shape = x.meta.shape();
-    let (b, numbers) = (shape[0], shape[1] / groups * shape[2] * shape[3]);
-    let statistics = allocate(x, [b * groups, 2]);
-    let shader = Shader {
-        source: wgsl!("norm/group_norm_statistics.wgsl"),
-        constants: vec![("EPSILON", float_bits(epsilon))],
-        sizes: vec![("NUMBERS", numbers)],
-        workgroup_size,
-    };
-    shader.launch([b * groups, 1, 1], &[x, &statistics]);
-    statistics
-}
-
-/// `silu((x - mean) / deviation weight + bias)` with [`statistics`].
-pub(super) fn apply(
-    x: &CubeTensor,
-    statistics: &CubeTensor,
-    weight: &CubeTensor,
-    bias: &CubeTensor,
-    groups: usize,
-) -> CubeTensor {
-    let shape = x.meta.shape();
-    let (b, c, area) = (shape[0], shape[1], shape[2] * shape[3]);
-    let y = allocate(x, shape.clone());
-    let shader = Shader {
-        source: wgsl!("norm/group_norm.wgsl"),
-        constants: vec![("EACH", EACH)],
-        sizes: vec![("CHANNELS", c), ("AREA", area), ("PER_GROUP", c / groups)],
-        workgroup_size: WORKGROUP_SIZE,
-    };
-    let along = area.div_ceil(EACH).div_ceil(WORKGROUP_SIZE as usize);
-    shader.launch([along, b * c, 1], &[x, statistics, weight, bias, &y]);
-    y
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::launch::{LARGE_WORKGROUP_SIZE, WORKGROUP_SIZE, statistics_with};
     use super::*;
     use crate::golden;
     use crate::kernels::test_values as values;

@@ -1,8 +1,7 @@
 //! Group norm with SiLU under automatic differentiation on the GPU: two dispatches there and two back, where burn's operations
 //! take a dozen and thirty, each over a whole feature map.
 
-use super::WORKGROUP_SIZE;
-use super::group_norm::{apply, check_rows, statistics};
+use super::launch::{WORKGROUP_SIZE, apply, check_rows, statistics};
 use crate::kernels::runtime::{NoKernel, Shader, allocate, gpu_f32_with_autodiff, primitive, reduction_workgroup_size};
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;

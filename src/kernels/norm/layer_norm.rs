@@ -1,7 +1,6 @@
 //! Layer norm and root mean square norm on the GPU, with their factor and shift.
 
-use super::WORKGROUP_SIZE;
-use super::group_norm::check_rows;
+use super::launch::{WORKGROUP_SIZE, check_rows};
 use crate::kernels::matmul::broadcast;
 use crate::kernels::reference;
 use crate::kernels::reference::norm::modulation_part;

@@ -3,12 +3,8 @@
 
 mod group_norm;
 mod group_norm_backward;
+mod launch;
 mod layer_norm;
 
 pub use group_norm::{group_norm_silu, group_statistics, normalized_silu};
 pub use layer_norm::{Modulation, layer_norm, layer_norm_reference, rms_norm};
-
-/// Invocations of a workgroup.
-const WORKGROUP_SIZE: u32 = 64;
-/// Most workgroups along one axis of a dispatch.
-const MOST_WORKGROUPS: usize = 65_535;

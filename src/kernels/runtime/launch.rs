@@ -24,7 +24,16 @@ pub struct Shader {
     pub workgroup_size: u32,
 }
 
+/// The workgroup size of a shader with one invocation per element.
+pub const ELEMENTWISE: u32 = 64;
+
 impl Shader {
+    /// Runs one invocation for each of `count` elements at least.
+    pub fn launch_each(self, count: usize, buffers: &[&CubeTensor]) {
+        let workgroups = count.div_ceil(self.workgroup_size as usize);
+        self.launch([workgroups, 1, 1], buffers);
+    }
+
     /// Its WGSL, with the uniform of sizes behind so many buffers.
     pub fn wgsl(&self, buffers: usize) -> String {
         let mut constants = self.constants.clone();

@@ -14,6 +14,6 @@ pub(super) use device::{
 pub use device::{has_fast_workgroup_memory, kernels_enabled, set_fast_workgroup_memory, set_kernels_enabled};
 pub use fallbacks::NoKernel;
 pub use launch::Constants;
-pub(super) use launch::{Shader, float_bits};
+pub(super) use launch::{ELEMENTWISE, Shader, float_bits};
 pub use template::Wgsl;
 pub use variant::{Chosen, UnknownVariant, Variant};

@@ -1,11 +1,10 @@
 //! The codes of a scale, added to the running sum.
 
-use super::WORKGROUP_SIZE;
 use crate::kernels::reference::bits::{codes, from_tokens};
 use crate::kernels::reference::grid::Grid;
 use crate::kernels::reference::resize::Resize;
 use crate::kernels::runtime::fallbacks::or_count;
-use crate::kernels::runtime::{NoKernel, Shader, allocate, float_bits, gpu_f32, gpu_int};
+use crate::kernels::runtime::{ELEMENTWISE, NoKernel, Shader, allocate, float_bits, gpu_f32, gpu_int};
 use burn::tensor::{Int, Tensor};
 use burn_cubecl::Cube;
 
@@ -46,9 +45,9 @@ pub(super) fn launch(
             ("P", positions),
             ("SCALE", float_bits(scale)),
         ],
-        workgroup_size: WORKGROUP_SIZE as u32,
+        workgroup_size: ELEMENTWISE,
     };
     let numbers = batch * channels * height * width;
-    shader.launch([numbers.div_ceil(WORKGROUP_SIZE), 1, 1], &[&before, &tokens, &after]);
+    shader.launch_each(numbers, &[&before, &tokens, &after]);
     Ok(Tensor::from_primitive::<Cube>(after))
 }

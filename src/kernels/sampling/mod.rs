@@ -11,9 +11,6 @@ pub use next_tokens::next_tokens;
 pub use pack_bits::pack_bits;
 pub use sample_bits::{BitSampling, guided, sample_bits};
 
-/// Invocations of a workgroup.
-const WORKGROUP_SIZE: usize = 64;
-
 #[cfg(test)]
 mod tests {
     use super::*;

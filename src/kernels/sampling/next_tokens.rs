@@ -1,10 +1,9 @@
 //! The tokens of the next scale, from the running sum.
 
-use super::WORKGROUP_SIZE;
 use crate::kernels::reference::grid::Grid;
 use crate::kernels::reference::resize::{Resize, patchify};
 use crate::kernels::runtime::fallbacks::or_count;
-use crate::kernels::runtime::{NoKernel, Shader, allocate, gpu_f32};
+use crate::kernels::runtime::{ELEMENTWISE, NoKernel, Shader, allocate, gpu_f32};
 use burn::tensor::Tensor;
 use burn_cubecl::Cube;
 
@@ -43,9 +42,9 @@ pub(super) fn launch(sum: &Tensor<4>, (h, w): Grid, patched: bool, times: usize)
             ("P", positions),
             ("TIMES", times),
         ],
-        workgroup_size: WORKGROUP_SIZE as u32,
+        workgroup_size: ELEMENTWISE,
     };
     let numbers = times * batch * channels * h * w;
-    shader.launch([numbers.div_ceil(WORKGROUP_SIZE), 1, 1], &[&sum, &tokens]);
+    shader.launch_each(numbers, &[&sum, &tokens]);
     Ok(Tensor::from_primitive::<Cube>(tokens))
 }

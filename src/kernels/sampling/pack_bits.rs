@@ -1,10 +1,9 @@
 //! Bits packed into words, to be read back.
 
-use super::WORKGROUP_SIZE;
 use crate::kernels::reference;
 use crate::kernels::reference::bits::WORD;
 use crate::kernels::runtime::fallbacks::or_count;
-use crate::kernels::runtime::{NoKernel, Shader, allocate_as, gpu_int, kernels_enabled};
+use crate::kernels::runtime::{ELEMENTWISE, NoKernel, Shader, allocate_as, gpu_int, kernels_enabled};
 use burn::tensor::{DType, Int, Tensor};
 use burn_cubecl::Cube;
 
@@ -25,9 +24,9 @@ fn launch(bits: &Tensor<3, Int>) -> Result<Tensor<3, Int>, NoKernel> {
         source: wgsl!("sampling/pack_bits.wgsl"),
         constants: vec![],
         sizes: vec![("TOKENS", batch * l), ("DEPTH", d)],
-        workgroup_size: WORKGROUP_SIZE as u32,
+        workgroup_size: ELEMENTWISE,
     };
-    shader.launch([(batch * l * words).div_ceil(WORKGROUP_SIZE), 1, 1], &[&bits, &packed]);
+    shader.launch_each(batch * l * words, &[&bits, &packed]);
     Ok(Tensor::from_primitive::<Cube>(packed))
 }
 

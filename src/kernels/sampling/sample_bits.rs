@@ -1,9 +1,8 @@
 //! Bits sampled from logits, with guidance and temperature.
 
-use super::WORKGROUP_SIZE;
 use crate::kernels::reference::bits::differences;
 use crate::kernels::runtime::fallbacks::or_count;
-use crate::kernels::runtime::{NoKernel, Shader, allocate, allocate_as, float_bits, gpu_f32};
+use crate::kernels::runtime::{ELEMENTWISE, NoKernel, Shader, allocate, allocate_as, float_bits, gpu_f32};
 use burn::tensor::{DType, Int, Tensor};
 use burn_cubecl::Cube;
 use burn_cubecl::tensor::CubeTensor;
@@ -82,10 +81,10 @@ fn launch(logits: &Tensor<3>, how: &BitSampling) -> Result<(Tensor<3, Int>, Tens
             ("TAU", float_bits(how.tau)),
             ("UNLIKELY", float_bits(unlikely)),
         ],
-        workgroup_size: WORKGROUP_SIZE as u32,
+        workgroup_size: ELEMENTWISE,
     };
     let buffers: Vec<&CubeTensor> = [&logits, &guided, &sampled].into_iter().chain(&thresholds).collect();
-    shader.launch([count.div_ceil(WORKGROUP_SIZE), 1, 1], &buffers);
+    shader.launch_each(count, &buffers);
     let (sampled, guided) = (
         Tensor::from_primitive::<Cube>(sampled),
         Tensor::from_primitive::<Cube>(guided),

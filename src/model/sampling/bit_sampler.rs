@@ -43,8 +43,8 @@ impl BitSampler {
         }
     }
 
-    /// Bits `[B, L_k, d]` of scale `k` and its logits divided by the temperature, after guidance. With `cfg`, the logits
-    /// come as two halves that guidance of that strength mixes.
+    /// Bits `[B, L_k, d]` of scale `k` and its logits divided by the temperature, after guidance. With `cfg`, the
+    /// logits come as two halves that guidance of that strength mixes.
     pub fn sample(&self, k: usize, logits: Tensor<3>, cfg: Option<f64>) -> (Tensor<3, Int>, Tensor<3>) {
         let tau = self.tau.at(k);
         let [rows, length, _] = logits.dims();

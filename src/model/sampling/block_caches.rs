@@ -1,8 +1,8 @@
 //! The KV caches of all blocks, and the passage of a batch through a block.
 //!
-//! A batch whose tensors would be larger than what a shader may see is cut into parts of one row each, which pass through
-//! a block one after the other. The caches of such parts have no room for the last scale: its keys and values are of no use
-//! beyond their block, so all blocks and parts share one spare pair of tensors for it.
+//! A batch whose tensors would be larger than what a shader may see is cut into parts of one row each, which pass
+//! through a block one after the other. The caches of such parts have no room for the last scale: its keys and values
+//! are of no use beyond their block, so all blocks and parts share one spare pair of tensors for it.
 
 use crate::model::config::TransformerConfig;
 use crate::model::rope::RopeTables;
@@ -56,7 +56,8 @@ impl BlockCaches {
         }
     }
 
-    /// Runs one block on the tokens of a scale, `x [B, L_k, C] -> [B, L_k, C]`, and adds their keys and values to its cache.
+    /// Runs one block on the tokens of a scale, `x [B, L_k, C] -> [B, L_k, C]`, and adds their keys and values to its
+    /// cache.
     pub fn forward(&mut self, x: &Tensor<3>, pass: &BlockPass) -> Tensor<3> {
         let BlockPass { block, index, .. } = *pass;
         let each = x.dims()[0] / self.parts.len();
@@ -104,9 +105,9 @@ impl BlockCaches {
     }
 }
 
-/// Number of parts that a batch of `rows` is cut into on its way through the blocks: 1 if no tensor that a shader reads is
-/// larger than `limit` bytes, else `rows`. A schedule of one scale is never cut, since parts only save the cache of the
-/// last scale. `in_f16` says whether the caches are stored in f16.
+/// Number of parts that a batch of `rows` is cut into on its way through the blocks: 1 if no tensor that a shader reads
+/// is larger than `limit` bytes, else `rows`. A schedule of one scale is never cut, since parts only save the cache of
+/// the last scale. `in_f16` says whether the caches are stored in f16.
 pub fn parts(config: &TransformerConfig, schedule: &Schedule, rows: usize, in_f16: bool, limit: usize) -> usize {
     let last = schedule.tokens(schedule.len() - 1);
     let widest = last * config.ffn_hidden.max(3 * config.embed_dim) * size_of::<f32>();

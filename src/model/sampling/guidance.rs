@@ -63,8 +63,8 @@ impl Guidance {
         }
     }
 
-    /// Features `[2 B, L, C]` after the block that is number `from_end` from the end (1 is the last), at scale `k`: where
-    /// guidance is inserted there, both halves become the guided features.
+    /// Features `[2 B, L, C]` after the block that is number `from_end` from the end (1 is the last), at scale `k`:
+    /// where guidance is inserted there, both halves become the guided features.
     pub fn guide_features(&self, k: usize, from_end: usize, x: Tensor<3>) -> Tensor<3> {
         let cfg = self.cfg.at(k);
         if !self.insertion.layers_from_end.contains(&from_end) || !self.doubled || cfg == 1.0 {
@@ -74,8 +74,8 @@ impl Guidance {
         Tensor::cat(vec![guided.clone(), guided], 0)
     }
 
-    /// Logits of scale `k` from the last block's features `x [B or 2 B, L, C]`. If guidance is to mix logits, they are those
-    /// of both halves, and its strength is returned with them; else they are those of the conditional half.
+    /// Logits of scale `k` from the last block's features `x [B or 2 B, L, C]`. If guidance is to mix logits, they are
+    /// those of both halves, and its strength is returned with them; else they are those of the conditional half.
     pub fn logits(
         &self,
         k: usize,

@@ -1,9 +1,9 @@
 //! Cached sampling, scale by scale (the official `autoregressive_infer_cfg`).
 //!
-//! The [`Sampler`] is a state machine of small steps, one block each, so that a caller can stop or show an image between
-//! any two. Its duties lie in files of their own: [`options`] what is asked for, [`guidance`] classifier-free guidance,
-//! [`block_caches`] the blocks and their KV caches, [`bit_sampler`] from logits to bits, [`output`] given bits, flips
-//! and results. All tensors stay on the device; the caller reads back what it shows.
+//! The [`Sampler`] is a state machine of small steps, one block each, so that a caller can stop or show an image
+//! between any two. Its duties lie in files of their own: `options` what is asked for, `guidance` classifier-free
+//! guidance, `block_caches` the blocks and their KV caches, `bit_sampler` from logits to bits, `output` given
+//! bits, flips and results. All tensors stay on the device; the caller reads back what it shows.
 
 mod bit_sampler;
 mod block_caches;
@@ -124,14 +124,14 @@ impl Sampler {
         })
     }
 
-    /// Gives bits of the first scales, which enter the image and the cache in place of sampled ones. Tokens that stay free
-    /// are sampled with the noise they would have had anyway.
+    /// Gives bits of the first scales, which enter the image and the cache in place of sampled ones. Tokens that stay
+    /// free are sampled with the noise they would have had anyway.
     pub fn force(&mut self, scales: Vec<Forced>) {
         self.edits.forced = scales;
     }
 
-    /// Flips bits (masks `[B, L_k, d]`, 1 = flip, `None` for a scale without flips) after they were sampled or given and
-    /// before they enter the image and the cache, so that all later bits are conditioned on the flipped ones.
+    /// Flips bits (masks `[B, L_k, d]`, 1 = flip, `None` for a scale without flips) after they were sampled or given
+    /// and before they enter the image and the cache, so that all later bits are conditioned on the flipped ones.
     pub fn flip(&mut self, masks: Vec<Option<Tensor<3, Int>>>) {
         self.edits.flips = masks;
     }

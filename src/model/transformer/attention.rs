@@ -1,4 +1,5 @@
-//! Attention of the blocks: cosine self attention with rotary positions and a KV cache, and cross attention to the text.
+//! Attention of the blocks: cosine self attention with rotary positions and a KV cache, and cross attention to the
+//! text.
 
 use crate::kernels::attention::{AttentionBias, LayerCache, attend, attention, attention_into_cache, f16_cache_width};
 use crate::kernels::cpu;
@@ -20,7 +21,7 @@ fn merge_heads(x: Tensor<4>) -> Tensor<3> {
     x.swap_dims(1, 2).reshape([b, l, h * hd])
 }
 
-/// Keys (normalised and rotated) and values of one layer for all tokens of a schedule, allocated once.
+/// Keys (normalized and rotated) and values of one layer for all tokens of a schedule, allocated once.
 #[derive(Debug)]
 pub struct KvCache {
     /// `[B, H, L, hd]`; taken out while it is written, so that the write happens in place.
@@ -49,7 +50,8 @@ impl KvCache {
         }
     }
 
-    /// Self attention of the projections `qkv [B, L, 3C]` of the next tokens, in two dispatches. `None` where no shader fits.
+    /// Self attention of the projections `qkv [B, L, 3C]` of the next tokens, in two dispatches. `None` where no shader
+    /// fits.
     fn attend(&mut self, layer: &SelfAttention, qkv: &Tensor<3>, rope: Option<&RopeTables>) -> Option<Tensor<3>> {
         let (keys, values) = self.tensors.as_ref()?;
         let biases = self.biases.get_or_insert_with(|| layer.biases());
@@ -113,7 +115,7 @@ pub enum Past<'a> {
     Cached(&'a mut KvCache),
 }
 
-/// Self attention on L2-normalised queries and keys with a learned temperature per head.
+/// Self attention on L2-normalized queries and keys with a learned temperature per head.
 #[derive(Module, Debug)]
 pub struct SelfAttention {
     pub mat_qkv: Linear,
@@ -175,7 +177,8 @@ impl SelfAttention {
         self.proj.then(out, epilogue)
     }
 
-    /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`; `biases` are [`Self::biases`], if they were computed already.
+    /// Queries, keys and values `[B, H, L, hd]` of projections `[B, L, 3C]`; `biases` are [`Self::biases`], if they
+    /// were computed already.
     fn split(
         &self,
         qkv: Tensor<3>,
@@ -214,7 +217,8 @@ fn unit(x: Tensor<4>) -> Tensor<4> {
     x / norm
 }
 
-/// Cross-attention keys and values of one layer, `[B, H, L_text, hd]`: the projected text, computed once for all scales.
+/// Cross-attention keys and values of one layer, `[B, H, L_text, hd]`: the projected text, computed once for all
+/// scales.
 #[derive(Clone, Debug)]
 pub struct CrossKv {
     k: Tensor<4>,

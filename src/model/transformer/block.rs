@@ -77,7 +77,8 @@ impl Block {
 
     /// `x [B, L, C] -> [B, L, C]`:
     ///
-    /// `x += gamma1 SA(LN(x)(1 + scale1) + shift1)`, `x += CA(LN(x) w + b, text)`, `x += gamma2 FFN(LN(x)(1 + scale2) + shift2)`.
+    /// `x += gamma1 SA(LN(x)(1 + scale1) + shift1)`, `x += CA(LN(x) w + b, text)`,
+    /// `x += gamma2 FFN(LN(x)(1 + scale2) + shift2)`.
     pub fn forward(&self, x: Tensor<3>, text: &CrossKv, context: &BlockContext, past: Past) -> Tensor<3> {
         let (table, prompt) = (self.ada_gss.val(), context.modulation.clone());
         // The parts are gamma1, gamma2, scale1, scale2, shift1, shift2.

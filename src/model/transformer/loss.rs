@@ -18,13 +18,13 @@ pub enum BitReduction {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Loss {
     pub bits: BitReduction,
-    /// Weight a token of scale k by `sqrt(L_K / L_k)`, normalised over the sequence (the training script's choice).
+    /// Weight a token of scale k by `sqrt(L_K / L_k)`, normalized over the sequence (the training script's choice).
     pub reweight_by_scale: bool,
 }
 
 impl Loss {
-    /// Cross entropy per token `[B, L]` from `logits [B, L, 2d]`, or `[B, L, 2^d]` of a conventional classifier, and target
-    /// bits `[B, L, d]`.
+    /// Cross entropy per token `[B, L]` from `logits [B, L, 2d]`, or `[B, L, 2^d]` of a conventional classifier, and
+    /// target bits `[B, L, d]`.
     pub fn per_token(&self, logits: Tensor<3>, targets: Tensor<3, Int>, classifier: Classifier) -> Tensor<2> {
         if classifier == Classifier::Conventional {
             let indices = crate::model::bits::labels(targets);

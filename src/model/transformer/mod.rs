@@ -1,7 +1,8 @@
 //! The bitwise autoregressive transformer with the infinite-vocabulary classifier (Sec. 3.1 - 3.3).
 //!
-//! Sequence: the pooled prompt as start token for scale 1, then for every scale k >= 2 the tokens of `F~_{k-1}`. A token
-//! attends to all tokens of its own and earlier scales and to the prompt; it predicts the `d` bits of its position.
+//! Sequence: the pooled prompt as start token for scale 1, then for every scale k >= 2 the tokens of `F~_{k-1}`. A
+//! token attends to all tokens of its own and earlier scales and to the prompt; it predicts the `d` bits of its
+//! position.
 
 pub mod attention;
 pub mod block;
@@ -147,7 +148,8 @@ impl Transformer {
         layers.any(|words| words != self.config.embed_dim)
     }
 
-    /// The text rows of "no prompt", as long per sample as `lens` (official guidance cuts the table to the prompt's length).
+    /// The text rows of "no prompt", as long per sample as `lens` (official guidance cuts the table to the prompt's
+    /// length).
     pub fn unconditional(&self, lens: &[usize]) -> Result<TextFeatures, ModelError> {
         let longest = lens.iter().copied().max().unwrap_or(1);
         if longest > self.config.text_maxlen {
@@ -180,7 +182,7 @@ impl Transformer {
         })
     }
 
-    /// Normalised text features `[B, L_text, Ct5]`.
+    /// Normalized text features `[B, L_text, Ct5]`.
     pub fn normalise_text(&self, text: &TextFeatures) -> Tensor<3> {
         rms_norm(text.features.clone(), self.text_norm.weight.val(), self.config.norm_eps)
     }

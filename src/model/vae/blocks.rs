@@ -15,13 +15,13 @@ use burn::tensor::{Device, Slice, Tensor};
 const NORM_EPS: f64 = 1e-6;
 /// Fewest channels that share statistics in the small models of our own; see [`norm_groups`].
 const CHANNELS_PER_GROUP: usize = 4;
-/// Most numbers in the shifted copies of a [`product`]: 64 MiB, half of what WebGPU lets a shader see of a buffer.
+/// Most numbers in the shifted copies of a [`product`]: 64 MiB, half of the largest binding of WebGPU.
 const COPIES: usize = 16 << 20;
 
 /// Convolution with bias and a square kernel.
 ///
-/// burn's own on the CPU: for `[16, 64, 32, 32]` one core does 27 GFLOP/s forward and backward alike, where slices and a matrix
-/// product do 18 and 22. On graphics devices the kernel of [`convolution`] where one fits, else the [`product`], as long as its
+/// On the CPU it is burn's: for `[16, 64, 32, 32]` one core does 27 GFLOP/s both forward and backward, where slices and
+/// a matmul do 18 and 22. On a GPU it is the kernel of [`convolution`] where one fits, else [`product`] as long as its
 /// copies are small.
 #[derive(Module, Debug)]
 pub struct Conv {
@@ -95,7 +95,7 @@ impl Conv {
 /// `x [B, C, H, W]` plus `bias [C]`.
 fn shifted(x: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
     let [b, c, _, _] = x.dims();
-    // For each image apart, so that no gradient is summed up over all of them at once.
+    // For each image separately, so that no gradient is a sum over all of them at once.
     let rows = broadcast(bias, [b, c]);
     let [images, _] = rows.dims();
     x + rows.reshape([images, c, 1, 1])
@@ -103,16 +103,17 @@ fn shifted(x: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
 
 /// `x [B, C, H, W]` with zeros around it.
 ///
-/// burn's own makes the zeros on the host where there is automatic differentiation (`float_full` of burn-autodiff 0.22.1 is the default
-/// of <https://github.com/tracel-ai/burn/blob/main/crates/burn-backend/src/backend/ops/tensor.rs>), and sending them took two thirds
-/// of a training step on a card. Delete when burn-autodiff has its own.
+/// burn's own makes the zeros on the host where there is automatic differentiation (`float_full` of burn-autodiff
+/// 0.22.1 is the default of
+/// <https://github.com/tracel-ai/burn/blob/main/crates/burn-backend/src/backend/ops/tensor.rs>), and sending them took
+/// two thirds of a training step on a GPU. Delete when burn-autodiff has its own.
 fn padded(x: Tensor<4>, [left, right, top, bottom]: [usize; 4]) -> Tensor<4> {
     let [b, c, h, w] = x.dims();
     let zeros = Tensor::zeros([b, c, h + top + bottom, w + left + right], &x.device());
     zeros.slice_assign([0..b, 0..c, top..top + h, left..left + w], x)
 }
 
-/// A convolution as a product of matrices: every place of the kernel is a shifted copy of the input `[B, C, H, W]`, and the
+/// A convolution as a matmul: every position of the kernel is a shifted copy of the input `[B, C, H, W]`, and the
 /// weights `[O, C, k, k]` mix the copies.
 fn product(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
     let [b, c, height, width] = x.dims();
@@ -140,9 +141,9 @@ fn product(x: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Te
 
 /// Groups of a group norm over `channels`, at most `most`.
 ///
-/// For the official 32: 32 where they divide, else 24, as in the official models. Where neither divides (tiny models), and
-/// for any other `most`, the most groups that leave each at least four channels, so that statistics mean something even on
-/// a 1 x 1 map.
+/// For the official 32: 32 where they divide, else 24, as in the official models. Where neither divides (tiny models),
+/// and for any other `most`, the most groups that leave each at least four channels, so that statistics mean something
+/// even on a 1 x 1 map.
 pub fn norm_groups(channels: usize, most: usize) -> usize {
     let divides = |groups: &usize| channels.is_multiple_of(*groups);
     let widest = (channels / CHANNELS_PER_GROUP).clamp(1, most.max(1));

@@ -1,8 +1,8 @@
-//! The picture after a scale on the way, in about that scale's own size.
+//! Coarse decoding: the image after a scale before the last, decoded at about the size of that scale.
 //!
-//! `F_k` is made of maps that were enlarged from at most `h_k x w_k`, so before the last scale most of a whole decoding goes into
-//! places that no token has told apart yet. Decoded at its own size it costs `h_k w_k / (H W)` of that: on the square schedules
-//! all scales before the last cost 1.1 to 1.6 whole decodings together (4 to 12 otherwise).
+//! `F_k` is a sum of maps that were upsampled from at most `h_k x w_k`, so a full decoding before the last scale mostly
+//! decodes interpolated positions. Decoding at the size of the scale costs `h_k w_k / (H W)` of a full decoding: on the
+//! square schedules all scales before the last cost 1.1 to 1.6 full decodings together, instead of 4 to 12.
 
 use super::Decoder;
 use crate::model::resize::Resize;
@@ -15,8 +15,8 @@ use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 const FEWEST: usize = 4;
 
 impl Decoder {
-    /// As [`decode`](Self::decode) for a running sum `F_k` of the latent grid `(h_k, w_k)`: the picture of `F_k` shrunk to about
-    /// that grid, enlarged to the size of the whole.
+    /// As [`decode`](Self::decode) for a running sum `F_k` of the latent grid `(h_k, w_k)`: the picture of `F_k` shrunk
+    /// to about that grid, enlarged to the size of the whole.
     pub fn decode_coarse(&self, sum: Tensor<4>, grid: Grid) -> Tensor<4> {
         let [_, _, height, width] = sum.dims();
         let (rows, columns) = coarse(grid, (height, width));

@@ -21,14 +21,14 @@ pub const LARGEST_WHOLE: usize = MAX_BINDING / 4;
 /// Channels of an image.
 const RGB: usize = 3;
 
-/// Levels of pixels, row by row and the three colours of each together, as the encoder sees them: `[B, 3, H, W]` in [-1, 1].
+/// Pixel values, row by row with three channels each, as the encoder's input: `[B, 3, H, W]` in [-1, 1].
 pub fn images<'a>(levels: impl Iterator<Item = &'a u8>, [b, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
     let values: Vec<f32> = levels.map(|&level| f32::from(level) / 127.5 - 1.0).collect();
     let data = TensorData::new(values, [b, h, w, RGB]);
     Tensor::<4>::from_data(data, device).permute([0, 3, 1, 2])
 }
 
-/// Both halves. A page that only draws needs the [`Decoder`] alone: its checkpoint names are these with the prefix
+/// Encoder and decoder. Generation needs the [`Decoder`] alone, whose checkpoint names are these with the prefix
 /// `decoder.`.
 #[derive(Module, Debug)]
 pub struct Vae {
@@ -108,7 +108,7 @@ impl Encoder {
         self.forward_observed(image, &mut |_, _| {})
     }
 
-    /// As [`forward`](Self::forward); `observe` sees the result of every stage under its name.
+    /// As [`forward`](Self::forward); `observe` is called with the name and the result of every stage.
     pub fn forward_observed(&self, image: Tensor<4>, observe: &mut dyn FnMut(&str, &Tensor<4>)) -> Tensor<4> {
         let mut x = self.conv_in.forward(to_stem(image, self.stem_patch));
         observe("conv_in", &x);
@@ -131,7 +131,7 @@ impl Encoder {
 pub struct Decoder {
     pub conv_in: Conv,
     pub mid: Middle,
-    /// Numbered by level: the last runs first.
+    /// In the order of levels; the last one runs first.
     pub up: Vec<UpLevel>,
     pub norm_out: GroupNorm,
     pub conv_out: Conv,
@@ -168,8 +168,8 @@ impl Decoder {
         })
     }
 
-    /// Summed codes `F_K [B, d, h, w]` -> images `[B, 3, f h, f w]`, about [-1, 1] but not clamped; in strips where a map would be more
-    /// than a shader may see.
+    /// Summed codes `F_K [B, d, h, w]` -> images `[B, 3, f h, f w]`, about [-1, 1] but not clamped; in strips where a
+    /// map would be larger than a shader's binding.
     pub fn forward(&self, sum: Tensor<4>) -> Tensor<4> {
         match self.largest_map(&sum) > MAX_BINDING {
             true => self.forward_in_strips(sum, LARGEST_WHOLE),
@@ -182,7 +182,7 @@ impl Decoder {
         self.forward(sum).clamp(-1.0, 1.0)
     }
 
-    /// As [`forward`](Self::forward); `observe` sees the result of every stage under its name.
+    /// As [`forward`](Self::forward); `observe` is called with the name and the result of every stage.
     pub fn forward_observed(&self, sum: Tensor<4>, observe: &mut dyn FnMut(&str, &Tensor<4>)) -> Tensor<4> {
         let mut x = self.conv_in.forward(sum);
         observe("conv_in", &x);
@@ -264,7 +264,7 @@ impl VaeConfig {
         Ok(())
     }
 
-    /// How often the levels halve the resolution.
+    /// Number of levels that halve the resolution.
     fn halvings(&self) -> Result<usize, ModelError> {
         self.validate()?;
         Ok((self.patch_size / self.stem_patch).ilog2() as usize)
@@ -289,7 +289,7 @@ impl VaeConfig {
         })
     }
 
-    /// Channels of the image as the first convolution sees it.
+    /// Input channels of the first convolution.
     fn stem_channels(&self) -> usize {
         RGB * self.stem_patch * self.stem_patch
     }

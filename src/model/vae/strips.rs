@@ -1,8 +1,9 @@
-//! Decoding in strips of rows, where a whole map is more than a shader may see or than memory should hold.
+//! Decoding in strips of rows, for feature maps that are larger than a shader's binding or take too much memory.
 //!
-//! A map is kept as strips that are freed as soon as those of the next are made, and what lies between two kept maps is computed
-//! again rather than kept: a block's inner map twice, an enlarged one three times. The statistics of a norm are those of the
-//! whole map, from a pass of their own, so that the picture is the one of [`Decoder::forward`] but for the order of sums.
+//! A map is kept as strips that are freed as soon as those of the next are made, and what lies between two kept maps is
+//! computed again rather than kept: a block's inner map twice, an enlarged one three times. The statistics of a norm
+//! are those of the whole map, from a pass of their own, so that the picture is the one of [`Decoder::forward`] but for
+//! the order of sums.
 
 use super::blocks::{Conv, GroupNorm, ResBlock};
 use super::{Decoder, UpLevel, from_stem};
@@ -22,7 +23,7 @@ enum Map<'a> {
     Doubled(Strips, &'a Conv),
 }
 
-/// Rows of a map, strip after strip; those that nobody asks for any more are gone.
+/// Rows of a map, strip after strip; strips that are not needed any more are freed.
 struct Strips {
     height: usize,
     kept: Vec<(Range<usize>, Tensor<4>)>,
@@ -70,7 +71,7 @@ impl Map<'_> {
         }
     }
 
-    /// Nobody will ask for rows before `row`.
+    /// Frees the strips before `row`, which are not needed any more.
     fn forget(&mut self, row: usize) {
         let (strips, row) = match self {
             Self::Kept(strips) => (strips, row),
@@ -148,7 +149,8 @@ fn rows_of(channels: usize, width: usize, bytes: usize) -> usize {
 }
 
 impl Decoder {
-    /// As [`forward`](Self::forward), but from the level on at which a map has more than `most` bytes in strips of half of that.
+    /// As [`forward`](Self::forward), but from the level on at which a map has more than `most` bytes in strips of half
+    /// of that.
     pub fn forward_in_strips(&self, sum: Tensor<4>, most: usize) -> Tensor<4> {
         let [batch, _, _, width] = sum.dims();
         let mut width = width;
@@ -193,8 +195,8 @@ pub struct Plan {
     pub largest: usize,
 }
 
-/// What [`Decoder::forward_in_strips`] takes with `most` bytes a map, for `grid` latent positions: kept strips, and all that is
-/// made on the way to a new one, counted as if nothing of it were freed before the strip is done.
+/// What [`Decoder::forward_in_strips`] takes with `most` bytes a map, for `grid` latent positions: kept strips, and all
+/// that is made on the way to a new one, counted as if nothing of it were freed before the strip is done.
 pub fn plan(config: &VaeConfig, (height, width): Grid, most: usize) -> Result<Plan, ModelError> {
     let widths = config.widths()?;
     let halvings = config.halvings()?;
@@ -218,8 +220,8 @@ pub fn plan(config: &VaeConfig, (height, width): Grid, most: usize) -> Result<Pl
         for block in 0..=config.num_res_blocks {
             let inputs = if block == 0 { from } else { to };
             let most = |halo: usize| (rows + 2 * halo).min(height);
-            // What is read, two more rows on either side, and enlarged if need be; normed; convolved; normed; convolved; the
-            // residual as it is and through the shortcut; the sum.
+            // What is read, two more rows on either side, and enlarged if need be; normed; convolved; normed;
+            // convolved; the residual as it is and through the shortcut; the sum.
             let read = inputs * (most(2) + if doubled { most(4) } else { 0 });
             let made = read + inputs * most(2) + 2 * to * most(1) + (inputs + 3 * to) * rows;
             let result = to * height * width;

@@ -284,7 +284,10 @@ fn an_encoder_may_be_wider_than_the_decoder() {
     let vae = Vae::new(&config, &device).unwrap();
     assert_eq!(vae.encoder.conv_in.weight.dims()[0], 24);
     assert_eq!(vae.encoder.down[0].block.len(), 2);
-    assert_eq!(vae.decoder.num_params(), Vae::new(&small(), &device).unwrap().decoder.num_params());
+    assert_eq!(
+        vae.decoder.num_params(),
+        Vae::new(&small(), &device).unwrap().decoder.num_params()
+    );
     let side = config.patch_size;
     let features = vae.encode(Tensor::zeros([1, 3, 2 * side, side], &device));
     assert_eq!(features.dims(), [1, config.codebook_dim, 2, 1]);

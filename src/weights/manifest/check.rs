@@ -1,5 +1,5 @@
-//! Checks of a manifest: sizes are bounded, networks fit each other, ranges lie within their shards, and file names cannot
-//! leave the folder.
+//! Checks of a manifest: sizes are bounded, networks fit each other, ranges lie within their shards, and file names
+//! cannot leave the folder.
 
 use super::{
     FORMAT, MAX_SCALES, MAX_SHARD_BYTES, MAX_TENSOR_SHARD_BYTES, Manifest, ManifestError, Sampling, Shard, Training,
@@ -149,14 +149,9 @@ impl Manifest {
 }
 
 fn check_training(training: &Training) -> Result<(), ManifestError> {
-    match (0.0..=1.0).contains(&training.flips) {
-        true => Ok(()),
-        false => Err(ManifestError::Size {
-            field: "training.flips",
-            value: training.flips.to_string(),
-            rule: "a probability between 0 and 1",
-        }),
-    }
+    let flips = training.flips;
+    let rule = "a probability between 0 and 1";
+    ensure((0.0..=1.0).contains(&flips), "training.flips", flips, rule)
 }
 
 fn check_shard(shard: &Shard) -> Result<(), ManifestError> {
@@ -270,34 +265,26 @@ fn check_t5(config: &T5Config) -> Result<(), ManifestError> {
 }
 
 fn bounded(field: &'static str, value: usize, limit: usize) -> Result<(), ManifestError> {
-    match (1..=limit).contains(&value) {
-        true => Ok(()),
-        false => Err(ManifestError::Size {
-            field,
-            value: value.to_string(),
-            rule: "above zero and of sensible size",
-        }),
-    }
+    let rule = "above zero and of sensible size";
+    ensure((1..=limit).contains(&value), field, value, rule)
 }
 
 fn divides(field: &'static str, value: usize, by: usize, rule: &'static str) -> Result<(), ManifestError> {
-    match value.is_multiple_of(by) {
+    ensure(value.is_multiple_of(by), field, value, rule)
+}
+
+fn small(field: &'static str, value: f64) -> Result<(), ManifestError> {
+    ensure((0.0..=1e-2).contains(&value), field, value, "between 0 and 0.01")
+}
+
+/// An error that states the `rule` unless the value keeps it.
+fn ensure(keeps: bool, field: &'static str, value: impl ToString, rule: &'static str) -> Result<(), ManifestError> {
+    match keeps {
         true => Ok(()),
         false => Err(ManifestError::Size {
             field,
             value: value.to_string(),
             rule,
-        }),
-    }
-}
-
-fn small(field: &'static str, value: f64) -> Result<(), ManifestError> {
-    match (0.0..=1e-2).contains(&value) {
-        true => Ok(()),
-        false => Err(ManifestError::Size {
-            field,
-            value: value.to_string(),
-            rule: "between 0 and 0.01",
         }),
     }
 }

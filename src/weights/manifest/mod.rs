@@ -58,9 +58,10 @@ pub struct Manifest {
     pub scales: usize,
     #[serde(default)]
     pub sampling: Sampling,
-    /// The manifest of the teacher-forced baseline: the same model trained without bitwise self-correction, to compare. It is a
-    /// path from this manifest's folder through at most one other, such as `twin/manifest.json`. The baseline shares this
-    /// model's image tokenizer, text tokenizer and vocabulary, so it consists of a transformer and a text encoder.
+    /// The manifest of the teacher-forced baseline: the same model trained without bitwise self-correction, to compare.
+    /// It is a path from this manifest's folder through at most one other, such as `twin/manifest.json`. The baseline
+    /// shares this model's image tokenizer, text tokenizer and vocabulary, so it consists of a transformer and a text
+    /// encoder.
     ///
     /// The key is `twin` in every manifest that is written; `baseline` is read too.
     #[serde(

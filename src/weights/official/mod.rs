@@ -64,7 +64,7 @@ pub struct PlannedTensor {
     pub name: String,
     /// Index of the source's entry.
     pub index: usize,
-    /// Shape after [`ImportPlan::read`]; only the rows may differ from the entry's.
+    /// Shape after [`PlannedTensor::read`]; only the rows may differ from the entry's.
     pub shape: Vec<usize>,
     pub dtype: DType,
 }

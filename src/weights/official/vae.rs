@@ -5,7 +5,7 @@ use crate::model::config::{OFFICIAL_GROUPS, VaeConfig};
 use crate::weights::WeightsError;
 use crate::weights::reader::TensorInfo;
 
-/// Buffers of the quantiser: powers of two that the model does not need.
+/// Buffers of the quantizer: powers of two that the model does not need.
 const BUFFERS: [&str; 2] = ["quantizer.lfq.mask", "quantize.lfq.mask"];
 
 /// Networks that only the tokenizer's own training needs.

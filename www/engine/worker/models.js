@@ -16,9 +16,10 @@ let origin;
 
 /**
  * @param {import("../protocol.js").LoadCommand} command
+ * @param {URL} wasm where the engine is
  * @returns {Promise<WebEngine | undefined>} none when it failed, which was reported
  */
-export async function load(command) {
+export async function load(command, wasm) {
   const { source, engine: wanted, cache } = command;
   let device;
   try {
@@ -36,8 +37,7 @@ export async function load(command) {
     return fail("download", unreachable(error));
   }
   try {
-    const url = new URL("../../infinity-web_bg.wasm", import.meta.url);
-    watchMemory((await init({ module_or_path: counted(url, progress) })).memory);
+    watchMemory((await init({ module_or_path: counted(wasm, progress) })).memory);
   } catch (error) {
     const simd = error instanceof WebAssembly.CompileError;
     return fail(
