@@ -13,7 +13,7 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
-TREATMENTS = {"clean": ("clean", "0.55"), "flipped": ("flipped, old residuals", "C1"), "requantised": ("flipped, re-quantised", "C0")}
+TREATMENTS = {"clean": ("clean", "0.55"), "flipped": ("flipped, old residuals", "C1"), "requantised": ("flipped, re-quantized", "C0")}
 ANSWERS = {"unflipped": "unflipped", "kept": "later bits kept", "drawn": "later bits drawn"}
 
 

@@ -64,7 +64,7 @@ fn self_correction_of_the_tokenizer_and_of_both_transformers() {
     let folder = model();
     let (table, json) = report(folder.path(), "self-correction --model tiny --images 2 --flips 20");
     for line in [
-        "| flipped, re-quantised | 20 |",
+        "| flipped, re-quantized | 20 |",
         "| transformer, self-corrected | 20 |",
         "| transformer, teacher forcing (baseline) | 20 |",
         "| self-corrected minus baseline | 20 |",

@@ -7,7 +7,9 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
 /// Widest head; an invocation holds a query and a sum of this many numbers.
-const WIDEST: usize = 128;
+const WIDEST: usize = 256;
+/// Widest head of which an invocation follows several queries: of a wider one, more would not fit into registers.
+const WIDEST_OF_SEVERAL: usize = 128;
 /// Workgroup size, and that where invocations follow several queries.
 pub(super) const WORKGROUP_SIZE: usize = 32;
 const QUERIES_WORKGROUP_SIZE: usize = 8;
@@ -48,7 +50,7 @@ pub(super) fn check_width(hd: usize) -> Result<(), NoKernel> {
     if !hd.is_multiple_of(4) {
         Err(NoKernel::Unfit("width of a head is no multiple of 4"))
     } else if hd > WIDEST {
-        Err(NoKernel::Unfit("width of a head is above 128"))
+        Err(NoKernel::Unfit("width of a head is above 256"))
     } else {
         Ok(())
     }
@@ -84,7 +86,7 @@ pub(super) fn launch(variant: AttentionVariant, attention: &Attention) -> CubeTe
     let (source, queries, workgroup_size) = match variant.tile {
         Tile::SplitHead => {
             // Invocations that share a query.
-            let mut parts = [1, 2, 4].into_iter();
+            let mut parts = [1, 2, 4, 8].into_iter();
             let parts = parts.find(|parts| vec4s / parts <= SHARE && vec4s.is_multiple_of(*parts));
             let parts = parts.unwrap_or(1);
             constants.extend([("DIM", vec4s / parts), ("PARTS", parts), ("KEYS", KEYS)]);
@@ -95,7 +97,8 @@ pub(super) fn launch(variant: AttentionVariant, attention: &Attention) -> CubeTe
             )
         }
         Tile::Queries(most) => {
-            let queries = if length >= most { most } else { 1 };
+            let several = length >= most && hd <= WIDEST_OF_SEVERAL;
+            let queries = if several { most } else { 1 };
             constants.extend([
                 ("DIM", vec4s),
                 ("MASKED", usize::from(attention.masked)),

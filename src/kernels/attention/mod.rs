@@ -152,7 +152,13 @@ mod tests {
 
     #[test]
     fn every_variant_agrees_with_the_reference() {
-        for (b, l, heads, hd, seen) in [(1, 1, 1, 4, 1), (2, 5, 3, 8, 7), (1, 70, 2, 32, 121), (3, 3, 1, 128, 9)] {
+        for (b, l, heads, hd, seen) in [
+            (1, 1, 1, 4, 1),
+            (2, 5, 3, 8, 7),
+            (1, 70, 2, 32, 121),
+            (3, 3, 1, 128, 9),
+            (2, 5, 1, 256, 9),
+        ] {
             for (masked, biased) in [(false, false), (true, false), (false, true), (true, true)] {
                 let [flex, wgpu] = golden::devices().map(|(_, device)| {
                     let q = values([b, l, heads * hd], &device) * 3.0;
@@ -204,7 +210,7 @@ mod tests {
     fn heads_that_no_kernel_takes_are_counted() {
         let [_, (_, device)] = golden::devices();
         fallbacks::take();
-        for hd in [6, 132] {
+        for hd in [6, 260] {
             let kv = || values([1, 2, 3, hd], &device);
             attention(
                 values([1, 3, 2 * hd], &device),
@@ -219,7 +225,7 @@ mod tests {
             reason,
             count: 1,
         };
-        let expected = ["width of a head is above 128", "width of a head is no multiple of 4"].map(fallback);
+        let expected = ["width of a head is above 256", "width of a head is no multiple of 4"].map(fallback);
         assert_eq!(fallbacks::take(), expected);
     }
 }
