@@ -440,6 +440,24 @@ fn unknown_words_are_named_and_the_rest_is_drawn() {
 }
 
 #[test]
+fn an_emoji_means_its_noun() {
+    let engine = tiny(&Device::flex());
+    let prompt = |prompt: &str| Options {
+        prompt: prompt.to_string(),
+        ..apple(1.0)
+    };
+    let events = draw(&engine, prompt("a red 🍎")).unwrap();
+    let Event::Started { unknown_words, .. } = &events[0] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(unknown_words, &Vec::<String>::new());
+    assert_eq!(
+        pictures(&engine, prompt("a red 🍎")),
+        pictures(&engine, prompt("a red apple"))
+    );
+}
+
+#[test]
 fn bad_options_are_refused_with_field_and_remedy_and_the_engine_goes_on() {
     let engine = tiny(&Device::flex());
     let expected = pictures(&engine, apple(1.0));

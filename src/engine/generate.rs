@@ -5,6 +5,7 @@ use super::backpressure::{InFlight, unless_cancelled};
 use super::options::Request;
 use super::protocol::{Event, Options};
 use super::{Engine, EngineError, Host, aspect, edit_mask, picture};
+use crate::data::emoji::spelled;
 use crate::kernels::runtime::fallbacks;
 use crate::model::bits;
 use crate::model::sampling::{Noise, Sampler, Step};
@@ -36,7 +37,7 @@ impl Engine {
         };
         let began = host.now();
         fallbacks::take();
-        let unknown_words = self.prompts.encode(&request.prompt)?.unknown;
+        let unknown_words = self.prompts.encode(&spelled(&request.prompt))?.unknown;
         let text = self.features(&request.text)?;
         let negative = request
             .negative_prompt
@@ -158,9 +159,9 @@ impl Engine {
         })
     }
 
-    /// Text features of a prompt, on which the transformer is conditioned.
+    /// Text features of a prompt, on which the transformer is conditioned. An emoji means its noun.
     fn features(&self, text: &str) -> Result<TextFeatures, EngineError> {
-        let (ids, lens) = t5::batch(&[self.prompts.encode(text)?.ids], &self.device);
+        let (ids, lens) = t5::batch(&[self.prompts.encode(&spelled(text))?.ids], &self.device);
         let features = self.text_encoder.forward(ids, &lens);
         Ok(TextFeatures { features, lens })
     }
