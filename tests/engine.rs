@@ -492,7 +492,7 @@ fn bad_options_are_refused_with_field_and_remedy_and_the_engine_goes_on() {
         (prompt(&"x".repeat(10_000)), "prompt", "prompt-too-long"),
         (prompt(&"apple ".repeat(100)), "prompt", "prompt-too-long"),
         (prompt("quantum flux"), "prompt", "prompt-unknown"),
-        (prompt("日本 🍎"), "prompt", "prompt-unknown"),
+        (prompt("日本 🀄"), "prompt", "prompt-unknown"),
         (negative("quantum flux"), "prompt", "prompt-unknown"),
         (apple(f64::NAN), "seed", "options"),
         (apple(-1.0), "seed", "options"),
