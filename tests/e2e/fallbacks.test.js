@@ -32,7 +32,7 @@ test("neither an image nor a training step of the shipped model falls back to a 
   await page.getByRole("button", { name: "Train", exact: true }).click();
   await page.getByLabel("Add pictures").setInputFiles("www/sample.png");
   await page.getByLabel("Caption of picture 1").fill("a red apple");
-  await page.getByLabel("Batch").fill("1");
+  await page.getByLabel("Batch", { exact: true }).fill("1");
   await page.getByLabel("Samples every").fill("1000");
   await page.getByLabel("Steps", { exact: true }).fill("1");
   await page.getByRole("button", { name: "Start" }).click();

@@ -212,6 +212,7 @@ export async function openForgetful(browser, url) {
  * @param {string[]} paths
  */
 export async function drop(page, selector, paths) {
+  await page.locator(selector).scrollIntoViewIfNeeded();
   const box = await page.locator(selector).boundingBox();
   assert.ok(box);
   const [x, y] = [box.x + box.width / 2, box.y + Math.min(box.height / 2, 40)];
