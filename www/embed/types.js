@@ -6,6 +6,7 @@
 /** @typedef {import("../engine/protocol.js").Deviation} Deviation */
 /** @typedef {import("../engine/protocol.js").DeviceChosen} DeviceChosen */
 /** @typedef {import("../engine/protocol.js").EngineChoice} EngineChoice */
+/** @typedef {import("../engine/protocol.js").Fallback} Fallback */
 /** @typedef {import("../engine/protocol.js").Flips} Flips */
 /** @typedef {import("../engine/protocol.js").Inspected} Inspected */
 /** @typedef {import("../engine/protocol.js").Keep} Keep */
