@@ -84,12 +84,3 @@ class Ema:
     def load(self, tensors: dict[str, Tensor]) -> None:
         if tensors:
             self.average = [tensors[n].view_as(p).to(p) for n, p in zip(self.names, self.parameters)]
-
-    @torch.no_grad()
-    def swap(self) -> None:
-        """Exchanges the average and the trained weights, for looking at what would ship; call it twice."""
-        if self.average is not None:
-            for p, a in zip(self.parameters, self.average):
-                held = p.detach().clone()
-                p.copy_(a)
-                a.copy_(held)

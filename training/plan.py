@@ -64,11 +64,6 @@ class Plan:
         return self.lr * (1.0 + (self.final_lr_ratio - 1.0) * done)
 
     @staticmethod
-    def settings_of(config: str) -> dict:
-        """Settings as a checkpoint stores them."""
-        return json.loads(config)
-
-    @staticmethod
     def load(folder: Path) -> "Plan":
         path = folder / "plan.json"
         if not path.exists():
@@ -82,7 +77,7 @@ class Plan:
         plan.pop("text_tokenizer")
         return Plan(
             folder=folder,
-            settings=Plan.settings_of(plan["config"]),
+            settings=json.loads(plan["config"]),
             templates=templates,
             tokenizer=Path(tokenizer) if tokenizer else None,
             **plan,

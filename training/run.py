@@ -1,5 +1,6 @@
 """The training loop of both networks, on one process or one process per GPU (torchrun): step, log, save, resume."""
 
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ class Transforming:
         self.text_length = self.settings["transformer"]["text_maxlen"]
         path = plan.tokenizer / "checkpoint.safetensors"
         saved = Checkpoint.load(path)
-        vae = Vae(Plan.settings_of(saved.config)["vae"])
+        vae = Vae(json.loads(saved.config)["vae"])
         load_weights(vae, saved.averaged(), path)
         self.encoder = vae.encoder.to(process.device).eval().requires_grad_(False)
         if process.device.type == "cuda":
@@ -190,11 +191,9 @@ def train(plan: Plan, options: Options, process: Process) -> dict[str, float]:
 
     while step < plan.steps:
         wanted = step // options.reuse + options.fill
-        waited = time.perf_counter()
         while pool.taken < wanted:
             pool.add(stream.next())
-        clock.waited += time.perf_counter() - waited
-        with clock.step():
+        with clock:
             host = seeded(plan, process, step, torch.device("cpu"))
             generator = seeded(plan, process, step, process.device)
             batch = pool.draw(host)
@@ -243,39 +242,43 @@ class Clock:
     """Images a second and the share of the time in which the device worked, after the steps that compile."""
 
     WARMUP = 20
-    LIMIT = 32
+    IN_FLIGHT = 32
 
     def __init__(self, device: torch.device):
         self.device, self.steps = device, 0
-        self.samples, self.waited, self.worked = 0, 0.0, 0.0
+        self.samples, self.worked = 0, 0.0
         self.begin = self.start = time.perf_counter()
-        self.events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
+        self.spans: list[tuple] = []
 
-    def step(self) -> "Clock":
-        return self
+    def _mark(self) -> torch.cuda.Event | float:
+        if self.device.type != "cuda":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def _settle(self, in_flight: int) -> None:
+        """Waits until at most so many steps are under way, and counts the time of the others."""
+        while len(self.spans) > in_flight:
+            begin, end = self.spans.pop(0)
+            if self.device.type == "cuda":
+                end.synchronize()
+                self.worked += begin.elapsed_time(end) / 1000.0
+            else:
+                self.worked += end - begin
 
     def __enter__(self) -> None:
         if self.steps == self.WARMUP:
-            self.samples, self.waited, self.worked, self.begin = 0, 0.0, 0.0, time.perf_counter()
-        if self.device.type == "cuda":
-            self.events.append((torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)))
-            self.events[-1][0].record()
-        else:
-            self.events.append((time.perf_counter(), 0.0))
+            # Of steps that compiled nothing may count later.
+            self._settle(0)
+            self.samples, self.worked, self.begin = 0, 0.0, time.perf_counter()
+        self.entered = self._mark()
 
     def __exit__(self, *_) -> None:
         self.steps += 1
-        begin, end = self.events[-1]
-        if self.device.type != "cuda":
-            self.worked += time.perf_counter() - begin
-            self.events.clear()
-            return
-        end.record()
-        # Few steps may be under way: the host must not run ahead of the device without bound.
-        if len(self.events) > self.LIMIT:
-            begin, end = self.events.pop(0)
-            end.synchronize()
-            self.worked += begin.elapsed_time(end) / 1000.0
+        self.spans.append((self.entered, self._mark()))
+        # The host must not run ahead of the device without bound.
+        self._settle(self.IN_FLIGHT)
 
     def elapsed(self) -> float:
         return time.perf_counter() - self.start
@@ -284,4 +287,5 @@ class Clock:
         return self.samples / max(time.perf_counter() - self.begin, 1e-9)
 
     def busy(self) -> float:
+        self._settle(0)
         return min(self.worked / max(time.perf_counter() - self.begin, 1e-9), 1.0)
