@@ -8,6 +8,7 @@ mod eval;
 mod generate;
 mod pack;
 mod processor;
+mod source;
 mod stream;
 mod train;
 mod train_model;

@@ -37,7 +37,7 @@ impl Stream {
         let plan = Plan::load(&self.run)?;
         let settings = plan.stream_settings()?;
         let split = if self.held_out { Split::HeldOut } else { Split::Train };
-        let source = super::train::source(&settings.data.data, split)?;
+        let source = super::source::source(&settings.data.data, split)?;
         let prompts = match (&plan.text_tokenizer, settings.transformer) {
             (Some(path), Some(text)) => {
                 let json = std::fs::read(path).map_err(|error| CliError::Tokenizer {

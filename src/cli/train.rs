@@ -2,10 +2,9 @@
 
 use super::CliError;
 use super::processor::Processor;
+use super::source::source;
 use super::train_model::TrainModel;
 use crate::data::Source;
-use crate::data::compose::EmojiWorld;
-use crate::data::folder::Folder;
 use crate::data::heldout::Split;
 use crate::model::config::{Classifier, EncoderConfig, Positions, TransformerConfig, VaeConfig};
 use crate::model::schedule::TEMPLATES;
@@ -29,7 +28,7 @@ use crate::train::transformer::TextToBits;
 use crate::weights::directory::MANIFEST_FILE;
 use burn::module::Module;
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Train a network on captioned images; run again with the same --out to resume.
 #[derive(Args, Debug)]
@@ -111,19 +110,7 @@ struct Common {
     prepare: bool,
 }
 
-/// What `--data` names: composed pictures, or a folder of one's own, which has no held-out side.
-pub(super) fn source(data: &str, split: Split) -> Result<Box<dyn Source>, CliError> {
-    if let Some(world) = EmojiWorld::named(data, split)? {
-        return Ok(Box::new(world));
-    }
-    Ok(Box::new(Folder::open(Path::new(data))?))
-}
-
 impl Common {
-    fn source(&self) -> Result<Box<dyn Source>, CliError> {
-        source(&self.data, Split::Train)
-    }
-
     fn settings(&self) -> DataSettings {
         DataSettings {
             data: self.data.clone(),
@@ -250,7 +237,7 @@ impl TrainTokenizer {
         };
         let options = common.options(&settings)?;
         let device = common.device.open()?.autodiff();
-        let source = common.source()?;
+        let source = source(&common.data, Split::Train)?;
         let model = Vae::new(&settings.vae, &device).map_err(TrainError::from)?;
         let model = match &common.init_from {
             Some(run) => start_from(&run.join(CHECKPOINT), model)?,
@@ -369,7 +356,7 @@ impl TrainTransformer {
         let common = &self.common;
         let device = common.device.open()?.autodiff();
         let plain = device.clone().inner();
-        let source = common.source()?;
+        let source = source(&common.data, Split::Train)?;
         let (tokenizer, vae) = TokenizerSettings::load(&self.tokenizer.join(CHECKPOINT), &plain)?;
         let json = std::fs::read(&self.text_tokenizer).map_err(|error| CliError::Tokenizer {
             path: self.text_tokenizer.clone(),

@@ -3,9 +3,7 @@
 use super::CliError;
 use super::generate::Folder as ModelFolder;
 use super::processor::Processor;
-use crate::data::Source;
-use crate::data::compose::EmojiWorld;
-use crate::data::folder::Folder;
+use super::source::source;
 use crate::data::heldout::Split;
 use crate::engine::protocol::{Event, Fresh, ModelFile, Pixels, TrainConfig, TrainSchedule};
 use crate::engine::train::TrainingData;
@@ -81,7 +79,7 @@ impl TrainModel {
             seed: self.seed as f64,
         };
         let data = TrainingData::Source {
-            source: self.source()?,
+            source: source(&self.data, Split::Train)?,
             name: self.data.clone(),
         };
         let checkpoint = std::fs::read(self.out.join(CHECKPOINT)).ok();
@@ -101,13 +99,6 @@ impl TrainModel {
         write(&target, block_on(session.pack(&self.name, &files))?)?;
         println!("wrote {}", target.display());
         Ok(())
-    }
-
-    fn source(&self) -> Result<Box<dyn Source>, CliError> {
-        Ok(match EmojiWorld::named(&self.data, Split::Train)? {
-            Some(world) => Box::new(world),
-            None => Box::new(Folder::open(Path::new(&self.data))?),
-        })
     }
 }
 

@@ -53,6 +53,16 @@ struct Cell {
 }
 
 impl Cell {
+    /// All of a picture.
+    fn whole([height, width]: [usize; 2]) -> Self {
+        Self {
+            left: 0.0,
+            top: 0.0,
+            width: width as f32,
+            height: height as f32,
+        }
+    }
+
     /// The left part, `share` of the whole, and the right one.
     fn beside(&self, share: f32) -> [Self; 2] {
         let first = self.width * share;
@@ -143,28 +153,22 @@ impl Pose {
     }
 }
 
-/// One placement for every object of `scene`. `extents`: half width and height of their contents in shares of their
-/// sides.
-pub(super) fn arrange(
-    scene: &Scene,
-    [height, width]: [usize; 2],
-    extents: &[[f32; 2]],
-    rng: &mut Rng,
-) -> Vec<Placement> {
-    let (height, width) = (height as f32, width as f32);
-    let short = height.min(width);
-    let whole = Cell {
-        left: 0.0,
-        top: 0.0,
-        width,
-        height,
-    };
-    // What stands on the ground stands below the horizon.
-    let outside = matches!(scene.backdrop, Backdrop::Place(_));
-    let sink = match scene.backdrop {
-        Backdrop::Place(Place::Meadow | Place::Beach | Place::Snow | Place::Desert) => 0.10 * height,
+/// How far below the middle of `whole` things stand, which is below the horizon of a place with ground.
+fn sink(scene: &Scene, whole: &Cell) -> f32 {
+    match scene.backdrop {
+        Backdrop::Place(Place::Meadow | Place::Beach | Place::Snow | Place::Desert) => 0.10 * whole.height,
         _ => 0.0,
-    };
+    }
+}
+
+/// One placement for every object of `scene` in a picture of `size`, height and width. `extents`: half width and height of their contents in shares of their
+/// sides.
+pub(super) fn arrange(scene: &Scene, size: [usize; 2], extents: &[[f32; 2]], rng: &mut Rng) -> Vec<Placement> {
+    let whole = Cell::whole(size);
+    let Cell { width, height, .. } = whole;
+    let short = height.min(width);
+    let outside = matches!(scene.backdrop, Backdrop::Place(_));
+    let sink = sink(scene, &whole);
     match (scene.kind, extents) {
         (Kind::Count, [extent, ..]) => grid(&whole, extents.len(), *extent, sink, rng),
         (Kind::Several, [_, _, _, ..]) => {
@@ -242,24 +246,11 @@ pub(super) fn arrange(
 }
 
 /// As [`arrange`], but anywhere, at any size that `scene` says nothing against, and tilted further.
-pub(super) fn scatter(
-    scene: &Scene,
-    [height, width]: [usize; 2],
-    extents: &[[f32; 2]],
-    rng: &mut Rng,
-) -> Vec<Placement> {
-    let (height, width) = (height as f32, width as f32);
+pub(super) fn scatter(scene: &Scene, size: [usize; 2], extents: &[[f32; 2]], rng: &mut Rng) -> Vec<Placement> {
+    let whole = Cell::whole(size);
+    let Cell { width, height, .. } = whole;
     let short = height.min(width);
-    let whole = Cell {
-        left: 0.0,
-        top: 0.0,
-        width,
-        height,
-    };
-    let sink = match scene.backdrop {
-        Backdrop::Place(Place::Meadow | Place::Beach | Place::Snow | Place::Desert) => 0.10 * height,
-        _ => 0.0,
-    };
+    let sink = sink(scene, &whole);
     match (scene.kind, extents) {
         (Kind::Relation, [first, second, ..]) => {
             let relation = scene.relation.unwrap_or(Relation::Left);
